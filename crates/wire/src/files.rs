@@ -1,0 +1,159 @@
+//! What the service and a file agent say to each other.
+//!
+//! The agent keeps nothing between requests: each names the directory by path *and* by the device
+//! and inode recorded when the file was added, so a request can be repeated after any crash. Paths
+//! and names are bytes, as Linux has them.
+
+/// A directory, as it was found when the file was added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Absolute path.
+    pub dir: Vec<u8>,
+    /// Device it was on.
+    pub dev: u64,
+    /// Its inode.
+    pub ino: u64,
+}
+
+/// A temporary file, as it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Temporary {
+    /// Its name in the directory; never contains a slash.
+    pub name: Vec<u8>,
+    /// Its device.
+    pub dev: u64,
+    /// Its inode.
+    pub ino: u64,
+}
+
+/// From the service to a file agent. Every request is answered once, with the same `seq`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToFiles {
+    /// Look at a destination that is being added: open the directory (no link in the last step),
+    /// check that it may be written, and that `name`, if it exists, is a regular file.
+    /// Answered by `Inspected`.
+    Inspect {
+        /// Request number.
+        seq: u64,
+        /// Absolute path of the directory.
+        dir: Vec<u8>,
+        /// Name of the file in it.
+        name: Vec<u8>,
+    },
+    /// Make a temporary file for `name`. Answered by `Opened`.
+    Create {
+        /// Request number.
+        seq: u64,
+        /// Where.
+        place: Place,
+        /// The final name, from which the temporary name is made.
+        name: Vec<u8>,
+    },
+    /// Open a temporary file made earlier. Answered by `Opened`.
+    Reopen {
+        /// Request number.
+        seq: u64,
+        /// Where.
+        place: Place,
+        /// Which.
+        temporary: Temporary,
+    },
+    /// Give a finished temporary file its mode and its final name. Repeating it after it has
+    /// succeeded succeeds again. Answered by `Done`.
+    Rename {
+        /// Request number.
+        seq: u64,
+        /// Where.
+        place: Place,
+        /// Which.
+        temporary: Temporary,
+        /// The final name.
+        name: Vec<u8>,
+        /// Whether a file of that name may be replaced.
+        replace: bool,
+        /// Modification time to set, in seconds since the epoch.
+        modified: Option<i64>,
+    },
+    /// Delete a temporary file. One that is gone already is no error. Answered by `Done`.
+    Delete {
+        /// Request number.
+        seq: u64,
+        /// Where.
+        place: Place,
+        /// Which.
+        temporary: Temporary,
+    },
+}
+
+/// From a file agent to the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromFiles {
+    /// First message: the sandbox is on (or not, where policy lets that pass).
+    Hello {
+        /// What was enforced, for the log.
+        sandbox: crate::Sandbox,
+    },
+    /// The destination can be used.
+    Inspected {
+        /// Request number.
+        seq: u64,
+        /// Device of the directory.
+        dev: u64,
+        /// Inode of the directory.
+        ino: u64,
+    },
+    /// The temporary file is open, read and write; its descriptor comes with this message.
+    Opened {
+        /// Request number.
+        seq: u64,
+        /// What it is called, and where it is.
+        temporary: Temporary,
+        /// Its present length in bytes.
+        length: u64,
+    },
+    /// Done.
+    Done {
+        /// Request number.
+        seq: u64,
+    },
+    /// It did not work, and nothing was changed.
+    Failed {
+        /// Request number.
+        seq: u64,
+        /// What happened.
+        trouble: FileTrouble,
+    },
+}
+
+/// What a file agent ran into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileTrouble {
+    /// The directory does not exist.
+    NoSuchDirectory,
+    /// The path names something else than a directory.
+    NotADirectory,
+    /// The last step of the directory's path is a symbolic link.
+    SymbolicLink,
+    /// The kernel says this identity may not.
+    AccessDenied,
+    /// The destination exists and is not a regular file.
+    NotARegularFile,
+    /// `/proc`, `/sys`, `/dev` and their like take no downloads.
+    SpecialFileSystem,
+    /// Another directory is at that path now.
+    DirectoryChanged,
+    /// The temporary file is gone.
+    TemporaryGone,
+    /// The temporary file is another one, has another owner, or a second link.
+    TemporaryChanged,
+    /// The destination exists and may not be replaced.
+    Exists,
+    /// The name is too long for this file system.
+    NameTooLong,
+    /// No space, or no quota, left.
+    NoSpace,
+    /// The file system is mounted read-only.
+    ReadOnly,
+    /// Anything else the kernel said, as an `errno`.
+    Io(i32),
+}

@@ -1,0 +1,153 @@
+//! What the service and a network agent say to each other.
+//!
+//! A file is fetched into a descriptor that comes with [`ToNet::Fetch`]. The agent reports what is
+//! durable, and only that counts after a crash. It never starts a file over behind the service's
+//! back: it says [`FromNet::Head`] with `from: 0`, the service writes that down, says
+//! [`ToNet::Proceed`], and only then is the file truncated. That is half of "no spliced file".
+
+/// Names one fetch on this channel; chosen by the service, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FetchId(pub u64);
+
+/// What a server said of a representation, by which a continuation is judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// The `ETag` field as sent, weak or strong.
+    pub etag: Option<Vec<u8>>,
+    /// The `Last-Modified` field as sent.
+    pub last_modified: Option<Vec<u8>>,
+    /// Whether `Last-Modified` is strong by RFC 9110 section 8.8.2.2.
+    pub last_modified_strong: bool,
+    /// Size of the whole representation in bytes, if it was told.
+    pub total: Option<u64>,
+}
+
+/// From the service to a network agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToNet {
+    /// Fetch a file into the descriptor that comes with this message.
+    Fetch {
+        /// Its name from now on.
+        fetch: FetchId,
+        /// Where from; http or https.
+        url: String,
+        /// Bytes that are already in the file and durable.
+        offset: u64,
+        /// What those bytes are part of.
+        validators: Validators,
+        /// Follow a redirect from https to http.
+        allow_downgrade: bool,
+        /// Give up when not a byte has come for this long, in milliseconds.
+        stall_timeout_ms: u32,
+    },
+    /// The `Head` with `from: 0` is written down: truncate and go on.
+    Proceed {
+        /// Which fetch.
+        fetch: FetchId,
+    },
+    /// Stop this fetch: close its connection, sync, answer `Stopped`. An unknown or ended fetch is
+    /// no error and gets no answer of its own (its `Done` or `Failed` is under way).
+    Stop {
+        /// Which fetch.
+        fetch: FetchId,
+    },
+}
+
+/// From a network agent to the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromNet {
+    /// First message: the sandbox is on (or not, where policy lets that pass).
+    Hello {
+        /// What was enforced, for the log.
+        sandbox: crate::Sandbox,
+    },
+    /// The server's answer will serve. If bytes held before are to be dropped (`from` is 0 and the
+    /// fetch's offset was not), the agent waits for `Proceed` before it touches the file.
+    Head {
+        /// Which fetch.
+        fetch: FetchId,
+        /// HTTP status.
+        status: u16,
+        /// What the server says the representation is.
+        validators: Validators,
+        /// Where the bytes finally came from, after redirects.
+        final_url: String,
+        /// First byte this answer will write.
+        from: u64,
+    },
+    /// How far it is. Sent at checkpoints, and at most twice a second in between.
+    Progress {
+        /// Which fetch.
+        fetch: FetchId,
+        /// Bytes from the beginning that are on disk and synced.
+        durable: u64,
+        /// Bytes from the beginning that have been written.
+        received: u64,
+    },
+    /// Everything is there and synced.
+    Done {
+        /// Which fetch.
+        fetch: FetchId,
+        /// Length of the whole file.
+        length: u64,
+        /// `Last-Modified` in seconds since the epoch, if it was sent.
+        modified: Option<i64>,
+    },
+    /// It did not work. What is durable stays in the file.
+    Failed {
+        /// Which fetch.
+        fetch: FetchId,
+        /// Bytes that are on disk and synced.
+        durable: u64,
+        /// What happened.
+        trouble: NetTrouble,
+        /// `Retry-After` in seconds, if the server sent it.
+        retry_after: Option<u32>,
+        /// A sentence fragment for a person; never a secret, printable characters only.
+        detail: String,
+    },
+    /// Stopped as asked. No byte will be sent or written for this fetch any more.
+    Stopped {
+        /// Which fetch.
+        fetch: FetchId,
+        /// Bytes that are on disk and synced.
+        durable: u64,
+    },
+}
+
+/// What a network agent ran into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetTrouble {
+    /// The name of the server could not be resolved.
+    NameNotResolved,
+    /// No address of the server took the connection.
+    ConnectFailed,
+    /// The connection, or an answer on it, took too long.
+    TimedOut,
+    /// The connection broke before everything had come.
+    ConnectionLost,
+    /// The TLS handshake failed for another reason than the certificate.
+    TlsFailed,
+    /// The server's certificate does not hold: name, date, authority or usage.
+    CertificateInvalid,
+    /// A final answer with this status, after redirects.
+    Status(u16),
+    /// The answer breaks HTTP, or contradicts itself.
+    MalformedAnswer,
+    /// The answer is content-coded though we asked for none.
+    EncodedAnswer,
+    /// The head of the answer exceeds 64 KiB or 256 fields.
+    HeadTooLarge,
+    /// More than 20 redirects.
+    TooManyRedirects,
+    /// A redirect from https to http.
+    RedirectDowngrade,
+    /// A redirect to something that is neither http nor https, or to nonsense.
+    RedirectInvalid,
+    /// The server changed its mind on the size in mid-file.
+    SizeChanged,
+    /// No space, or no quota, left under the file.
+    NoSpace,
+    /// Writing the file failed, with this `errno`.
+    WriteFailed(i32),
+}
