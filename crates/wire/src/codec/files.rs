@@ -1,0 +1,203 @@
+//! The bytes of what the service and a file agent say to each other. Tags are in `PROTOCOL.md`.
+
+use super::{DecodeError, EncodeError, Message, NAME_MAX, PATH_MAX, Part, Reader, Writer};
+use crate::files::{FileTrouble, FromFiles, Place, Temporary, ToFiles};
+
+impl Message for ToFiles {
+    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        match self {
+            Self::Inspect { seq, dir, name } => Writer::new(1)
+                .put(seq)
+                .bytes(dir, PATH_MAX)
+                .bytes(name, NAME_MAX),
+            Self::Create { seq, place, name } => {
+                Writer::new(2).put(seq).put(place).bytes(name, NAME_MAX)
+            }
+            Self::Reopen {
+                seq,
+                place,
+                temporary,
+            } => Writer::new(3).put(seq).put(place).put(temporary),
+            Self::Rename {
+                seq,
+                place,
+                temporary,
+                name,
+                replace,
+                modified,
+            } => Writer::new(4)
+                .put(seq)
+                .put(place)
+                .put(temporary)
+                .bytes(name, NAME_MAX)
+                .put(replace)
+                .put(modified),
+            Self::Delete {
+                seq,
+                place,
+                temporary,
+            } => Writer::new(5).put(seq).put(place).put(temporary),
+        }
+        .finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut from = Reader::new(bytes)?;
+        let tag: u8 = from.get()?;
+        let message = match tag {
+            1 => Self::Inspect {
+                seq: from.get()?,
+                dir: from.bytes(PATH_MAX)?,
+                name: from.bytes(NAME_MAX)?,
+            },
+            2 => Self::Create {
+                seq: from.get()?,
+                place: from.get()?,
+                name: from.bytes(NAME_MAX)?,
+            },
+            3 => Self::Reopen {
+                seq: from.get()?,
+                place: from.get()?,
+                temporary: from.get()?,
+            },
+            4 => Self::Rename {
+                seq: from.get()?,
+                place: from.get()?,
+                temporary: from.get()?,
+                name: from.bytes(NAME_MAX)?,
+                replace: from.get()?,
+                modified: from.get()?,
+            },
+            5 => Self::Delete {
+                seq: from.get()?,
+                place: from.get()?,
+                temporary: from.get()?,
+            },
+            _ => return Err(DecodeError::UnknownNumber),
+        };
+        from.finish(message)
+    }
+}
+
+impl Message for FromFiles {
+    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        match self {
+            Self::Hello { sandbox } => Writer::new(1).put(sandbox),
+            Self::Inspected { seq, dev, ino } => Writer::new(2).put(seq).put(dev).put(ino),
+            Self::Opened {
+                seq,
+                temporary,
+                length,
+            } => Writer::new(3).put(seq).put(temporary).put(length),
+            Self::Done { seq } => Writer::new(4).put(seq),
+            Self::Failed { seq, trouble } => Writer::new(5).put(seq).put(trouble),
+        }
+        .finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut from = Reader::new(bytes)?;
+        let message = match from.get::<u8>()? {
+            1 => Self::Hello {
+                sandbox: from.get()?,
+            },
+            2 => Self::Inspected {
+                seq: from.get()?,
+                dev: from.get()?,
+                ino: from.get()?,
+            },
+            3 => Self::Opened {
+                seq: from.get()?,
+                temporary: from.get()?,
+                length: from.get()?,
+            },
+            4 => Self::Done { seq: from.get()? },
+            5 => Self::Failed {
+                seq: from.get()?,
+                trouble: from.get()?,
+            },
+            _ => return Err(DecodeError::UnknownNumber),
+        };
+        from.finish(message)
+    }
+
+    fn carries_descriptor(&self) -> bool {
+        matches!(self, Self::Opened { .. })
+    }
+}
+
+impl Part for Place {
+    fn put(&self, to: &mut Writer) {
+        to.put_bytes(&self.dir, PATH_MAX);
+        self.dev.put(to);
+        self.ino.put(to);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            dir: from.bytes(PATH_MAX)?,
+            dev: from.get()?,
+            ino: from.get()?,
+        })
+    }
+}
+
+impl Part for Temporary {
+    fn put(&self, to: &mut Writer) {
+        to.put_bytes(&self.name, NAME_MAX);
+        self.dev.put(to);
+        self.ino.put(to);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            name: from.bytes(NAME_MAX)?,
+            dev: from.get()?,
+            ino: from.get()?,
+        })
+    }
+}
+
+/// The troubles that are a number and nothing else; their places in this list are not the wire.
+const PLAIN: [(u8, FileTrouble); 13] = [
+    (1, FileTrouble::NoSuchDirectory),
+    (2, FileTrouble::NotADirectory),
+    (3, FileTrouble::SymbolicLink),
+    (4, FileTrouble::AccessDenied),
+    (5, FileTrouble::NotARegularFile),
+    (6, FileTrouble::SpecialFileSystem),
+    (7, FileTrouble::DirectoryChanged),
+    (8, FileTrouble::TemporaryGone),
+    (9, FileTrouble::TemporaryChanged),
+    (10, FileTrouble::Exists),
+    (11, FileTrouble::NameTooLong),
+    (12, FileTrouble::NoSpace),
+    (13, FileTrouble::ReadOnly),
+];
+/// The one with an `errno`.
+const IO: u8 = 14;
+
+impl Part for FileTrouble {
+    fn put(&self, to: &mut Writer) {
+        if let Self::Io(errno) = self {
+            IO.put(to);
+            errno.put(to);
+        } else {
+            let known = PLAIN.iter().find(|(_, trouble)| trouble == self);
+            known
+                .expect("the list has every plain trouble, as a test shows")
+                .0
+                .put(to);
+        }
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match from.get::<u8>()? {
+            IO => from.get().map(Self::Io),
+            tag => PLAIN
+                .iter()
+                .find_map(|(number, trouble)| (*number == tag).then_some(*trouble))
+                .ok_or(DecodeError::UnknownNumber),
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! Whatever comes: what we write we can read, and what we did not write never gets through.
+
+use super::*;
+use crate::Sandbox;
+use crate::files::{FileTrouble, FromFiles, Place, Temporary, ToFiles};
+use crate::launcher::{AgentId, DenyReason, FromLauncher, Identity, Role, ToLauncher};
+use crate::net::{FetchId, FromNet, NetTrouble, ToNet, Validators};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use std::fmt::Debug;
+
+fn bytes_to(limit: usize) -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..=limit.min(300))
+}
+
+fn text() -> impl Strategy<Value = String> {
+    "[ -~äöü€]{0,200}"
+}
+
+fn agent() -> impl Strategy<Value = AgentId> {
+    any::<u32>().prop_map(AgentId)
+}
+
+fn fetch() -> impl Strategy<Value = FetchId> {
+    any::<u64>().prop_map(FetchId)
+}
+
+fn to_launcher() -> impl Strategy<Value = ToLauncher> {
+    let role = prop_oneof![Just(Role::Files), Just(Role::Network)];
+    let identity = (any::<u32>(), any::<u32>(), vec(any::<u32>(), 0..40))
+        .prop_map(|(uid, gid, groups)| Identity { uid, gid, groups });
+    prop_oneof![
+        (agent(), role, identity).prop_map(|(agent, role, identity)| ToLauncher::Start {
+            agent,
+            role,
+            identity
+        }),
+        agent().prop_map(|agent| ToLauncher::Stop { agent }),
+        Just(ToLauncher::Close),
+    ]
+}
+
+fn from_launcher() -> impl Strategy<Value = FromLauncher> {
+    let reason = prop_oneof![
+        Just(DenyReason::NotAdmitted),
+        Just(DenyReason::NotOurIdentity),
+        Just(DenyReason::TooMany),
+        Just(DenyReason::System),
+    ];
+    prop_oneof![
+        (agent(), any::<u32>()).prop_map(|(agent, pid)| FromLauncher::Started { agent, pid }),
+        (agent(), reason).prop_map(|(agent, reason)| FromLauncher::Denied { agent, reason }),
+        (agent(), any::<i32>()).prop_map(|(agent, status)| FromLauncher::Ended { agent, status }),
+        Just(FromLauncher::Finish),
+    ]
+}
+
+fn place() -> impl Strategy<Value = Place> {
+    (bytes_to(PATH_MAX), any::<u64>(), any::<u64>()).prop_map(|(dir, dev, ino)| Place {
+        dir,
+        dev,
+        ino,
+    })
+}
+
+fn temporary() -> impl Strategy<Value = Temporary> {
+    (bytes_to(NAME_MAX - 45), any::<u64>(), any::<u64>()).prop_map(|(name, dev, ino)| Temporary {
+        name,
+        dev,
+        ino,
+    })
+}
+
+fn name() -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..=NAME_MAX)
+}
+
+fn to_files() -> impl Strategy<Value = ToFiles> {
+    let rename = (
+        any::<u64>(),
+        place(),
+        temporary(),
+        name(),
+        any::<bool>(),
+        option::of(any::<i64>()),
+    );
+    prop_oneof![
+        (any::<u64>(), bytes_to(PATH_MAX), name()).prop_map(|(seq, dir, name)| ToFiles::Inspect {
+            seq,
+            dir,
+            name
+        }),
+        (any::<u64>(), place(), name()).prop_map(|(seq, place, name)| ToFiles::Create {
+            seq,
+            place,
+            name
+        }),
+        (any::<u64>(), place(), temporary()).prop_map(|(seq, place, temporary)| ToFiles::Reopen {
+            seq,
+            place,
+            temporary
+        }),
+        rename.prop_map(
+            |(seq, place, temporary, name, replace, modified)| ToFiles::Rename {
+                seq,
+                place,
+                temporary,
+                name,
+                replace,
+                modified
+            }
+        ),
+        (any::<u64>(), place(), temporary()).prop_map(|(seq, place, temporary)| ToFiles::Delete {
+            seq,
+            place,
+            temporary
+        }),
+    ]
+}
+
+fn file_trouble() -> impl Strategy<Value = FileTrouble> {
+    prop_oneof![
+        Just(FileTrouble::NoSuchDirectory),
+        Just(FileTrouble::NotADirectory),
+        Just(FileTrouble::SymbolicLink),
+        Just(FileTrouble::AccessDenied),
+        Just(FileTrouble::NotARegularFile),
+        Just(FileTrouble::SpecialFileSystem),
+        Just(FileTrouble::DirectoryChanged),
+        Just(FileTrouble::TemporaryGone),
+        Just(FileTrouble::TemporaryChanged),
+        Just(FileTrouble::Exists),
+        Just(FileTrouble::NameTooLong),
+        Just(FileTrouble::NoSpace),
+        Just(FileTrouble::ReadOnly),
+        any::<i32>().prop_map(FileTrouble::Io),
+    ]
+}
+
+fn sandbox() -> impl Strategy<Value = Sandbox> {
+    (any::<u8>(), any::<bool>(), any::<bool>()).prop_map(
+        |(landlock_abi, landlock_full, seccomp)| Sandbox {
+            landlock_abi,
+            landlock_full,
+            seccomp,
+        },
+    )
+}
+
+fn from_files() -> impl Strategy<Value = FromFiles> {
+    prop_oneof![
+        sandbox().prop_map(|sandbox| FromFiles::Hello { sandbox }),
+        any::<(u64, u64, u64)>().prop_map(|(seq, dev, ino)| FromFiles::Inspected { seq, dev, ino }),
+        (any::<u64>(), temporary(), any::<u64>()).prop_map(|(seq, temporary, length)| {
+            FromFiles::Opened {
+                seq,
+                temporary,
+                length,
+            }
+        }),
+        any::<u64>().prop_map(|seq| FromFiles::Done { seq }),
+        (any::<u64>(), file_trouble())
+            .prop_map(|(seq, trouble)| FromFiles::Failed { seq, trouble }),
+    ]
+}
+
+fn validators() -> impl Strategy<Value = Validators> {
+    let field = || option::of(bytes_to(VALIDATOR_MAX));
+    (field(), field(), any::<bool>(), option::of(any::<u64>())).prop_map(
+        |(etag, last_modified, last_modified_strong, total)| Validators {
+            etag,
+            last_modified,
+            last_modified_strong,
+            total,
+        },
+    )
+}
+
+fn to_net() -> impl Strategy<Value = ToNet> {
+    let full = (
+        fetch(),
+        text(),
+        any::<u64>(),
+        validators(),
+        any::<bool>(),
+        any::<u32>(),
+    );
+    prop_oneof![
+        full.prop_map(
+            |(fetch, url, offset, validators, allow_downgrade, stall_timeout_ms)| {
+                ToNet::Fetch {
+                    fetch,
+                    url,
+                    offset,
+                    validators,
+                    allow_downgrade,
+                    stall_timeout_ms,
+                }
+            }
+        ),
+        fetch().prop_map(|fetch| ToNet::Proceed { fetch }),
+        fetch().prop_map(|fetch| ToNet::Stop { fetch }),
+    ]
+}
+
+fn net_trouble() -> impl Strategy<Value = NetTrouble> {
+    prop_oneof![
+        Just(NetTrouble::NameNotResolved),
+        Just(NetTrouble::ConnectFailed),
+        Just(NetTrouble::TimedOut),
+        Just(NetTrouble::ConnectionLost),
+        Just(NetTrouble::TlsFailed),
+        Just(NetTrouble::CertificateInvalid),
+        any::<u16>().prop_map(NetTrouble::Status),
+        Just(NetTrouble::MalformedAnswer),
+        Just(NetTrouble::EncodedAnswer),
+        Just(NetTrouble::HeadTooLarge),
+        Just(NetTrouble::TooManyRedirects),
+        Just(NetTrouble::RedirectDowngrade),
+        Just(NetTrouble::RedirectInvalid),
+        Just(NetTrouble::SizeChanged),
+        Just(NetTrouble::NoSpace),
+        any::<i32>().prop_map(NetTrouble::WriteFailed),
+    ]
+}
+
+fn from_net() -> impl Strategy<Value = FromNet> {
+    prop_oneof![
+        sandbox().prop_map(|sandbox| FromNet::Hello { sandbox }),
+        (fetch(), any::<u16>(), validators(), text(), any::<u64>()).prop_map(
+            |(fetch, status, validators, final_url, from)| FromNet::Head {
+                fetch,
+                status,
+                validators,
+                final_url,
+                from
+            }
+        ),
+        (fetch(), any::<u64>(), any::<u64>()).prop_map(|(fetch, durable, received)| {
+            FromNet::Progress {
+                fetch,
+                durable,
+                received,
+            }
+        }),
+        (fetch(), any::<u64>(), option::of(any::<i64>())).prop_map(|(fetch, length, modified)| {
+            FromNet::Done {
+                fetch,
+                length,
+                modified,
+            }
+        }),
+        (
+            fetch(),
+            any::<u64>(),
+            net_trouble(),
+            option::of(any::<u32>()),
+            text()
+        )
+            .prop_map(
+                |(fetch, durable, trouble, retry_after, detail)| FromNet::Failed {
+                    fetch,
+                    durable,
+                    trouble,
+                    retry_after,
+                    detail
+                }
+            ),
+        (fetch(), any::<u64>()).prop_map(|(fetch, durable)| FromNet::Stopped { fetch, durable }),
+    ]
+}
+
+/// Everything that must hold for a message of any type.
+fn check<M: Message + PartialEq + Debug>(message: &M) {
+    let bytes = message.encode().unwrap();
+    assert_eq!(M::decode(&bytes).as_ref(), Ok(message));
+    for length in 0..bytes.len() {
+        assert_eq!(
+            M::decode(&bytes[..length]),
+            Err(DecodeError::Truncated),
+            "cut at {length}"
+        );
+    }
+    let longer = [bytes.as_slice(), &[0]].concat();
+    assert_eq!(M::decode(&longer), Err(DecodeError::Trailing));
+}
+
+proptest! {
+    #[test]
+    fn every_message_is_read_as_written_and_no_other_length_is(
+        messages in (to_launcher(), from_launcher(), to_files(), from_files(), to_net(), from_net())
+    ) {
+        check(&messages.0);
+        check(&messages.1);
+        check(&messages.2);
+        check(&messages.3);
+        check(&messages.4);
+        check(&messages.5);
+    }
+
+    #[test]
+    fn garbage_never_panics_and_what_is_read_is_written_the_same(
+        tag in 0_u8..8, rest in vec(any::<u8>(), 0..200)
+    ) {
+        fn one<M: Message>(bytes: &[u8]) {
+            if let Ok(message) = M::decode(bytes) {
+                assert_eq!(message.encode().unwrap(), bytes);
+            }
+        }
+        let bytes = [&[tag], rest.as_slice()].concat();
+        one::<ToLauncher>(&bytes);
+        one::<FromLauncher>(&bytes);
+        one::<ToFiles>(&bytes);
+        one::<FromFiles>(&bytes);
+        one::<ToNet>(&bytes);
+        one::<FromNet>(&bytes);
+    }
+}
+
+#[test]
+fn a_name_over_its_limit_is_found_by_its_author() {
+    let inspect = |length| ToFiles::Inspect {
+        seq: 1,
+        dir: vec![b'/'],
+        name: vec![b'n'; length],
+    };
+    inspect(NAME_MAX).encode().unwrap();
+    assert_eq!(inspect(NAME_MAX + 1).encode(), Err(EncodeError::TooLong));
+}
+
+#[test]
+fn a_name_over_its_limit_is_refused_by_its_reader() {
+    let mut bytes = vec![1];
+    bytes.extend_from_slice(&1_u64.to_le_bytes());
+    bytes.extend_from_slice(&0_u32.to_le_bytes());
+    bytes.extend_from_slice(&256_u32.to_le_bytes());
+    bytes.extend_from_slice(&[b'n'; 256]);
+    assert_eq!(ToFiles::decode(&bytes), Err(DecodeError::TooLong));
+}
+
+#[test]
+fn groups_are_bounded_by_the_message() {
+    let start = |count| ToLauncher::Start {
+        agent: AgentId(1),
+        role: Role::Files,
+        identity: Identity {
+            uid: 1,
+            gid: 1,
+            groups: vec![7; count],
+        },
+    };
+    let most = (MESSAGE_MAX - 18) / 4;
+    ToLauncher::decode(&start(most).encode().unwrap()).unwrap();
+    assert_eq!(start(most + 1).encode(), Err(EncodeError::TooLong));
+}
+
+#[test]
+fn text_cannot_steer_a_terminal() {
+    let failed = |detail: &str| FromNet::Failed {
+        fetch: FetchId(1),
+        durable: 0,
+        trouble: NetTrouble::TimedOut,
+        retry_after: None,
+        detail: detail.into(),
+    };
+    assert_eq!(failed("\x1b[2J").encode(), Err(EncodeError::NotPrintable));
+    let mut bytes = failed("ab").encode().unwrap();
+    *bytes.last_mut().unwrap() = 7;
+    assert_eq!(FromNet::decode(&bytes), Err(DecodeError::NotPrintable));
+    *bytes.last_mut().unwrap() = 0xff;
+    assert_eq!(FromNet::decode(&bytes), Err(DecodeError::NotText));
+}
