@@ -1,0 +1,188 @@
+//! One file of a job: where from, where to, and how far.
+//!
+//! What is here is what survives a crash. Bytes count as transferred only up to
+//! [`File::durable`], and only together with the [`Validators`] of the representation they belong
+//! to: both are written down in one step, so a file is never continued from another version.
+
+use crate::failure::DestinationTrouble;
+
+/// The longest path Linux takes, in bytes, without the terminator.
+pub const PATH_LIMIT: usize = 4095;
+/// The longest URL we take, in octets (`decisions.md`).
+pub const URL_LIMIT: usize = 8000;
+
+/// One file of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Where from.
+    pub url: String,
+    /// Where to.
+    pub destination: Destination,
+    /// Whether a file that is already there is replaced at Complete.
+    pub replace: bool,
+    /// The temporary file, once there is one.
+    pub temporary: Option<Temporary>,
+    /// Bytes from the beginning that are in the temporary file and synced.
+    pub durable: u64,
+    /// Which representation those bytes belong to.
+    pub validators: Validators,
+    /// How it stands.
+    pub progress: Progress,
+    /// Where the bytes came from, after redirects.
+    pub final_url: Option<String>,
+    /// The last HTTP status.
+    pub http_status: Option<u16>,
+    /// `Last-Modified`, in seconds since the epoch.
+    pub modified: Option<i64>,
+}
+
+/// How a file stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Not everything is there yet.
+    Unfinished,
+    /// Every byte is in the temporary file.
+    Transferred,
+    /// It has its final name.
+    Completed,
+    /// Given up by a partial Complete or by Cancel; its temporary file is deleted or left over.
+    Dropped,
+}
+
+/// Where a file goes, as it was found when the file was added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// The directory: an absolute path, in bytes.
+    pub dir: Vec<u8>,
+    /// The name in it.
+    pub name: Vec<u8>,
+    /// The directory's device.
+    pub dev: u64,
+    /// The directory's inode.
+    pub ino: u64,
+}
+
+/// A temporary file, and who made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Temporary {
+    /// Its name in the destination directory.
+    pub name: Vec<u8>,
+    /// Its device.
+    pub dev: u64,
+    /// Its inode.
+    pub ino: u64,
+    /// The uid it was made under: only that identity can go on with it.
+    pub made_by: u32,
+}
+
+/// What the server said of a representation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// The `ETag` field.
+    pub etag: Option<Vec<u8>>,
+    /// The `Last-Modified` field.
+    pub last_modified: Option<Vec<u8>>,
+    /// Whether `Last-Modified` is strong (RFC 9110, 8.8.2.2).
+    pub last_modified_strong: bool,
+    /// The size in bytes, if told.
+    pub total: Option<u64>,
+}
+
+impl File {
+    /// A file nothing has been done about yet.
+    #[must_use]
+    pub fn new(url: String, destination: Destination, replace: bool) -> Self {
+        Self {
+            url,
+            destination,
+            replace,
+            temporary: None,
+            durable: 0,
+            validators: Validators::default(),
+            progress: Progress::Unfinished,
+            final_url: None,
+            http_status: None,
+            modified: None,
+        }
+    }
+
+    /// Its size in bytes, if known.
+    #[must_use]
+    pub fn total(&self) -> Option<u64> {
+        match self.progress {
+            Progress::Unfinished | Progress::Dropped => self.validators.total,
+            Progress::Transferred | Progress::Completed => Some(self.durable),
+        }
+    }
+
+    /// Forgets every byte that is held, and what they were part of.
+    pub fn start_over(&mut self) {
+        self.durable = 0;
+        self.validators = Validators::default();
+    }
+}
+
+/// Splits an absolute path into directory and name.
+///
+/// # Errors
+///
+/// What is wrong with the path, as a sentence fragment: relative, empty, too long, a NUL inside, or
+/// a last step that names no file.
+pub fn split_path(path: &[u8]) -> Result<(Vec<u8>, Vec<u8>), &'static str> {
+    if path.len() > PATH_LIMIT {
+        return Err("the local path is longer than 4095 bytes");
+    }
+    if path.contains(&0) {
+        return Err("the local path contains a zero byte");
+    }
+    if path.first() != Some(&b'/') {
+        return Err("the local path must be absolute");
+    }
+    let slash = path.iter().rposition(|&c| c == b'/').unwrap_or(0);
+    let (dir, name) = (&path[..slash.max(1)], &path[slash + 1..]);
+    match name {
+        b"" | b"." | b".." => Err("the local path must end in the name of a file"),
+        name if name.len() > 255 => Err("the name of the local file is longer than 255 bytes"),
+        name => Ok((dir.to_vec(), name.to_vec())),
+    }
+}
+
+impl From<DestinationTrouble> for crate::failure::Failure {
+    fn from(trouble: DestinationTrouble) -> Self {
+        Self::Destination(trouble)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_splits_into_directory_and_name() {
+        let split = |path: &[u8]| split_path(path).unwrap();
+        assert_eq!(split(b"/srv/a/b"), (b"/srv/a".to_vec(), b"b".to_vec()));
+        assert_eq!(split(b"/b"), (b"/".to_vec(), b"b".to_vec()));
+        assert_eq!(
+            split(b"/srv/*?\xff"),
+            (b"/srv".to_vec(), b"*?\xff".to_vec())
+        );
+    }
+
+    #[test]
+    fn a_path_that_names_no_file_is_refused() {
+        for path in [
+            &b""[..],
+            b"a/b",
+            b"/srv/",
+            b"/srv/.",
+            b"/srv/..",
+            b"/",
+            b"/a\0b",
+            &[b'/'; 5000],
+        ] {
+            assert!(split_path(path).is_err(), "{path:?}");
+        }
+        let long = [b"/".as_slice(), &[b'a'; 256]].concat();
+        assert!(split_path(&long).is_err());
+    }
+}

@@ -1,0 +1,557 @@
+//! The life of one job: rules, and nothing else.
+//!
+//! This module answers one question: *given where the job stands and what just happened, where does
+//! it stand now, and what has to be done about it?* It never reads a clock, a file, a socket or a
+//! database. States have BITS' names; the table is `job-model.md` 4.2 and 4.4 as ruled by
+//! `decisions.md`, as far as downloads need it.
+//!
+//! ```text
+//!                | suspend      resume        complete     cancel     start       retry due
+//! ---------------+-------------------------------------------------------------------------
+//!  suspended     | .            queued        completing   cancelled  .           .
+//!  queued        | suspended    .             completing   cancelled  connecting  .
+//!  connecting    | suspended    .             completing   cancelled  .           .
+//!  transferring  | suspended    .             completing   cancelled  .           .
+//!  transient-error | suspended  queued        completing   cancelled  .           queued
+//!  error         | suspended    queued        completing   cancelled  .           .
+//!  transferred   | suspended    .             completing   cancelled  .           .
+//!  completing    | refused      refused       refused      cancelled  .           .
+//!  acknowledged  | refused      refused       refused      refused    .           .
+//!  cancelled     | refused      refused       refused      refused    .           .
+//! ```
+//!
+//! (For a job with one unfinished file, or, in the last four rows, with one transferred file. A
+//! dot: it stays where it is. A test rebuilds this table from the code and compares.)
+//!
+//! `completing` is ours: Complete was asked and the file agent is renaming. The world is told
+//! `transferred`. Cancel is never refused on a job that is not over.
+//!
+//! Start reading at [`Job::decide`]; what agents report is in `reports`, tokens are in `tokens`.
+
+mod reports;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+pub use settings::{Priority, Setting, Terms};
+
+use crate::failure::{Failure, ServiceTrouble};
+use crate::file::{File, Progress, Temporary, Validators};
+use crate::id::{AttemptId, JobId};
+use crate::refusal::Refusal;
+use crate::time::{Moment, Now, WallTime};
+use crate::token::{Resource, Token, TokenFlags, TokenRequired, identity_for};
+
+/// What an owner handed in: some files and their terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its name for ever.
+    pub id: JobId,
+    /// Whose job it is.
+    pub owner: Token,
+    /// The second identity, while there is one.
+    pub helper: Option<Token>,
+    /// What the second identity is used for.
+    pub flags: TokenFlags,
+    /// What the owner chose.
+    pub terms: Terms,
+    /// Where it stands.
+    pub state: State,
+    /// What it last ran into; kept until it transfers again.
+    pub error: Option<Trouble>,
+    /// How often it has run into something (`job-model.md` 3.1).
+    pub error_count: u32,
+    /// Its files, in the order added.
+    pub files: Vec<File>,
+    /// When it was created.
+    pub created: WallTime,
+    /// When it last changed.
+    pub modified: WallTime,
+    /// When everything was transferred.
+    pub transferred: Option<WallTime>,
+    /// Attempts made so far.
+    pub attempts: u64,
+    /// What it has suffered since it last moved.
+    pub patience: Patience,
+}
+
+/// Where a job stands. What only makes sense in one state is stored inside that state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing happens until Resume.
+    Suspended,
+    /// Waits for its turn.
+    Queued,
+    /// Agents are on it; no answer from the server yet.
+    Connecting {
+        /// The try in hand.
+        attempt: AttemptId,
+    },
+    /// Bytes are moving.
+    Transferring {
+        /// The try in hand.
+        attempt: AttemptId,
+    },
+    /// Passing trouble; tried again by itself.
+    TransientError {
+        /// When.
+        retry_at: Moment,
+    },
+    /// Lasting trouble; waits for the owner.
+    Error,
+    /// Every file is in its temporary file; waits for Complete.
+    Transferred,
+    /// Complete was asked; files are being renamed. Shown as `transferred`.
+    Completing,
+    /// Complete succeeded. The end.
+    Acknowledged,
+    /// Cancelled. The end; temporary files recorded are still to be deleted.
+    Cancelled,
+}
+
+/// What a job has suffered since it last moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Patience {
+    /// Tries that failed one after the other without a pause.
+    pub tries: u32,
+    /// Stays in TRANSIENT_ERROR.
+    pub stays: u32,
+    /// When the first of them began; the no-progress time-out counts from here.
+    pub since: Option<Moment>,
+}
+
+/// A failure, with what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What happened.
+    pub failure: Failure,
+    /// Which file it happened to.
+    pub file: Option<u32>,
+    /// A sentence fragment for a person; empty if there is nothing to add.
+    pub detail: String,
+    /// What the server asked for, in seconds.
+    pub retry_after: Option<u32>,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The owner wants it held.
+    Suspend,
+    /// The owner wants it to go on.
+    Resume,
+    /// The owner gives it up.
+    Cancel,
+    /// The owner wants the files.
+    Complete,
+    /// The owner adds files; their destinations have been looked at.
+    AddFiles(Vec<File>),
+    /// The owner changes a property.
+    Set(Setting),
+    /// A helper lends its identity.
+    SetHelperToken(Token),
+    /// What the helper is used for changes.
+    SetHelperTokenFlags(TokenFlags),
+    /// The helper token is dropped; the flags stay.
+    ClearHelperToken,
+    /// The session the helper token came from has ended (R6).
+    HelperTokenLost,
+    /// It is the job's turn.
+    Start,
+    /// Others are due: its time slice is over, or something more urgent has come.
+    Preempt,
+    /// The retry delay is over.
+    RetryDue,
+    /// An attempt reports.
+    Report(AttemptId, Report),
+    /// Complete has been carried out, as far as it went.
+    CompleteEnded(CompleteReport),
+    /// The temporary file of this file is deleted.
+    Deleted(u32),
+}
+
+/// What an attempt reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// A new, empty temporary file was made.
+    Created(u32, Temporary),
+    /// The server answers, and will send bytes beginning at `from`.
+    Answered {
+        /// Which file.
+        file: u32,
+        /// What the server says it is.
+        validators: Validators,
+        /// Where it comes from, after redirects.
+        final_url: String,
+        /// HTTP status.
+        status: u16,
+        /// The first byte it will send; 0 drops what is held.
+        from: u64,
+    },
+    /// So many bytes are synced.
+    Checkpoint {
+        /// Which file.
+        file: u32,
+        /// Bytes from the beginning.
+        durable: u64,
+    },
+    /// The file is whole and synced.
+    FileDone {
+        /// Which file.
+        file: u32,
+        /// Its length in bytes.
+        length: u64,
+        /// The server's modification time.
+        modified: Option<i64>,
+    },
+    /// The attempt is over: every file it knew of is done, or it ran into something.
+    Ended(Result<(), Trouble>),
+}
+
+/// How Complete went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompleteReport {
+    /// Files that have their final name now.
+    pub renamed: Vec<u32>,
+    /// Unfinished files whose temporary files are gone.
+    pub dropped: Vec<u32>,
+    /// Unfinished files whose temporary files could not be deleted.
+    pub left_over: Vec<u32>,
+    /// The first rename that failed.
+    pub trouble: Option<Trouble>,
+}
+
+/// What must be done, in this order, once the step is written down. Safe to repeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Stop this attempt; nothing else of the job is done before it has stopped.
+    StopAttempt(AttemptId),
+    /// Begin an attempt.
+    StartAttempt(AttemptId),
+    /// Rename what is transferred, delete the rest, report `CompleteEnded`.
+    Complete,
+    /// Delete every temporary file, report `Deleted` for each.
+    DeleteTemporaries,
+}
+
+/// What a decision comes to: what to write down, then what to do.
+#[must_use]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// What to do after it is written down.
+    pub effects: Vec<Effect>,
+    /// Whether the job itself changed.
+    pub job_changed: bool,
+    /// Which files changed.
+    pub files_changed: Vec<u32>,
+}
+
+impl State {
+    /// Its name on every interface.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Suspended => "suspended",
+            Self::Queued => "queued",
+            Self::Connecting { .. } => "connecting",
+            Self::Transferring { .. } => "transferring",
+            Self::TransientError { .. } => "transient-error",
+            Self::Error => "error",
+            Self::Transferred | Self::Completing => "transferred",
+            Self::Acknowledged => "acknowledged",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing can be asked of the job any more.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Acknowledged | Self::Cancelled)
+    }
+
+    /// The try in hand, if there is one.
+    #[must_use]
+    pub fn attempt(&self) -> Option<AttemptId> {
+        match self {
+            Self::Connecting { attempt } | Self::Transferring { attempt } => Some(*attempt),
+            Self::Suspended
+            | Self::Queued
+            | Self::TransientError { .. }
+            | Self::Error
+            | Self::Transferred
+            | Self::Completing
+            | Self::Acknowledged
+            | Self::Cancelled => None,
+        }
+    }
+}
+
+impl Step {
+    fn stay() -> Self {
+        Self::default()
+    }
+
+    fn changed(effects: Vec<Effect>) -> Self {
+        Self {
+            effects,
+            job_changed: true,
+            files_changed: Vec::new(),
+        }
+    }
+
+    fn and_files(mut self, files: impl IntoIterator<Item = u32>) -> Self {
+        self.files_changed.extend(files);
+        self
+    }
+}
+
+impl Job {
+    /// A new job: suspended, without files.
+    #[must_use]
+    pub fn new(id: JobId, owner: Token, terms: Terms, now: Now) -> Self {
+        Self {
+            id,
+            owner,
+            helper: None,
+            flags: TokenFlags::NONE,
+            terms,
+            state: State::Suspended,
+            error: None,
+            error_count: 0,
+            files: Vec::new(),
+            created: now.wall,
+            modified: now.wall,
+            transferred: None,
+            attempts: 0,
+            patience: Patience::default(),
+        }
+    }
+
+    /// Decides what `event` means for this job, and takes the job there.
+    ///
+    /// Asking twice is as good as asking once: suspending a suspended job, or hearing from an
+    /// attempt that is no longer ours, changes nothing and has no effects. The step must be written
+    /// down before its effects are carried out.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] when an owner asks something impossible; then nothing has changed. Reports
+    /// are never refused; at worst they are ignored.
+    pub fn decide(&mut self, event: Event, now: Now) -> Result<Step, Refusal> {
+        let step = match event {
+            Event::Suspend => self.suspend()?,
+            Event::Resume => self.resume()?,
+            Event::Cancel => self.cancel()?,
+            Event::Complete => self.complete()?,
+            Event::AddFiles(files) => self.add_files(files)?,
+            Event::Set(setting) => self.set(setting)?,
+            Event::SetHelperToken(token) => self.set_helper_token(token)?,
+            Event::SetHelperTokenFlags(flags) => self.set_helper_token_flags(flags)?,
+            Event::ClearHelperToken => self.clear_helper_token()?,
+            Event::HelperTokenLost => self.helper_token_lost(),
+            Event::Start => self.start(now),
+            Event::Preempt => self.preempt(),
+            Event::RetryDue => self.retry_due(now),
+            Event::Report(attempt, report) => self.hear(attempt, report, now),
+            Event::CompleteEnded(report) => self.complete_ended(report),
+            Event::Deleted(file) => self.deleted(file),
+        };
+        if step.job_changed {
+            self.modified = now.wall;
+        }
+        Ok(step)
+    }
+
+    /// Takes a job as it was on disk into a new life of the service, and says what has to be done
+    /// again. Attempts died with the last life.
+    pub fn after_restart(&mut self) -> Step {
+        match self.state {
+            State::Connecting { .. } | State::Transferring { .. } => {
+                self.state = State::Queued;
+                Step::changed(vec![])
+            }
+            // The clock may have started anew with the machine: look at once.
+            State::TransientError { .. } => {
+                self.state = State::Queued;
+                self.patience.since = None;
+                Step::changed(vec![])
+            }
+            State::Completing => Step {
+                effects: vec![Effect::Complete],
+                ..Step::stay()
+            },
+            State::Cancelled if self.files.iter().any(|file| file.temporary.is_some()) => Step {
+                effects: vec![Effect::DeleteTemporaries],
+                ..Step::stay()
+            },
+            State::Suspended
+            | State::Queued
+            | State::Error
+            | State::Transferred
+            | State::Acknowledged
+            | State::Cancelled => Step::stay(),
+        }
+    }
+
+    /// Who touches this resource for the job.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenRequired`] if it is the helper and there is none.
+    pub fn identity_for(&self, resource: Resource) -> Result<&Token, TokenRequired> {
+        identity_for(resource, &self.owner, self.helper.as_ref(), self.flags)
+    }
+
+    /// The files that are not whole yet.
+    pub fn unfinished(&self) -> impl Iterator<Item = u32> {
+        (0..)
+            .zip(&self.files)
+            .filter(|(_, f)| f.progress == Progress::Unfinished)
+            .map(|(at, _)| at)
+    }
+
+    fn suspend(&mut self) -> Result<Step, Refusal> {
+        match self.state {
+            State::Suspended => Ok(Step::stay()),
+            State::Queued | State::TransientError { .. } | State::Error | State::Transferred => {
+                self.state = State::Suspended;
+                Ok(Step::changed(vec![]))
+            }
+            State::Connecting { attempt } | State::Transferring { attempt } => {
+                self.state = State::Suspended;
+                Ok(Step::changed(vec![Effect::StopAttempt(attempt)]))
+            }
+            State::Completing | State::Acknowledged | State::Cancelled => {
+                Err(Refusal::InvalidState)
+            }
+        }
+    }
+
+    fn resume(&mut self) -> Result<Step, Refusal> {
+        match self.state {
+            State::Suspended if self.files.is_empty() => Err(Refusal::Empty),
+            State::Transferred if self.unfinished().next().is_none() => Ok(Step::stay()),
+            State::Suspended | State::TransientError { .. } | State::Error | State::Transferred => {
+                self.state = State::Queued;
+                self.patience = Patience::default();
+                Ok(Step::changed(vec![]))
+            }
+            State::Queued | State::Connecting { .. } | State::Transferring { .. } => {
+                Ok(Step::stay())
+            }
+            State::Completing | State::Acknowledged | State::Cancelled => {
+                Err(Refusal::InvalidState)
+            }
+        }
+    }
+
+    fn cancel(&mut self) -> Result<Step, Refusal> {
+        if self.state.is_final() {
+            return Err(Refusal::InvalidState);
+        }
+        let stop = self.state.attempt().map(Effect::StopAttempt);
+        self.state = State::Cancelled;
+        self.helper = None;
+        Ok(Step::changed(
+            stop.into_iter()
+                .chain([Effect::DeleteTemporaries])
+                .collect(),
+        ))
+    }
+
+    fn complete(&mut self) -> Result<Step, Refusal> {
+        match self.state {
+            State::Completing | State::Acknowledged | State::Cancelled => {
+                return Err(Refusal::InvalidState);
+            }
+            State::Suspended
+            | State::Queued
+            | State::Connecting { .. }
+            | State::Transferring { .. }
+            | State::TransientError { .. }
+            | State::Error
+            | State::Transferred => {}
+        }
+        self.identity_for(Resource::LocalFile)
+            .map_err(|TokenRequired| Refusal::TokenRequired)?;
+        let stop = self.state.attempt().map(Effect::StopAttempt);
+        self.state = State::Completing;
+        Ok(Step::changed(
+            stop.into_iter().chain([Effect::Complete]).collect(),
+        ))
+    }
+
+    fn add_files(&mut self, files: Vec<File>) -> Result<Step, Refusal> {
+        if self.state.is_final() || self.state == State::Completing {
+            return Err(Refusal::InvalidState);
+        }
+        let first = self.files.len();
+        self.files.extend(files);
+        let added = (first..self.files.len()).filter_map(|at| u32::try_from(at).ok());
+        Ok(Step::changed(vec![]).and_files(added))
+    }
+
+    fn start(&mut self, now: Now) -> Step {
+        if self.state != State::Queued {
+            return Step::stay();
+        }
+        let identities = self
+            .identity_for(Resource::LocalFile)
+            .and_then(|_| self.identity_for(Resource::Network))
+            .map(|_| ());
+        if let Err(TokenRequired) = identities {
+            return self.fail(Trouble::of(ServiceTrouble::TokenRequired));
+        }
+        if self.unfinished().next().is_none() {
+            return self.all_transferred(now);
+        }
+        self.begin_attempt()
+    }
+
+    fn begin_attempt(&mut self) -> Step {
+        self.attempts += 1;
+        let attempt = AttemptId(self.attempts);
+        self.state = State::Connecting { attempt };
+        Step::changed(vec![Effect::StartAttempt(attempt)])
+    }
+
+    fn preempt(&mut self) -> Step {
+        match self.state.attempt() {
+            Some(attempt) => {
+                self.state = State::Queued;
+                Step::changed(vec![Effect::StopAttempt(attempt)])
+            }
+            None => Step::stay(),
+        }
+    }
+
+    fn retry_due(&mut self, now: Now) -> Step {
+        let State::TransientError { retry_at } = self.state else {
+            return Step::stay();
+        };
+        if self.out_of_patience(now) {
+            // The last error stays (Q15).
+            self.state = State::Error;
+            return Step::changed(vec![]);
+        }
+        if now.moment < retry_at {
+            return Step::stay();
+        }
+        self.state = State::Queued;
+        Step::changed(vec![])
+    }
+}
+
+impl Trouble {
+    /// Trouble of our own, about no file.
+    #[must_use]
+    pub fn of(trouble: ServiceTrouble) -> Self {
+        Self {
+            failure: Failure::Service(trouble),
+            file: None,
+            detail: String::new(),
+            retry_after: None,
+        }
+    }
+}

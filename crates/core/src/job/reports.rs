@@ -1,0 +1,197 @@
+//! What agents report, and what becomes of the job by it.
+//!
+//! A report from an attempt that is not in hand any more is ignored: whoever stopped it has decided
+//! already. Bytes held never shrink except when the server's answer says so (`from: 0`) or a new
+//! temporary file had to be made.
+
+use super::{CompleteReport, Job, Report, State, Step, Trouble};
+use crate::failure::Remedy;
+use crate::file::{File, Progress};
+use crate::id::AttemptId;
+use crate::retry;
+use crate::time::{Moment, Now};
+use core::time::Duration;
+
+impl Job {
+    pub(super) fn hear(&mut self, attempt: AttemptId, report: Report, now: Now) -> Step {
+        if self.state.attempt() != Some(attempt) {
+            return Step::stay();
+        }
+        match report {
+            Report::Created(at, temporary) => self.change_file(at, |file| {
+                file.start_over();
+                file.temporary = Some(temporary);
+            }),
+            Report::Answered {
+                file: at,
+                validators,
+                final_url,
+                status,
+                from,
+            } => {
+                self.state = State::Transferring { attempt };
+                self.error = None;
+                let step = self.change_file(at, |file| {
+                    if from != file.durable {
+                        file.start_over();
+                    }
+                    file.validators = validators;
+                    file.final_url = Some(final_url);
+                    file.http_status = Some(status);
+                });
+                Step {
+                    job_changed: true,
+                    ..step
+                }
+            }
+            Report::Checkpoint { file: at, durable } => {
+                self.patience = Default::default();
+                self.change_file(at, |file| file.durable = durable)
+            }
+            Report::FileDone {
+                file: at,
+                length,
+                modified,
+            } => {
+                self.patience = Default::default();
+                self.change_file(at, |file| {
+                    file.durable = length;
+                    file.modified = modified;
+                    file.progress = Progress::Transferred;
+                })
+            }
+            Report::Ended(Ok(())) if self.unfinished().next().is_some() => self.begin_attempt(),
+            Report::Ended(Ok(())) => self.all_transferred(now),
+            Report::Ended(Err(trouble)) => self.attempt_failed(trouble, now),
+        }
+    }
+
+    fn change_file(&mut self, at: u32, change: impl FnOnce(&mut File)) -> Step {
+        match self.files.get_mut(at as usize) {
+            Some(file) if file.progress == Progress::Unfinished => {
+                change(file);
+                Step::stay().and_files([at])
+            }
+            Some(_) | None => Step::stay(),
+        }
+    }
+
+    /// Every file is whole. A job that completes by itself goes on at once, unless that needs a
+    /// helper token that is gone; then it waits like any other.
+    pub(super) fn all_transferred(&mut self, now: Now) -> Step {
+        self.state = State::Transferred;
+        self.error = None;
+        self.transferred = Some(now.wall);
+        if !self.terms.auto_complete {
+            return Step::changed(vec![]);
+        }
+        self.complete().unwrap_or_else(|_| Step::changed(vec![]))
+    }
+
+    fn attempt_failed(&mut self, trouble: Trouble, now: Now) -> Step {
+        let passing = trouble.failure.remedy() == Remedy::Retry;
+        let unheard = trouble.retry_after.is_none();
+        self.patience.tries += 1;
+        if !passing || !self.may_retry() {
+            return self.fail(trouble);
+        }
+        if unheard && self.patience.tries < retry::IMMEDIATE_TRIES {
+            return self.begin_attempt();
+        }
+        self.wait(trouble, now)
+    }
+
+    /// `job-model.md` 4.4 row 8: without a time-out, or with a delay longer than it, every error is
+    /// fatal.
+    fn may_retry(&self) -> bool {
+        let delay = self.terms.retry_delay.max(retry::SMALLEST_DELAY);
+        self.terms.no_progress_timeout >= delay
+    }
+
+    fn wait(&mut self, trouble: Trouble, now: Now) -> Step {
+        self.patience.since.get_or_insert(now.moment);
+        if self.out_of_patience(now) {
+            return self.fail(trouble);
+        }
+        let delay = retry::delay(
+            self.terms.retry_delay,
+            self.patience.stays,
+            trouble.retry_after,
+            now.dice,
+        );
+        self.patience.stays += 1;
+        // After a pause, one try each time.
+        self.patience.tries = retry::IMMEDIATE_TRIES;
+        self.error = Some(trouble);
+        self.error_count += 1;
+        self.state = State::TransientError {
+            retry_at: now.moment.after(delay),
+        };
+        Step::changed(vec![])
+    }
+
+    pub(super) fn fail(&mut self, trouble: Trouble) -> Step {
+        self.error = Some(trouble);
+        self.error_count += 1;
+        self.state = State::Error;
+        Step::changed(vec![])
+    }
+
+    /// When a waiting job becomes an errored one, if it waits (`job-model.md` 4.4 row 10).
+    #[must_use]
+    pub fn patience_ends(&self) -> Option<Moment> {
+        let timeout = Duration::from_secs(u64::from(self.terms.no_progress_timeout));
+        self.patience.since.map(|since| since.after(timeout))
+    }
+
+    pub(super) fn out_of_patience(&self, now: Now) -> bool {
+        self.patience_ends().is_some_and(|end| now.moment >= end)
+    }
+
+    pub(super) fn complete_ended(&mut self, report: CompleteReport) -> Step {
+        if self.state != State::Completing && self.state != State::Cancelled {
+            return Step::stay();
+        }
+        for &at in &report.renamed {
+            self.settle(at, Progress::Completed, true);
+        }
+        for &at in &report.dropped {
+            self.settle(at, Progress::Dropped, true);
+        }
+        for &at in &report.left_over {
+            self.settle(at, Progress::Dropped, false);
+        }
+        let touched: Vec<u32> = [report.renamed, report.dropped, report.left_over]
+            .into_iter()
+            .flatten()
+            .collect();
+        if self.state == State::Completing {
+            self.state = match report.trouble {
+                None => State::Acknowledged,
+                Some(_) => State::Transferred,
+            };
+            self.error = report.trouble;
+            if self.state == State::Acknowledged {
+                self.helper = None;
+            }
+        }
+        Step::changed(vec![]).and_files(touched)
+    }
+
+    fn settle(&mut self, at: u32, progress: Progress, temporary_gone: bool) {
+        if let Some(file) = self.files.get_mut(at as usize) {
+            file.progress = progress;
+            if temporary_gone {
+                file.temporary = None;
+            }
+        }
+    }
+
+    pub(super) fn deleted(&mut self, at: u32) -> Step {
+        if self.state != State::Cancelled {
+            return Step::stay();
+        }
+        self.settle(at, Progress::Dropped, true);
+        Step::stay().and_files([at])
+    }
+}

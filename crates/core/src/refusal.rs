@@ -1,0 +1,172 @@
+//! The first kind of no: we refused, and nothing changed.
+//!
+//! A refusal answers the caller, at once, about *their request*. It is never stored and never
+//! retried by us. Trouble met later, while transferring, is a [`crate::failure::Failure`].
+//! Each refusal has a symbolic name, BITS' number where one exists, a sentence and advice; that is
+//! all a client ever sees of it.
+
+use core::fmt;
+
+use crate::failure::Failure;
+
+/// We said no, and nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// There is no such job, or the caller may not know of it (R1: they are told apart by nobody).
+    NotFound,
+    /// The caller may not do this.
+    AccessDenied,
+    /// The operation is impossible in the job's present state.
+    InvalidState,
+    /// Resume of a job without files.
+    Empty,
+    /// An argument makes no sense; says which and why.
+    InvalidArgument(&'static str),
+    /// A value is well formed, but not one we support.
+    NotSupported(&'static str),
+    /// A string is longer than its limit.
+    StringTooLong {
+        /// Which string.
+        what: &'static str,
+        /// Its limit in Unicode scalar values, or in bytes for paths and URLs.
+        limit: u32,
+    },
+    /// The owner has as many jobs as the policy allows.
+    TooManyJobsPerUser(u32),
+    /// The machine has as many jobs as the policy allows.
+    TooManyJobsPerMachine(u32),
+    /// The job has as many files as the policy allows.
+    TooManyFilesInJob(u32),
+    /// The connection keeps more events or objects waiting than we hold for one caller.
+    TooManyRequests,
+    /// An ordinary owner may lend only an ordinary user's token (F11b).
+    AdministratorToken,
+    /// The operation needs the helper token, and there is none (R6, R7).
+    TokenRequired,
+    /// The connection gives no pidfd, so the login session cannot be known (R2).
+    NoProcessDescriptor,
+    /// A private instance serves one identity only.
+    PrivateInstance,
+    /// The job has no error to tell about.
+    ErrorInformationUnavailable,
+    /// The property cannot be written.
+    ReadOnlyProperty,
+    /// The destination, or a file at Complete, does not do.
+    Unusable(Failure),
+    /// The service is shutting down.
+    ShuttingDown,
+}
+
+impl Refusal {
+    /// The symbolic name, stable for ever.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not-found",
+            Self::AccessDenied => "access-denied",
+            Self::InvalidState => "invalid-state",
+            Self::Empty => "empty",
+            Self::InvalidArgument(_) => "invalid-argument",
+            Self::NotSupported(_) => "not-supported",
+            Self::StringTooLong { .. } => "string-too-long",
+            Self::TooManyJobsPerUser(_) => "too-many-jobs-per-user",
+            Self::TooManyJobsPerMachine(_) => "too-many-jobs-per-machine",
+            Self::TooManyFilesInJob(_) => "too-many-files-in-job",
+            Self::TooManyRequests => "too-many-requests",
+            Self::AdministratorToken => "administrator-token",
+            Self::TokenRequired => "token-required",
+            Self::NoProcessDescriptor => "no-process-descriptor",
+            Self::PrivateInstance => "private-instance",
+            Self::ErrorInformationUnavailable => "error-information-unavailable",
+            Self::ReadOnlyProperty => "read-only-property",
+            Self::Unusable(failure) => failure.name(),
+            Self::ShuttingDown => "shutting-down",
+        }
+    }
+
+    /// BITS' number, or 0 where BITS has none.
+    #[must_use]
+    pub fn code(&self) -> u32 {
+        match self {
+            Self::NotFound => 0x8020_0001,
+            Self::AccessDenied | Self::AdministratorToken => 0x8007_0005,
+            Self::InvalidState => 0x8020_0002,
+            Self::Empty => 0x8020_0003,
+            Self::InvalidArgument(_) => 0x8007_0057,
+            Self::NotSupported(_) => 0x8000_4001,
+            Self::StringTooLong { .. } => 0x8020_0021,
+            Self::TooManyJobsPerUser(_) => 0x8020_0049,
+            Self::TooManyJobsPerMachine(_) => 0x8020_0050,
+            Self::TooManyFilesInJob(_) => 0x8020_0051,
+            Self::TokenRequired => 0x8020_0056,
+            Self::NoProcessDescriptor => 0x8001_0123,
+            Self::ErrorInformationUnavailable => 0x8020_000f,
+            Self::ReadOnlyProperty => 0x8020_0058,
+            Self::Unusable(failure) => failure.code(),
+            Self::TooManyRequests | Self::PrivateInstance | Self::ShuttingDown => 0,
+        }
+    }
+
+    /// What the caller can do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::NotFound => {
+                "list your jobs; a job that is over, or another user's, is not among them"
+            }
+            Self::AccessDenied => "ask the owner of the job, or an administrator",
+            Self::InvalidState => "look at the job's state first",
+            Self::Empty => "add a file, then resume",
+            Self::InvalidArgument(_) => "correct the argument and call again",
+            Self::NotSupported(_) => "use one of the values the documentation lists",
+            Self::StringTooLong { .. } => "shorten it",
+            Self::TooManyJobsPerUser(_) | Self::TooManyJobsPerMachine(_) => {
+                "complete or cancel jobs, or ask an administrator to raise the limit"
+            }
+            Self::TooManyFilesInJob(_) => "put the files into several jobs",
+            Self::TooManyRequests => "wait for answers before asking more",
+            Self::AdministratorToken => {
+                "let an administrator lend this identity, or lend an ordinary user's"
+            }
+            Self::TokenRequired => {
+                "lend the helper's identity again, or set the helper flags to none; then try again"
+            }
+            Self::NoProcessDescriptor => "call over Ebb's own socket, as the client library does",
+            Self::PrivateInstance => "use the system service to lend another user's identity",
+            Self::ErrorInformationUnavailable => "the job has met no error since it last moved",
+            Self::ReadOnlyProperty => "this property is set by the service",
+            Self::Unusable(failure) => failure.advice(),
+            Self::ShuttingDown => "try again when the service is back",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("there is no such job"),
+            Self::AccessDenied => f.write_str("not permitted"),
+            Self::InvalidState => f.write_str("impossible in the job's present state"),
+            Self::Empty => f.write_str("the job has no files"),
+            Self::InvalidArgument(why) | Self::NotSupported(why) => f.write_str(why),
+            Self::StringTooLong { what, limit } => write!(f, "the {what} is longer than {limit}"),
+            Self::TooManyJobsPerUser(limit) => write!(f, "a user may have {limit} jobs"),
+            Self::TooManyJobsPerMachine(limit) => write!(f, "the machine may have {limit} jobs"),
+            Self::TooManyFilesInJob(limit) => write!(f, "a job may have {limit} files"),
+            Self::TooManyRequests => {
+                f.write_str("too many requests are waiting on this connection")
+            }
+            Self::AdministratorToken => f.write_str("an administrator's identity is in play"),
+            Self::TokenRequired => f.write_str("the helper token is missing"),
+            Self::NoProcessDescriptor => f.write_str("this bus does not tell the caller's process"),
+            Self::PrivateInstance => f.write_str("a private instance serves one identity only"),
+            Self::ErrorInformationUnavailable => f.write_str("the job has no error"),
+            Self::ReadOnlyProperty => f.write_str("the property cannot be written"),
+            Self::Unusable(failure) => failure.fmt(f),
+            Self::ShuttingDown => f.write_str("the service is shutting down"),
+        }
+    }
+}
+
+impl core::error::Error for Refusal {}
