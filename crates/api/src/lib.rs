@@ -4,8 +4,29 @@
 //! names, error names and introspection XML from here; a program that wants something transferred
 //! takes a typed client, and never spells out a D-Bus signature. It holds no rule of what is
 //! allowed, and no state but a connection.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), ebb_api::ClientError> {
+//! use ebb_api::client::{Client, JobOptions, Location, NewFile};
+//!
+//! let client = Client::connect(&Location::Any).await?;
+//! let id = client.create_job("nightly", &JobOptions::default()).await?;
+//! let file = NewFile::new("https://example.org/data.bin", "/srv/data.bin");
+//! client.job(&id).add_files(&[file]).await?;
+//! client.job(&id).resume().await?;
+//! # Ok(())
+//! # }
+//! ```
 
 #![forbid(unsafe_code)]
 
+pub mod client;
 pub mod errors;
+pub mod fields;
+pub mod helper;
 pub mod names;
+pub mod properties;
+pub mod values;
+
+pub use client::Client;
+pub use errors::{ClientError, ServiceError};

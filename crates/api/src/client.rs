@@ -1,0 +1,56 @@
+//! A typed client of the transfer service.
+//!
+//! Answers one question: *how does one ask the service?* A [`Client`] is one connection, and so
+//! one identity: the service takes who is calling from the kernel, not from what is said. The
+//! same calls go over a message bus or straight to the service's own socket.
+//!
+//! It never tries again, never keeps what it was told, and never polls: whoever wants to know
+//! about changes subscribes ([`Client::subscribe`]) and then reads.
+//!
+//! Start reading at [`Client::connect`].
+
+mod call;
+mod job;
+mod location;
+mod manager;
+mod notices;
+mod token_options;
+
+pub use job::{Job, NewFile};
+pub use location::Location;
+pub use manager::{Filter, JobOptions};
+pub use notices::{Notice, Notices};
+pub use token_options::{HelperIdentity, TokenOptions};
+
+use zbus::Connection;
+
+use crate::names;
+
+/// One connection to the service.
+#[derive(Clone, Debug)]
+pub struct Client {
+    connection: Connection,
+    location: Location,
+    /// On a message bus: the unique name of the service. Signals of anybody else are not ours.
+    service: Option<String>,
+}
+
+impl Client {
+    /// Where the service was found.
+    #[must_use]
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// The job with this id. Asks nothing yet.
+    #[must_use]
+    pub fn job(&self, id: &str) -> Job<'_> {
+        Job::new(self, names::job_path(id))
+    }
+
+    /// Token options somebody has opened, by their object path. Asks nothing yet.
+    #[must_use]
+    pub fn token_options(&self, path: &str) -> TokenOptions<'_> {
+        TokenOptions::new(self, path.to_owned())
+    }
+}

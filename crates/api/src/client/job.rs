@@ -1,0 +1,214 @@
+//! What one asks a job.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use zbus::{OwnedObjectPath, OwnedVariant, Variant};
+
+use super::manager::PAGE;
+use super::{Client, TokenOptions};
+use crate::errors::ClientError;
+use crate::fields::Fields;
+use crate::names;
+use crate::properties::{ErrorInfo, FileProperties, JobProperties};
+use crate::values::{Outcome, Priority};
+
+/// A file to be added to a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFile {
+    /// Where it comes from.
+    pub url: String,
+    /// Where it goes: an absolute path, in bytes.
+    pub local_name: Vec<u8>,
+    /// Refuse to replace what is there at the end.
+    pub no_clobber: bool,
+}
+
+impl NewFile {
+    /// From this URL to this absolute path, replacing what is there.
+    pub fn new(url: impl Into<String>, local_name: impl Into<OsString>) -> Self {
+        let local_name = local_name.into().into_vec();
+        NewFile {
+            url: url.into(),
+            local_name,
+            no_clobber: false,
+        }
+    }
+
+    fn to_wire(&self) -> (&str, &[u8], HashMap<&'static str, Variant<'static>>) {
+        let no_clobber = self.no_clobber.then(|| ("no-clobber", Variant::from(true)));
+        (
+            &self.url,
+            &self.local_name,
+            no_clobber.into_iter().collect(),
+        )
+    }
+}
+
+/// One job. Holds its path only; every method asks the service.
+///
+/// # Errors
+/// All methods: `Service` with `access-denied` where there is no such job the caller may see or
+/// steer, and where the job's state does not allow what was asked.
+#[derive(Clone, Debug)]
+pub struct Job<'a> {
+    client: &'a Client,
+    path: String,
+}
+
+impl<'a> Job<'a> {
+    pub(super) fn new(client: &'a Client, path: String) -> Self {
+        Job { client, path }
+    }
+
+    /// Adds files, all or none, and says the index of the first.
+    ///
+    /// # Errors
+    /// `Service` where a URL or a path is not acceptable.
+    pub async fn add_files(&self, files: &[NewFile]) -> Result<u32, ClientError> {
+        let files: Vec<_> = files.iter().map(NewFile::to_wire).collect();
+        self.call("AddFiles", &(files,)).await
+    }
+
+    /// Holds it.
+    ///
+    /// # Errors
+    /// As said above.
+    pub async fn suspend(&self) -> Result<(), ClientError> {
+        self.call("Suspend", &()).await
+    }
+
+    /// Starts it, or lets it go on.
+    ///
+    /// # Errors
+    /// As said above.
+    pub async fn resume(&self) -> Result<(), ClientError> {
+        self.call("Resume", &()).await
+    }
+
+    /// Gives it up; what is not complete is deleted.
+    ///
+    /// # Errors
+    /// As said above.
+    pub async fn cancel(&self) -> Result<Outcome, ClientError> {
+        self.call::<_, String>("Cancel", &()).await?.parse()
+    }
+
+    /// Moves what is here into its place, and ends the job.
+    ///
+    /// # Errors
+    /// As said above.
+    pub async fn complete(&self) -> Result<Outcome, ClientError> {
+        self.call::<_, String>("Complete", &()).await?.parse()
+    }
+
+    /// Everything about the job.
+    ///
+    /// # Errors
+    /// As said above; `Protocol` where the answer does not fit.
+    pub async fn properties(&self) -> Result<JobProperties, ClientError> {
+        JobProperties::read(&self.client.properties(&self.path, names::JOB).await?)
+    }
+
+    /// All its files, in the order they were added.
+    ///
+    /// # Errors
+    /// As said above; `Protocol` where the answer does not fit.
+    pub async fn files(&self) -> Result<Vec<FileProperties>, ClientError> {
+        let mut files: Vec<FileProperties> = Vec::new();
+        loop {
+            let first = u32::try_from(files.len())
+                .map_err(|_| ClientError::Protocol("files without end".to_owned()))?;
+            let (page, total): (Vec<HashMap<String, OwnedVariant>>, u32) =
+                self.call("GetFiles", &(first, PAGE)).await?;
+            let was_empty = page.is_empty();
+            for file in page {
+                files.push(FileProperties::read(&Fields::from(file))?);
+            }
+            if was_empty || files.len() as u64 >= u64::from(total) {
+                return Ok(files);
+            }
+        }
+    }
+
+    /// Why it stopped.
+    ///
+    /// # Errors
+    /// `Service` where it has not.
+    pub async fn error(&self) -> Result<ErrorInfo, ClientError> {
+        let error: HashMap<String, OwnedVariant> = self.call("GetError", &()).await?;
+        ErrorInfo::read(&Fields::from(error))
+    }
+
+    /// Opens its token options: the access check. They end with this client's connection.
+    ///
+    /// # Errors
+    /// As said above.
+    pub async fn open_token_options(&self) -> Result<TokenOptions<'a>, ClientError> {
+        let path: OwnedObjectPath = self.call("OpenTokenOptions", &()).await?;
+        Ok(self.client.token_options(path.as_str()))
+    }
+
+    /// Gives it another name.
+    ///
+    /// # Errors
+    /// As said above; the same for all setters below.
+    pub async fn set_display_name(&self, name: &str) -> Result<(), ClientError> {
+        self.set("DisplayName", name.into()).await
+    }
+
+    /// Says something else about it.
+    ///
+    /// # Errors
+    /// As said above.
+    pub async fn set_description(&self, description: &str) -> Result<(), ClientError> {
+        self.set("Description", description.into()).await
+    }
+
+    /// Changes how much it matters.
+    ///
+    /// # Errors
+    /// As said above.
+    pub async fn set_priority(&self, priority: Priority) -> Result<(), ClientError> {
+        self.set("Priority", priority.as_str().into()).await
+    }
+
+    /// Changes the seconds before it is tried again.
+    ///
+    /// # Errors
+    /// As said above.
+    pub async fn set_minimum_retry_delay(&self, seconds: u32) -> Result<(), ClientError> {
+        self.set("MinimumRetryDelay", seconds.into()).await
+    }
+
+    /// Changes the seconds without progress after which passing trouble becomes lasting.
+    ///
+    /// # Errors
+    /// As said above.
+    pub async fn set_no_progress_timeout(&self, seconds: u32) -> Result<(), ClientError> {
+        self.set("NoProgressTimeout", seconds.into()).await
+    }
+
+    /// Changes whether the service completes it by itself.
+    ///
+    /// # Errors
+    /// As said above.
+    pub async fn set_auto_complete(&self, auto_complete: bool) -> Result<(), ClientError> {
+        self.set("AutoComplete", auto_complete.into()).await
+    }
+
+    async fn set(&self, name: &str, value: Variant<'_>) -> Result<(), ClientError> {
+        self.client
+            .set_property(&self.path, names::JOB, name, value)
+            .await
+    }
+
+    async fn call<B, R>(&self, method: &str, body: &B) -> Result<R, ClientError>
+    where
+        B: serde::Serialize + zbus::DynamicType,
+        R: for<'d> zbus::wire::DynamicDeserialize<'d>,
+    {
+        self.client.call(&self.path, names::JOB, method, body).await
+    }
+}
