@@ -1,0 +1,230 @@
+//! D-Bus calls to an instance's own socket, under any identity, for tests.
+//!
+//! This is on purpose not the client library: it calls methods by name and reports an error by
+//! name, so that what is tested is the contract and not two halves of one implementation. The
+//! identity is that of the thread that connects, which is where the kernel takes it from.
+
+use crate::server::PATIENCE;
+use crate::users::User;
+use futures_util::StreamExt as _;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Instant;
+use tokio::time::timeout;
+use zbus::{DBusError as _, DynamicType, Message, MessageStream, OwnedVariant, Type, Variant};
+
+/// The manager's path.
+pub const MANAGER_PATH: &str = "/org/ebb/Transfer1";
+/// The manager's interface.
+pub const MANAGER: &str = "org.ebb.Transfer1.Manager";
+/// The interface of a job.
+pub const JOB: &str = "org.ebb.Transfer1.Job";
+/// The interface of token options.
+pub const TOKEN_OPTIONS: &str = "org.ebb.Transfer1.TokenOptions";
+/// What our error names begin with.
+pub const ERROR: &str = "org.ebb.Transfer1.Error.";
+
+/// A connection under one identity.
+#[derive(Debug)]
+pub struct Bus {
+    runtime: tokio::runtime::Runtime,
+    connection: zbus::Connection,
+}
+
+/// Why a call gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct No {
+    /// The D-Bus error name, ours without its prefix; `Disconnected` when there was no answer.
+    pub name: String,
+    /// What was said.
+    pub sentence: String,
+    /// BITS' number, where the error has one.
+    pub code: u32,
+    /// What would help.
+    pub advice: String,
+}
+
+/// A dictionary of a call.
+pub type Options<'a> = HashMap<&'a str, Variant<'a>>;
+
+impl Bus {
+    /// Connects to the socket as `user`.
+    ///
+    /// # Errors
+    ///
+    /// When nobody listens there or the handshake fails.
+    ///
+    /// # Panics
+    ///
+    /// When the handshake gets no answer at all.
+    pub fn connect(socket: &Path, user: &User) -> zbus::Result<Self> {
+        let stream = user.run(|| UnixStream::connect(socket))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let connection = runtime.block_on(async {
+            let builder = zbus::connection::Builder::unix_stream(stream)
+                .p2p()
+                .user_id(user.uid);
+            timeout(PATIENCE, builder.build())
+                .await
+                .expect("a listening service shakes hands")
+        })?;
+        Ok(Self {
+            runtime,
+            connection,
+        })
+    }
+
+    /// Calls a method.
+    ///
+    /// # Errors
+    ///
+    /// The answer, when it is no.
+    ///
+    /// # Panics
+    ///
+    /// When there is no answer for [`PATIENCE`].
+    pub fn call<B>(
+        &self,
+        path: &str,
+        interface: &str,
+        method: &str,
+        body: &B,
+    ) -> Result<Message, No>
+    where
+        B: Serialize + DynamicType,
+    {
+        let called = self
+            .connection
+            .call_method(None::<&str>, path, Some(interface), method, body);
+        let answer = self
+            .runtime
+            .block_on(async { timeout(PATIENCE, called).await });
+        let answer = answer.unwrap_or_else(|_| panic!("{method} of {path} was not answered"));
+        answer.map_err(|error| No::from(&error))
+    }
+
+    /// Calls a method and takes its answer apart.
+    ///
+    /// # Errors
+    ///
+    /// The answer, when it is no.
+    ///
+    /// # Panics
+    ///
+    /// When the answer is of another type than the contract says, or does not come.
+    pub fn ask<B, A>(&self, path: &str, interface: &str, method: &str, body: &B) -> Result<A, No>
+    where
+        B: Serialize + DynamicType,
+        A: DeserializeOwned + Type,
+    {
+        let answer = self.call(path, interface, method, body)?;
+        Ok(answer
+            .body()
+            .deserialize()
+            .unwrap_or_else(|e| panic!("{method}: {e}: {answer:?}")))
+    }
+
+    /// Reads a property.
+    ///
+    /// # Errors
+    ///
+    /// The answer, when it is no.
+    ///
+    /// # Panics
+    ///
+    /// When the value is of another type than `T`.
+    pub fn property<T>(&self, path: &str, interface: &str, name: &str) -> Result<T, No>
+    where
+        T: TryFrom<OwnedVariant>,
+        T::Error: std::fmt::Debug,
+    {
+        let properties = "org.freedesktop.DBus.Properties";
+        let value: OwnedVariant = self.ask(path, properties, "Get", &(interface, name))?;
+        Ok(T::try_from(value).unwrap_or_else(|e| panic!("{name} is of another type: {e:?}")))
+    }
+
+    /// Waits until `reached` says so of the job's state, and says which state it is.
+    ///
+    /// # Errors
+    ///
+    /// When the service goes away meanwhile, or says no.
+    ///
+    /// # Panics
+    ///
+    /// When it is not reached for [`PATIENCE`].
+    pub fn wait_for_state(&self, job: &str, reached: impl Fn(&str) -> bool) -> Result<String, No> {
+        // Subscribed before the first look, so that nothing is missed in between.
+        let mut signals = MessageStream::from(&self.connection);
+        self.call(MANAGER_PATH, MANAGER, "Subscribe", &())?;
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let state: String = self.property(job, JOB, "State")?;
+            if reached(&state) {
+                return Ok(state);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            let heard = self
+                .runtime
+                .block_on(async { timeout(left, signals.next()).await });
+            match heard {
+                Err(_) => panic!("{job} is still {state}"),
+                Ok(Some(Ok(_))) => {}
+                Ok(Some(Err(_)) | None) => return Err(No::disconnected()),
+            }
+        }
+    }
+}
+
+impl No {
+    /// Whether there was no answer because there is no service any more.
+    #[must_use]
+    pub fn is_disconnected(&self) -> bool {
+        self.name == "Disconnected"
+    }
+
+    fn disconnected() -> Self {
+        let name = "Disconnected".into();
+        Self {
+            name,
+            sentence: String::new(),
+            code: 0,
+            advice: String::new(),
+        }
+    }
+}
+
+impl From<&zbus::Error> for No {
+    fn from(error: &zbus::Error) -> Self {
+        if let zbus::Error::MethodError(name, sentence, reply) = error {
+            let name = name.as_str();
+            let name = name.strip_prefix(ERROR).unwrap_or(name).to_owned();
+            let body = reply.body().deserialize::<(String, u32, String)>().ok();
+            let plain = (sentence.clone().unwrap_or_default(), 0, String::new());
+            let (sentence, code, advice) = body.unwrap_or(plain);
+            return Self {
+                name,
+                sentence,
+                code,
+                advice,
+            };
+        }
+        if let zbus::Error::FDO(error) = error {
+            let sentence = error.to_string();
+            return Self {
+                name: error.name().to_string(),
+                sentence,
+                code: 0,
+                advice: String::new(),
+            };
+        }
+        Self {
+            sentence: error.to_string(),
+            ..Self::disconnected()
+        }
+    }
+}
