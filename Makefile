@@ -1,0 +1,41 @@
+# What one does with Ebb's sources. `make test` and `make demo` install what is missing (as root,
+# with apt-get) and need nothing else than cargo.
+
+CARGO ?= cargo
+DESTDIR ?=
+PREFIX ?= /usr
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+PROGRAMS = ebbd ebb-service ebb-files ebb-net
+
+.PHONY: all build test lint demo bench install
+
+all: build
+
+build:
+	$(CARGO) build --workspace --bins
+
+# Everything: rules, crates, borders, and the whole with real processes and users. Without root it
+# runs what needs none and says what it left out.
+test:
+	tests/run
+
+lint:
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+# The model case with evidence: two identities, one download. Ends 0 only if all is as promised.
+demo:
+	demo/run
+
+# CPU seconds per GiB beside curl and aria2c, in one run.
+bench:
+	bench/run
+
+install:
+	$(CARGO) build --release --workspace --bins --exclude ebb-tests
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/ebb
+	install -m 0755 $(TARGET)/release/ebb $(DESTDIR)$(PREFIX)/bin/ebb
+	install -m 0755 $(TARGET)/release/ebbd $(DESTDIR)$(PREFIX)/sbin/ebbd
+	for program in ebb-service ebb-files ebb-net; do \
+	  install -m 0755 $(TARGET)/release/$$program $(DESTDIR)$(PREFIX)/libexec/ebb/$$program; done
+	dist/install "$(DESTDIR)" "$(PREFIX)"
