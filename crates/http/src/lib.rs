@@ -1,1 +1,46 @@
-//! Placeholder.
+//! The transfer engine, as a library.
+//!
+//! One question: *how do the bytes of a URL get into an open file, whole and of one version,
+//! whatever the server, the network and the power supply do meanwhile?*
+//!
+//! | module     | what                                                        |
+//! |------------|-------------------------------------------------------------|
+//! | `request`  | from what we hold to the next request (pure)                |
+//! | `response` | from an answer's head to a decision (pure): no spliced file |
+//! | `redirect` | where a redirect leads, and whether we go there (pure)      |
+//! | `shown`    | what may be shown of what came from outside (pure)          |
+//! | `tls`      | one configuration, roots, and what went wrong in words      |
+//! | `connect`  | names to connections                                        |
+//! | `client`   | connections kept, one exchange on one of them               |
+//! | `disk`     | pieces to the file, sync, what is durable                   |
+//! | `control`  | how the owner of a fetch says proceed and stop              |
+//! | `fetch`    | one file, from request to the last synced byte              |
+//!
+//! It never opens a path (but the extra authority file it is given), never runs a retry of its own
+//! beyond a stale kept connection, and never decides what a failure means for a job. Start reading
+//! at [`fetch`].
+
+#![forbid(unsafe_code)]
+
+mod answer;
+mod client;
+mod connect;
+mod control;
+mod disk;
+mod fetch;
+mod redirect;
+mod request;
+mod response;
+mod shown;
+mod tls;
+
+pub use client::{Client, ExchangeError};
+pub use connect::ConnectError;
+pub use control::{Control, Steering, control};
+pub use disk::DiskError;
+pub use fetch::{Ended, FetchError, Head, Order, Reports, fetch};
+pub use redirect::{Downgrade, MOST_REDIRECTS, RedirectError, follow};
+pub use request::{Ask, Held, Strong, Validators, ask};
+pub use response::{AnswerError, Decision, Judged, judge};
+pub use shown::{printable, shown_url, without_user_info};
+pub use tls::{RootsError, TlsError, Trust};

@@ -1,0 +1,278 @@
+//! Connections kept, and one exchange on one of them.
+//!
+//! This module answers one question: *given a request, which connection carries it, and what head
+//! comes back?* A connection that has served one file to its end is kept for a few seconds for the
+//! next file of the same origin. All connections of a [`Client`] belong to one identity; there is
+//! one client in a network agent, and they never leave it.
+//!
+//! A connection is driven by whoever waits for something on it, never by a task of its own: when
+//! its [`Link`] is dropped the socket is closed, then and there.
+//!
+//! It never asks twice, with one exception: a kept connection that breaks before a byte of the
+//! answer has come tells nothing about the server, so the request goes out once more on a new one.
+
+use crate::connect::{ConnectError, Origin, Stream, connect};
+use crate::request::{Ask, write};
+use crate::response::AnswerError;
+use crate::shown::printable;
+use crate::tls::Trust;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Frame, Incoming};
+use hyper::client::conn::http1::{self, Connection, SendRequest};
+use hyper_util::rt::TokioIo;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::os::fd::OwnedFd;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+/// One read from the socket. Below 256 KiB the system calls begin to show in the CPU time.
+const PIECE: usize = 512 * 1024;
+
+/// Limits of the head of an answer.
+const MOST_HEAD_BYTES: usize = 64 * 1024;
+const MOST_FIELDS: usize = 256;
+
+/// How long, and how many to one origin, connections are kept.
+const KEEP_FOR: Duration = Duration::from_secs(15);
+const KEEP_MOST: usize = 4;
+
+/// Connections of one identity.
+pub struct Client {
+    trust: Trust,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    links: HashMap<Origin, Vec<(Instant, Link)>>,
+    /// A task is looking after what is kept too long.
+    swept: bool,
+}
+
+/// One connection, and the socket under it.
+pub(crate) struct Link {
+    origin: Origin,
+    connection: Connection<TokioIo<Stream>, Empty<Bytes>>,
+    over: bool,
+    sender: SendRequest<Empty<Bytes>>,
+    socket: Arc<OwnedFd>,
+}
+
+/// No usable head came back.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// No connection came about.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The answer will not do.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// Not a byte came for too long.
+    #[error("the server sent nothing for {} seconds", .0.as_secs())]
+    TimedOut(Duration),
+    /// The connection broke.
+    #[error("the connection broke: {0}")]
+    Lost(String),
+}
+
+impl Client {
+    /// A client that trusts `trust` and keeps no connection yet.
+    #[must_use]
+    pub fn new(trust: Trust) -> Arc<Self> {
+        Arc::new(Self {
+            trust,
+            kept: Mutex::default(),
+        })
+    }
+
+    /// Asks, and returns the head of the answer with the connection its body comes on.
+    pub(crate) async fn exchange(
+        &self,
+        url: &Url,
+        ask: &Ask<'_>,
+        patience: Duration,
+    ) -> Result<(Link, Response<Incoming>), ExchangeError> {
+        let origin = Origin::of(url)?;
+        let request = write(url, ask).ok_or(ConnectError::NotAnOrigin)?;
+        if let Some(mut link) = self.take(&origin) {
+            match link.send(request.clone(), patience).await {
+                Ok(response) => return Ok((link, response)),
+                Err(ExchangeError::Lost(_)) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        let mut link = Link::open(origin, &self.trust).await?;
+        let response = link.send(request, patience).await?;
+        Ok((link, response))
+    }
+
+    /// Keeps a connection whose answer has been read to its end, if it can serve another.
+    pub(crate) fn keep(self: &Arc<Self>, mut link: Link) {
+        if !link.is_ready() {
+            return;
+        }
+        let mut kept = self.kept();
+        let links = kept.links.entry(link.origin.clone()).or_default();
+        if links.len() < KEEP_MOST {
+            links.push((Instant::now(), link));
+        }
+        if !std::mem::replace(&mut kept.swept, true) {
+            tokio::spawn(sweep(Arc::downgrade(self)));
+        }
+    }
+
+    /// The most recently kept connection to `origin` that is still open.
+    fn take(&self, origin: &Origin) -> Option<Link> {
+        let mut kept = self.kept();
+        let links = kept.links.get_mut(origin)?;
+        while let Some((since, mut link)) = links.pop() {
+            if since.elapsed() < KEEP_FOR && link.is_ready() {
+                return Some(link);
+            }
+        }
+        None
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes what has been kept too long, until nothing is kept.
+async fn sweep(client: Weak<Client>) {
+    loop {
+        tokio::time::sleep(KEEP_FOR).await;
+        let Some(client) = client.upgrade() else {
+            return;
+        };
+        let mut kept = client.kept();
+        for links in kept.links.values_mut() {
+            links.retain(|(since, _)| since.elapsed() < KEEP_FOR);
+        }
+        kept.links.retain(|_, links| !links.is_empty());
+        kept.swept = !kept.links.is_empty();
+        if !kept.swept {
+            return;
+        }
+    }
+}
+
+impl Link {
+    async fn open(origin: Origin, trust: &Trust) -> Result<Self, ExchangeError> {
+        let (stream, socket) = connect(&origin, trust).await?;
+        let (sender, connection) = http1::Builder::new()
+            .read_buf_exact_size(Some(PIECE))
+            .max_header_size(MOST_HEAD_BYTES)
+            .max_headers(MOST_FIELDS)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| told(&error))?;
+        Ok(Self {
+            origin,
+            connection,
+            over: false,
+            sender,
+            socket: Arc::new(socket),
+        })
+    }
+
+    /// The socket under this connection, for whoever sets its pace.
+    pub(crate) fn socket(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.socket)
+    }
+
+    async fn send(
+        &mut self,
+        request: Request<Empty<Bytes>>,
+        patience: Duration,
+    ) -> Result<Response<Incoming>, ExchangeError> {
+        let answer = self.sender.send_request(request);
+        let answer = drive(&mut self.connection, &mut self.over, answer);
+        let answer = timeout(patience, answer).await;
+        answer
+            .map_err(|_| ExchangeError::TimedOut(patience))?
+            .map_err(|error| told(&error))
+    }
+
+    /// The next piece of the body; `None` at its end.
+    pub(crate) async fn next(
+        &mut self,
+        body: &mut Incoming,
+    ) -> Result<Option<Bytes>, ExchangeError> {
+        loop {
+            let frame = drive(&mut self.connection, &mut self.over, body.frame()).await;
+            match frame
+                .transpose()
+                .map_err(|error| told(&error))?
+                .map(Frame::into_data)
+            {
+                Some(Ok(piece)) => return Ok(Some(piece)),
+                // Trailers say nothing we use.
+                Some(Err(_trailers)) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Whether another request can be sent now. Looks at the socket, and waits for nothing.
+    fn is_ready(&mut self) -> bool {
+        let ready = self.sender.ready();
+        let ready = drive(&mut self.connection, &mut self.over, ready).now_or_never();
+        matches!(ready, Some(Ok(()))) && !self.over
+    }
+}
+
+/// Drives the connection until `wanted` is there.
+async fn drive<F: Future>(
+    connection: &mut Connection<TokioIo<Stream>, Empty<Bytes>>,
+    over: &mut bool,
+    wanted: F,
+) -> F::Output {
+    let mut wanted = pin!(wanted);
+    poll_fn(|context| {
+        if !*over {
+            // How it ended is told to whoever waits for an answer or a body on it.
+            *over = connection.poll_unpin(context).is_ready();
+        }
+        wanted.as_mut().poll(context)
+    })
+    .await
+}
+
+/// What hyper ran into, in our words.
+fn told(error: &hyper::Error) -> ExchangeError {
+    if error.is_parse_too_large() {
+        return AnswerError::HeadTooLarge.into();
+    }
+    if error.is_parse() {
+        return AnswerError::Malformed("its head cannot be read").into();
+    }
+    let cause = std::error::Error::source(error);
+    let kind = cause
+        .and_then(|cause| cause.downcast_ref::<std::io::Error>())
+        .map(|io| {
+            let from_tls = io
+                .get_ref()
+                .is_some_and(|inner| inner.is::<rustls::Error>());
+            (io.kind(), from_tls)
+        });
+    match kind {
+        Some((std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput, false)) => {
+            AnswerError::Malformed("its chunks cannot be read").into()
+        }
+        _ if error.is_incomplete_message() => {
+            ExchangeError::Lost("the server closed it before everything had come".to_owned())
+        }
+        _ => {
+            let text = cause.map_or_else(|| error.to_string(), ToString::to_string);
+            ExchangeError::Lost(printable(&text))
+        }
+    }
+}

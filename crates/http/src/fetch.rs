@@ -1,0 +1,329 @@
+//! One file, from the first request to the last synced byte.
+//!
+//! ```text
+//!  ask ─▶ exchange ─▶ judge ─┬─ Redirect ──▶ ask there
+//!                            ├─ AskWhole ──▶ ask again, holding nothing
+//!                            ├─ Complete ──▶ done
+//!                            ├─ Continue ──▶ head, begin at what we hold, pour
+//!                            └─ Whole ─────▶ head, wait for proceed if bytes are dropped,
+//!                                            begin at 0, pour
+//! ```
+//!
+//! This module answers one question: *what happens next in this fetch?* What an answer means is
+//! decided in `response.rs`; which bytes are durable is known in `disk.rs`.
+//!
+//! A fetch ends in exactly one way, as [`Ended`]. By then its connection is closed or kept, its
+//! writer has ended, and its descriptor is closed: no byte is sent, written or received any more.
+//! It never truncates a file that holds bytes its owner counts on without the owner's word, and
+//! never tries a second time what has failed once.
+
+use crate::answer::modified;
+use crate::client::{Client, ExchangeError, Link};
+use crate::control::Control;
+use crate::disk::{Disk, DiskError, Marks};
+use crate::redirect::{Downgrade, MOST_REDIRECTS, RedirectError, follow};
+use crate::request::{Held, Validators, ask};
+use crate::response::{AnswerError, Decision, judge};
+use crate::shown::without_user_info;
+use http::StatusCode;
+use hyper::body::Incoming;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use url::Url;
+
+/// How often progress is reported between checkpoints.
+const REPORT_EVERY: Duration = Duration::from_millis(500);
+
+/// What to fetch.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Where from; http or https.
+    pub url: Url,
+    /// What is in the file already, durably.
+    pub held: Held,
+    /// Whether a redirect may lead from https to http.
+    pub downgrade: Downgrade,
+    /// Give up when not a byte has come for this long.
+    pub stall_timeout: Duration,
+}
+
+/// The server's answer will serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// What the server says the representation is.
+    pub validators: Validators,
+    /// Where the bytes come from, after redirects; without user-info.
+    pub final_url: Url,
+    /// First byte this answer will write.
+    pub from: u64,
+}
+
+/// Who is told how a fetch goes.
+pub trait Reports {
+    /// The answer will serve. If `from` is 0 and bytes were held, the fetch now waits for
+    /// [`crate::Steering::proceed`].
+    fn head(&mut self, head: Head);
+
+    /// So much is durable, and so much received, counted from the beginning of the file.
+    fn progress(&mut self, durable: u64, received: u64);
+
+    /// Bytes now come through this socket; whoever sets the pace may measure and steer it.
+    fn connected(&mut self, socket: Arc<OwnedFd>) {
+        drop(socket);
+    }
+}
+
+/// How a fetch ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// Everything is there and synced.
+    Done {
+        /// Length of the whole file.
+        length: u64,
+        /// `Last-Modified` in seconds since the epoch.
+        modified: Option<i64>,
+    },
+    /// Its owner stopped it.
+    Stopped {
+        /// Bytes that are on disk and synced.
+        durable: u64,
+    },
+    /// It did not work.
+    Failed {
+        /// Bytes that are on disk and synced.
+        durable: u64,
+        /// Whom we asked last.
+        at: Url,
+        /// What happened.
+        error: FetchError,
+    },
+}
+
+/// What a fetch ran into.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The network, or the server at its end.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+    /// The file.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+impl From<AnswerError> for FetchError {
+    fn from(error: AnswerError) -> Self {
+        Self::Exchange(error.into())
+    }
+}
+
+impl From<RedirectError> for FetchError {
+    fn from(error: RedirectError) -> Self {
+        AnswerError::from(error).into()
+    }
+}
+
+/// Fetches one file into `file`, an open regular file that may be written.
+///
+/// Reports and waits as [`Reports`] says. Dropping the future abandons the fetch with its writer
+/// still running; stop it through `control` instead, and wait for the end.
+pub async fn fetch(
+    client: &Arc<Client>,
+    order: Order,
+    file: OwnedFd,
+    mut control: Control,
+    reports: &mut (impl Reports + Send),
+) -> Ended {
+    let durable = order.held.offset;
+    let held = if reaches(&file, durable) {
+        order.held.clone()
+    } else {
+        Held::nothing()
+    };
+    let mut run = Run {
+        client,
+        url: without_user_info(&order.url),
+        order,
+        held,
+        control: control.clone(),
+        disk: Disk::open(file, durable),
+        reports,
+    };
+    // When this is decided, the losing side is dropped, and a connection in it closed.
+    let end = tokio::select! {
+        biased;
+        () = control.stopped() => None,
+        end = run.to_the_end() => Some(end),
+    };
+    let Run { url, disk, .. } = run;
+    let (Marks { durable, .. }, closed) = disk.close().await;
+    match (end, closed) {
+        (None, _) => Ended::Stopped { durable },
+        (Some(Err(error)), _) => Ended::Failed {
+            durable,
+            at: url,
+            error,
+        },
+        (Some(Ok(_)), Err(error)) => Ended::Failed {
+            durable,
+            at: url,
+            error: error.into(),
+        },
+        (Some(Ok(whole)), Ok(())) => Ended::Done {
+            length: whole.length,
+            modified: modified(&whole.validators),
+        },
+    }
+}
+
+/// Whether the file is long enough to hold what it is said to. One that is not would be continued
+/// after a gap of zeros.
+fn reaches(file: &impl AsFd, offset: u64) -> bool {
+    rustix::fs::fstat(file)
+        .is_ok_and(|found| u64::try_from(found.st_size).is_ok_and(|length| length >= offset))
+}
+
+/// A file that is there, whole.
+struct Whole {
+    length: u64,
+    validators: Validators,
+}
+
+/// A fetch under way.
+struct Run<'a, R> {
+    client: &'a Arc<Client>,
+    order: Order,
+    url: Url,
+    held: Held,
+    control: Control,
+    disk: Disk,
+    reports: &'a mut R,
+}
+
+impl<R: Reports> Run<'_, R> {
+    async fn to_the_end(&mut self) -> Result<Whole, FetchError> {
+        let mut redirects = 0;
+        loop {
+            let ask = ask(&self.held);
+            let patience = self.order.stall_timeout;
+            let (link, response) = self.client.exchange(&self.url, &ask, patience).await?;
+            let (parts, body) = response.into_parts();
+            let judged = judge(&ask, parts.status, &parts.headers, SystemTime::now())?;
+            let head = |from| (parts.status, judged.validators.clone(), from);
+            match judged.decision {
+                Decision::Redirect(location) => {
+                    redirects += 1;
+                    if redirects > MOST_REDIRECTS {
+                        return Err(RedirectError::TooMany.into());
+                    }
+                    self.url = follow(&self.url, &location, self.order.downgrade)?;
+                }
+                Decision::AskWhole => self.held = Held::nothing(),
+                Decision::Complete => {
+                    let length = self.held.offset;
+                    let validators = self.held.validators.clone();
+                    self.report_head((parts.status, validators.clone(), length));
+                    return Ok(Whole { length, validators });
+                }
+                Decision::Continue { from, until } => {
+                    self.report_head(head(from));
+                    self.disk.begin(from, judged.validators.total).await?;
+                    let reached = self.pour(link, body, from, Some(until)).await?;
+                    if Some(reached) == judged.validators.total {
+                        return Ok(Whole {
+                            length: reached,
+                            validators: judged.validators,
+                        });
+                    }
+                    // A server may shorten a range; the rest is asked for in the same way.
+                    self.held = Held {
+                        offset: reached,
+                        validators: judged.validators,
+                    };
+                }
+                Decision::Whole => {
+                    self.report_head(head(0));
+                    let total = judged.validators.total;
+                    self.drop_what_is_held().await;
+                    self.disk.begin(0, total).await?;
+                    let length = self.pour(link, body, 0, total).await?;
+                    return Ok(Whole {
+                        length,
+                        validators: judged.validators,
+                    });
+                }
+            }
+        }
+    }
+
+    fn report_head(&mut self, (status, validators, from): (StatusCode, Validators, u64)) {
+        self.reports.head(Head {
+            status,
+            validators,
+            final_url: self.url.clone(),
+            from,
+        });
+    }
+
+    /// Waits for the owner's word if there are bytes the owner counts on.
+    async fn drop_what_is_held(&mut self) {
+        if self.disk.marks().borrow().durable > 0 {
+            self.control.proceeded().await;
+        }
+    }
+
+    /// Pours the body into the file, beginning at `from`. Returns where it ended.
+    async fn pour(
+        &mut self,
+        mut link: Link,
+        mut body: Incoming,
+        from: u64,
+        until: Option<u64>,
+    ) -> Result<u64, FetchError> {
+        self.reports.connected(link.socket());
+        let mut marks = self.disk.marks();
+        let mut tick = interval(REPORT_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let patience = self.order.stall_timeout;
+        let mut reported = from;
+        let mut position = from;
+        let mut deadline = Instant::now() + patience;
+        loop {
+            tokio::select! {
+                biased;
+                Ok(()) = marks.changed() => {
+                    let Marks { durable, received } = *marks.borrow_and_update();
+                    reported = received;
+                    self.reports.progress(durable, received);
+                }
+                _ = tick.tick() => {
+                    self.disk.checkpoint_if_due();
+                    let Marks { durable, received } = *marks.borrow();
+                    if received > reported {
+                        reported = received;
+                        self.reports.progress(durable, received);
+                    }
+                }
+                piece = timeout_at(deadline, link.next(&mut body)) => {
+                    let piece = piece.map_err(|_| ExchangeError::TimedOut(patience))??;
+                    let Some(piece) = piece else { break };
+                    position += piece.len() as u64;
+                    if let Some(told) = until.filter(|until| position > *until) {
+                        return Err(AnswerError::SizeChanged { told, sent: position }.into());
+                    }
+                    self.disk.write(piece).await?;
+                    deadline = Instant::now() + patience;
+                }
+            }
+        }
+        if until.is_some_and(|until| position < until) {
+            let short = "the server closed it before everything had come";
+            return Err(ExchangeError::Lost(short.to_owned()).into());
+        }
+        self.client.keep(link);
+        Ok(position)
+    }
+}

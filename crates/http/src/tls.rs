@@ -1,0 +1,159 @@
+//! TLS: whom this process trusts, and what went wrong in words.
+//!
+//! One configuration per process, made once, with the machine's roots and, where the administrator
+//! names one, an extra file of authorities. This module answers two questions: *is this the server
+//! we meant?* (rustls decides, by those roots) and *if not, what should a person do?*
+//!
+//! It never weakens a check, and has no switch to turn one off. Text from certificates is escaped
+//! before it is shown.
+
+use crate::shown::printable;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// Whom we trust; cheap to clone.
+#[derive(Clone)]
+pub struct Trust {
+    config: Arc<ClientConfig>,
+    roots: usize,
+}
+
+/// The extra authorities could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RootsError {
+    /// The file cannot be read as PEM.
+    #[error("cannot read the extra authorities: {0}")]
+    Unreadable(#[source] rustls::pki_types::pem::Error),
+    /// A certificate in it is no authority's.
+    #[error("an extra authority cannot be used: {0}")]
+    Unusable(#[source] rustls::Error),
+    /// There is none in it.
+    #[error("the file of extra authorities holds no certificate")]
+    Empty,
+    /// The library's own defaults contradict each other.
+    #[error("no TLS version can be offered: {0}")]
+    Provider(#[source] rustls::Error),
+}
+
+/// The handshake failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The certificate does not hold.
+    #[error("{0}")]
+    Certificate(String),
+    /// Anything else.
+    #[error("no secure connection could be agreed on: {0}")]
+    Handshake(String),
+}
+
+impl Trust {
+    /// Loads the machine's roots, and the PEM certificates in `extra` besides.
+    ///
+    /// Roots of the machine that cannot be read or parsed are left out; without any, only
+    /// http and servers under the extra authorities can be reached. Blocks on files.
+    ///
+    /// # Errors
+    ///
+    /// [`RootsError`] when `extra` was named and cannot be used.
+    pub fn load(extra: Option<&Path>) -> Result<Self, RootsError> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if let Some(path) = extra {
+            add_extra(&mut roots, path)?;
+        }
+        let count = roots.len();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(RootsError::Provider)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            config: Arc::new(config),
+            roots: count,
+        })
+    }
+
+    /// How many authorities are trusted.
+    #[must_use]
+    pub fn roots(&self) -> usize {
+        self.roots
+    }
+
+    /// Shakes hands with `host` over a fresh connection.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`] with a sentence on what to do.
+    pub(crate) async fn shake_hands(
+        &self,
+        host: &str,
+        socket: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, TlsError> {
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| TlsError::Handshake(format!("{} is no host name", printable(host))))?;
+        let connector = TlsConnector::from(Arc::clone(&self.config));
+        connector
+            .connect(name, socket)
+            .await
+            .map_err(|error| explain(&error))
+    }
+}
+
+fn add_extra(roots: &mut RootCertStore, path: &Path) -> Result<(), RootsError> {
+    let before = roots.len();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(RootsError::Unreadable)? {
+        let certificate = certificate.map_err(RootsError::Unreadable)?;
+        roots.add(certificate).map_err(RootsError::Unusable)?;
+    }
+    if roots.len() == before {
+        Err(RootsError::Empty)
+    } else {
+        Ok(())
+    }
+}
+
+fn explain(error: &std::io::Error) -> TlsError {
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(wrong)) => TlsError::Certificate(advise(wrong)),
+        Some(other) => TlsError::Handshake(printable(&other.to_string())),
+        None => TlsError::Handshake(printable(&error.to_string())),
+    }
+}
+
+/// What is wrong with a certificate, and who can do something about it.
+fn advise(wrong: &CertificateError) -> String {
+    if let CertificateError::NotValidForNameContext { presented, .. } = wrong {
+        let names = presented.join(", ");
+        return printable(&format!(
+            "the server's certificate is for another name: {names}"
+        ));
+    }
+    let known = match wrong {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the server's certificate has expired; if this machine's clock is right, the server's \
+             administrator must renew it"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the server's certificate is not valid yet; check this machine's clock"
+        }
+        CertificateError::UnknownIssuer => {
+            "the server's certificate is from an authority this machine does not trust; if it \
+             should, add the authority to the machine's certificates"
+        }
+        CertificateError::NotValidForName => "the server's certificate is for another name",
+        CertificateError::Revoked => "the server's certificate has been revoked",
+        _ => return printable(&format!("the server's certificate does not hold: {wrong}")),
+    };
+    known.to_owned()
+}
