@@ -1,7 +1,8 @@
 //! What agents report, and what becomes of the job by it.
 //!
-//! A report from an attempt that is not in hand any more is ignored: whoever stopped it has decided
-//! already. Bytes held never shrink except when the server's answer says so (`from: 0`) or a new
+//! A report from an attempt that is not in hand any more changes no state: whoever stopped it has
+//! decided already. What it has synced to disk still counts ([`Job::decide`] with a late
+//! `Checkpoint`). Bytes held never shrink except when the server's answer says so (`from: 0`) or a new
 //! temporary file had to be made.
 
 use super::{CompleteReport, Job, Report, State, Step, Trouble};
@@ -15,7 +16,7 @@ use core::time::Duration;
 impl Job {
     pub(super) fn hear(&mut self, attempt: AttemptId, report: Report, now: Now) -> Step {
         if self.state.attempt() != Some(attempt) {
-            return Step::stay();
+            return self.hear_late(attempt, report);
         }
         match report {
             Report::Created(at, temporary) => self.change_file(at, |file| {
@@ -63,6 +64,25 @@ impl Job {
             Report::Ended(Ok(())) if self.unfinished().next().is_some() => self.begin_attempt(),
             Report::Ended(Ok(())) => self.all_transferred(now),
             Report::Ended(Err(trouble)) => self.attempt_failed(trouble, now),
+        }
+    }
+
+    /// The last words of an attempt that was stopped: what it holds on disk still counts, so that
+    /// the next one goes on from there. Nothing else of it does, and only the newest attempt has
+    /// last words: effects are carried out in order, so no other has begun.
+    fn hear_late(&mut self, attempt: AttemptId, report: Report) -> Step {
+        if attempt.0 != self.attempts || self.state.is_final() {
+            return Step::stay();
+        }
+        match report {
+            Report::Created(at, temporary) => self.change_file(at, |file| {
+                file.start_over();
+                file.temporary = Some(temporary);
+            }),
+            Report::Checkpoint { file: at, durable } => {
+                self.change_file(at, |file| file.durable = durable.max(file.durable))
+            }
+            Report::Answered { .. } | Report::FileDone { .. } | Report::Ended(_) => Step::stay(),
         }
     }
 
