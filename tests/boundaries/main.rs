@@ -4,6 +4,7 @@
 //! do what at run time is not seen here but in `tests/e2e`, with real processes.
 
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod closure;
 mod sources;

@@ -1,1 +1,19 @@
-//! x
+//! The promises, each with real processes, real users and a server that lies.
+//!
+//! One module per promise. Everything that needs several identities needs root and says aloud when
+//! it is left out. The programs under test have to be built first (`make test` does).
+
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod access;
+mod bad_input;
+mod contract;
+mod crash;
+mod files_only_by_ebb_files;
+mod handover;
+mod identities;
+mod processes;
+mod stopping;
+mod swap;
+mod table;

@@ -1,11 +1,13 @@
 //! What the tests of the whole stand on: real users, real processes, a server that lies.
 //!
 //! * [`content`]: made-up files of any size that nobody has to store;
+//! * [`dice`]: chance that can be repeated;
 //! * [`server`]: an HTTP server under the thumb of the test, which knows who asked;
 //! * [`users`]: accounts of the machine, and calling as one of them;
 //! * [`instance`]: a whole Ebb in a scratch directory, started, killed, looked at;
 //! * [`processes`]: what `/proc` says about each of them;
 //! * [`scratch`]: directories that live as long as a test;
+//! * [`job`]: one job, as a test drives it;
 //! * [`bus`]: D-Bus calls to an instance under any identity.
 //!
 //! Nothing here sleeps to wait for something to happen, and nothing outlives its test. What needs
@@ -15,7 +17,9 @@
 
 pub mod bus;
 pub mod content;
+pub mod dice;
 pub mod instance;
+pub mod job;
 pub mod processes;
 pub mod scratch;
 pub mod server;

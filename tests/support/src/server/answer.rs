@@ -259,7 +259,7 @@ fn piece(
         to,
         chunked: resource.framing == Framing::Chunked,
         close_at: number(lies, |l| {
-            if let Lie::CloseAt(n) = l {
+            if let Lie::CloseAt(n) | Lie::SwapAndCloseAt(n) = l {
                 Some(*n)
             } else {
                 None
@@ -273,7 +273,7 @@ fn piece(
             }
         }),
         swap_at: number(lies, |l| {
-            if let Lie::SwapAt(n) = l {
+            if let Lie::SwapAt(n) | Lie::SwapAndCloseAt(n) = l {
                 Some(*n)
             } else {
                 None

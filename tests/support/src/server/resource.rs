@@ -47,6 +47,8 @@ pub enum Lie {
     StallAt(u64),
     /// Goes over to the next version's bytes at this offset, within one body.
     SwapAt(u64),
+    /// Goes over to the next version and closes the connection before the byte at this offset.
+    SwapAndCloseAt(u64),
     /// Says this `Content-Length`.
     ClaimLength(u64),
     /// Says this total in `Content-Range`.

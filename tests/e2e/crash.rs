@@ -1,0 +1,236 @@
+//! Promise: 50 transfers with random kills. Every result has the right bytes; no byte before the
+//! last checkpoint is asked for again (counted at the server); nothing is left behind by Cancel.
+//!
+//! What is killed, and after how many bytes, is thrown from a printed seed. A checkpoint is known
+//! here by what `GetFiles` said was durable before the kill; the requests after it may ask for
+//! nothing before that.
+
+use rustix::process::Signal;
+use std::path::Path;
+use std::sync::Arc;
+use support::bus::{Bus, Options};
+use support::content::Content;
+use support::dice::Dice;
+use support::instance::Instance;
+use support::job::Job;
+use support::server::{Gate, Lie, PATIENCE, Resource, Server};
+use support::users::{User, needs_root};
+
+const TRANSFERS: u64 = 50;
+const AT_ONCE: u64 = 5;
+const SIZE: u64 = 3 << 20;
+const VICTIMS: [&str; 4] = ["ebbd", "ebb-service", "ebb-files", "ebb-net"];
+
+/// A transfer that outlives the connection it was started over.
+struct Transfer {
+    name: String,
+    content: Content,
+    gate: Arc<Gate>,
+    path: String,
+    id: String,
+}
+
+impl Transfer {
+    fn job<'a>(&self, bus: &'a Bus) -> Job<'a> {
+        Job {
+            bus,
+            path: self.path.clone(),
+            id: self.id.clone(),
+        }
+    }
+}
+
+fn start(bus: &Bus, server: &Server, directory: &Path, number: u64) -> Transfer {
+    let name = format!("/t{number}");
+    let content = Content::new(5000 + number, SIZE);
+    let gate = Arc::new(Gate::after(0));
+    server.put(&name, Resource::new(content).through(&gate));
+    let mut options = Options::new();
+    options.insert("priority", "foreground".into());
+    let job = Job::create_with(bus, &name, &options);
+    job.add(&server.url(&name), &directory.join(&name[1..]));
+    job.resume();
+    Transfer {
+        name,
+        content,
+        gate,
+        path: job.path,
+        id: job.id,
+    }
+}
+
+/// Kills a process of this name, if there is one, and has the whole back.
+fn kill(instance: &mut Instance, name: &str) {
+    let Some(victim) = instance.processes(name).pop() else {
+        return;
+    };
+    victim.signal(Signal::KILL);
+    assert!(victim.ended_within(PATIENCE));
+    if ["ebbd", "ebb-service"].contains(&name) {
+        instance.start_again();
+    }
+}
+
+/// What is durable of it now, having made a checkpoint of what the server has sent if asked to.
+fn checkpoint(transfer: &Transfer, bus: &Bus, suspend: bool) -> u64 {
+    let job = transfer.job(bus);
+    if suspend {
+        let _ = job.call("Suspend");
+    }
+    job.files()[0].durable
+}
+
+/// Resumes a job that came to rest or waits for its turn to try again; whether it is transferred.
+fn push_on(job: &Job<'_>) -> bool {
+    match job.state().as_str() {
+        "transferred" => true,
+        "error" => panic!("{:?}", job.error()),
+        "suspended" | "transient-error" => {
+            job.resume();
+            false
+        }
+        _ => false,
+    }
+}
+
+fn see_through(transfer: &Transfer, instance: &Instance) {
+    let bus = instance.bus(&User::alice());
+    let job = transfer.job(&bus);
+    while !push_on(&job) {
+        job.wait_for(&["transferred", "transient-error", "suspended", "error"]);
+    }
+    job.call("Complete").unwrap();
+}
+
+#[test]
+fn fifty_transfers_survive_the_death_of_anybody_at_any_moment() {
+    if !needs_root("50 transfers with random kills") {
+        return;
+    }
+    let mut dice = Dice::announced("fifty transfers");
+    let (mut instance, server, alice) = (Instance::start(), Server::http(), User::alice());
+    let directory = instance.directory_of(&alice);
+    for batch in 0..TRANSFERS / AT_ONCE {
+        let bus = instance.bus(&alice);
+        let numbers = (0..AT_ONCE).map(|n| batch * AT_ONCE + n);
+        let transfers: Vec<_> = numbers
+            .map(|n| start(&bus, &server, &directory, n))
+            .collect();
+        drop(bus);
+        for _ in 0..1 + dice.below(3) {
+            one_kill(&mut instance, &server, &transfers, &mut dice);
+        }
+        for transfer in &transfers {
+            transfer.gate.open();
+            see_through(transfer, &instance);
+            transfer.content.check(&directory.join(&transfer.name[1..]));
+        }
+    }
+    let left: Vec<_> = std::fs::read_dir(&directory)
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    assert_eq!(
+        left.len() as u64,
+        TRANSFERS,
+        "temporary files are left: {left:?}"
+    );
+}
+
+/// Lets some bytes pass, sees what is durable, kills somebody, and checks what is asked for next.
+fn one_kill(instance: &mut Instance, server: &Server, transfers: &[Transfer], dice: &mut Dice) {
+    let bus = instance.bus(&User::alice());
+    let mut durable = Vec::new();
+    for transfer in transfers {
+        transfer.gate.release(dice.below(SIZE / 4));
+        durable.push(checkpoint(transfer, &bus, dice.below(2) == 0));
+    }
+    drop(bus);
+    let seen: Vec<usize> = transfers
+        .iter()
+        .map(|t| server.requests(&t.name).len())
+        .collect();
+    let victim = dice.pick(&VICTIMS);
+    kill(instance, victim);
+    let bus = instance.bus(&User::alice());
+    for ((transfer, durable), seen) in transfers.iter().zip(durable).zip(seen) {
+        push_on(&transfer.job(&bus));
+        let requests = server.requests(&transfer.name);
+        for request in requests.iter().skip(seen) {
+            let from = request.from;
+            assert!(
+                from >= durable,
+                "{victim} died: {from} asked for, {durable} were durable"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_file_large_enough_for_checkpoints_goes_on_from_the_last_one() {
+    if !needs_root("checkpoints") {
+        return;
+    }
+    let (mut instance, server, alice) = (Instance::start(), Server::http(), User::alice());
+    let directory = instance.directory_of(&alice);
+    let content = Content::new(77, 96 << 20);
+    let gate = Arc::new(Gate::after(70 << 20));
+    server.put("/large", Resource::new(content).through(&gate));
+    let bus = instance.bus(&alice);
+    let job = Job::create(&bus, "large");
+    job.add(&server.url("/large"), &directory.join("large"));
+    job.resume();
+    server.wait_for_bytes("/large", 70 << 20);
+    let durable = wait_for_durable(&job, 32 << 20);
+    kill(&mut instance, "ebbd");
+    gate.open();
+    let bus = instance.bus(&alice);
+    job.over(&bus).finish();
+    content.check(&directory.join("large"));
+    let requests = server.requests("/large");
+    assert!(
+        requests.len() >= 2 && requests[1..].iter().all(|r| r.from >= durable),
+        "{requests:?}"
+    );
+}
+
+/// Asks until so much is durable; a checkpoint has no signal of its own.
+fn wait_for_durable(job: &Job<'_>, wanted: u64) -> u64 {
+    let end = std::time::Instant::now() + PATIENCE;
+    loop {
+        let durable = job.files()[0].durable;
+        if durable >= wanted {
+            return durable;
+        }
+        assert!(std::time::Instant::now() < end, "no checkpoint: {durable}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn after_cancel_nothing_is_left_whoever_died_meanwhile() {
+    if !needs_root("Cancel across deaths") {
+        return;
+    }
+    let (mut instance, server, alice) = (Instance::start(), Server::http(), User::alice());
+    let directory = instance.directory_of(&alice);
+    for victim in VICTIMS {
+        let bus = instance.bus(&alice);
+        server.put(
+            "/f",
+            Resource::new(Content::new(1, SIZE)).always(Lie::StallAt(SIZE / 2)),
+        );
+        let job = Job::create(&bus, victim);
+        job.add(&server.url("/f"), &directory.join("f"));
+        let asked = server.log().len();
+        job.resume();
+        server.wait_for("the middle", |log| {
+            log.get(asked).filter(|r| r.sent >= SIZE / 2).map(|_| ())
+        });
+        kill(&mut instance, victim);
+        let bus = instance.bus(&alice);
+        job.over(&bus).call("Cancel").unwrap();
+        let left: Vec<_> = std::fs::read_dir(&directory).unwrap().collect();
+        assert!(left.is_empty(), "after the death of {victim}: {left:?}");
+    }
+}
