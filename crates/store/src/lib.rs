@@ -1,1 +1,123 @@
-//! Placeholder.
+//! The store: every job and file, on disk, in SQLite. The only crate that knows SQL.
+//!
+//! It answers one question: *what was written down when the last life of the service ended?* It
+//! decides nothing, normalises nothing and repairs nothing: a job comes back as it was put in, and
+//! a value that makes no sense is an error that names its place. Nothing but the service opens it.
+//!
+//! What holds: [`Store::commit`] is all or nothing, and durable when it returns (write-ahead log,
+//! `synchronous=FULL`). One service at a time: the second one to open a store is refused. A store
+//! made by a newer version, or a file that is no store of ours, is refused and left as it is.
+//!
+//! Start reading at [`Store`]; which field is which column is in `rows`.
+
+#![forbid(unsafe_code)]
+
+mod batch;
+mod cells;
+mod rows;
+mod schema;
+
+use std::path::Path;
+
+use ebb_core::id::JobId;
+use ebb_core::job::Job;
+use rusqlite::Connection;
+
+pub use batch::Batch;
+
+/// The open store. Blocks: commits wait for the disk, so it wants a thread of its own.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+}
+
+/// Why the store cannot do its part.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be made or read.
+    #[error("open the store: {0}")]
+    File(#[from] std::io::Error),
+    /// The file is no store of ours. It is left as it is.
+    #[error("open the store: the file is not a store of Ebb")]
+    NotAStore,
+    /// The store was made by a newer Ebb. It is left as it is.
+    #[error("open the store: its version is {found}, and this Ebb knows only up to {known}")]
+    Newer {
+        /// The store's version.
+        found: i64,
+        /// The newest version we know.
+        known: i64,
+    },
+    /// Another service has it open.
+    #[error("open the store: another service is using it")]
+    InUse,
+    /// A value that makes no sense.
+    #[error("read the store: table {table}, row {row}, column {column}: {why}")]
+    Nonsense {
+        /// Which table.
+        table: &'static str,
+        /// Which row: a job's number, or a job's number and a file's index.
+        row: String,
+        /// Which column.
+        column: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A file was put for a job the store does not have.
+    #[error("record a file: job {0} is not in the store")]
+    NoSuchJob(JobId),
+    /// SQLite could not do something: a full or failing disk, a damaged store.
+    #[error("{doing}: {source}")]
+    Sqlite {
+        /// What we were doing.
+        doing: &'static str,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+}
+
+impl Store {
+    /// Opens the store at `path`, making it (mode 0600) if there is none, and brings an older one
+    /// up to date. The directory must exist.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::InUse`], [`StoreError::Newer`] or [`StoreError::NotAStore`] if it must not be
+    /// opened; in all of them the file is untouched. Otherwise what the system or SQLite said.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            connection: schema::open(path)?,
+        })
+    }
+
+    /// Reads every job with its files, in the order the jobs were first recorded.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Nonsense`] if a value makes no sense; otherwise what SQLite said.
+    pub fn load(&mut self) -> Result<Vec<Job>, StoreError> {
+        rows::load(&self.connection)
+    }
+
+    /// Records a batch in one transaction: after a crash either all of it is there or nothing. It
+    /// is on disk when this returns. An empty batch does not touch the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoSuchJob`], or what SQLite said; then nothing of the batch is recorded, and
+    /// the store can still be used.
+    pub fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let doing = "record a batch";
+        let transaction = self.connection.transaction().map_err(sqlite(doing))?;
+        batch.write(&transaction)?;
+        transaction.commit().map_err(sqlite(doing))
+    }
+}
+
+/// Names what we were doing when SQLite failed.
+fn sqlite(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
+    move |source| StoreError::Sqlite { doing, source }
+}

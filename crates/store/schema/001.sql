@@ -1,0 +1,76 @@
+-- The first schema of Ebb's store. Never changed once released: a later version adds 002.sql.
+--
+-- Numbers of 64 bits without a sign (sizes, inodes, attempts) are kept as the signed number of the
+-- same bits. What belongs together is null together; states, failures and the like are kept by
+-- name, so that a person can read the table and no number changes its meaning.
+
+CREATE TABLE job (
+    -- Grows with every job: the order of creation.
+    seq                 INTEGER PRIMARY KEY,
+    id                  BLOB    NOT NULL UNIQUE CHECK (length(id) = 16),
+    owner_uid           INTEGER NOT NULL,
+    owner_gid           INTEGER NOT NULL,
+    owner_groups        TEXT    NOT NULL,
+    owner_session       TEXT,
+    owner_label         BLOB,
+    owner_boot          TEXT    NOT NULL,
+    owner_captured      INTEGER NOT NULL,
+    -- Null together when there is no helper token.
+    helper_uid          INTEGER,
+    helper_gid          INTEGER,
+    helper_groups       TEXT,
+    helper_session      TEXT,
+    helper_label        BLOB,
+    helper_boot         TEXT,
+    helper_captured     INTEGER,
+    helper_flags        INTEGER NOT NULL,
+    name                TEXT    NOT NULL,
+    description         TEXT    NOT NULL,
+    priority            TEXT    NOT NULL,
+    retry_delay         INTEGER NOT NULL,
+    no_progress_timeout INTEGER NOT NULL,
+    auto_complete       INTEGER NOT NULL,
+    state               TEXT    NOT NULL,
+    attempt             INTEGER,
+    retry_at            INTEGER,
+    -- Null when there is no error; the number is the HTTP status or the errno, if it has one.
+    error               TEXT,
+    error_number        INTEGER,
+    error_file          INTEGER,
+    error_detail        TEXT,
+    error_retry_after   INTEGER,
+    error_count         INTEGER NOT NULL,
+    created             INTEGER NOT NULL,
+    modified            INTEGER NOT NULL,
+    transferred         INTEGER,
+    attempts            INTEGER NOT NULL,
+    patience_tries      INTEGER NOT NULL,
+    patience_stays      INTEGER NOT NULL,
+    patience_since      INTEGER
+) STRICT;
+
+CREATE TABLE file (
+    job                  INTEGER NOT NULL REFERENCES job (seq) ON DELETE CASCADE,
+    idx                  INTEGER NOT NULL,
+    url                  TEXT    NOT NULL,
+    dir                  BLOB    NOT NULL,
+    name                 BLOB    NOT NULL,
+    dir_dev              INTEGER NOT NULL,
+    dir_ino              INTEGER NOT NULL,
+    replace_existing     INTEGER NOT NULL,
+    -- Null together when there is no temporary file.
+    temp_name            BLOB,
+    temp_dev             INTEGER,
+    temp_ino             INTEGER,
+    temp_made_by         INTEGER,
+    durable              INTEGER NOT NULL,
+    etag                 BLOB,
+    last_modified        BLOB,
+    last_modified_strong INTEGER NOT NULL,
+    total                INTEGER,
+    progress             TEXT    NOT NULL,
+    final_url            TEXT,
+    http_status          INTEGER,
+    modified             INTEGER,
+    PRIMARY KEY (job, idx)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,141 @@
+//! A file's columns.
+//!
+//! The bytes of paths and validators are kept as bytes, because Linux and HTTP give no promise that
+//! they are text.
+
+use ebb_core::file::{Destination, File, Progress, Temporary, Validators};
+use rusqlite::types::Value;
+
+use crate::StoreError;
+use crate::cells::{Cell, Cells, Reader, Table};
+
+pub(crate) static FILE: Table = Table {
+    name: "file",
+    key: &["job", "idx"],
+    columns: &[
+        "url",
+        "dir",
+        "name",
+        "dir_dev",
+        "dir_ino",
+        "replace_existing",
+        "temp_name",
+        "temp_dev",
+        "temp_ino",
+        "temp_made_by",
+        "durable",
+        "etag",
+        "last_modified",
+        "last_modified_strong",
+        "total",
+        "progress",
+        "final_url",
+        "http_status",
+        "modified",
+    ],
+};
+
+/// The cells of a file.
+pub(crate) fn cells(file: &File) -> Vec<Value> {
+    let File {
+        url,
+        destination,
+        replace,
+        temporary,
+        durable,
+        validators,
+        progress,
+        final_url,
+        http_status,
+        modified,
+    } = file;
+    let mut cells = Cells::default();
+    cells
+        .put(url.clone())
+        .put(destination.dir.clone())
+        .put(destination.name.clone())
+        .put(destination.dev)
+        .put(destination.ino)
+        .put(*replace)
+        .put_option(temporary.as_ref().map(|t| t.name.clone()))
+        .put_option(temporary.as_ref().map(|t| t.dev))
+        .put_option(temporary.as_ref().map(|t| t.ino))
+        .put_option(temporary.as_ref().map(|t| t.made_by))
+        .put(*durable)
+        .put_option(validators.etag.clone())
+        .put_option(validators.last_modified.clone())
+        .put(validators.last_modified_strong)
+        .put_option(validators.total)
+        .put(*progress)
+        .put_option(final_url.clone())
+        .put_option(*http_status)
+        .put_option(*modified);
+    cells.into_values()
+}
+
+/// Takes a file.
+pub(crate) fn take(cells: &mut Reader<'_>) -> Result<File, StoreError> {
+    Ok(File {
+        url: cells.take()?,
+        destination: Destination {
+            dir: cells.take()?,
+            name: cells.take()?,
+            dev: cells.take()?,
+            ino: cells.take()?,
+        },
+        replace: cells.take()?,
+        temporary: temporary(cells)?,
+        durable: cells.take()?,
+        validators: Validators {
+            etag: cells.take_option()?,
+            last_modified: cells.take_option()?,
+            last_modified_strong: cells.take()?,
+            total: cells.take_option()?,
+        },
+        progress: cells.take()?,
+        final_url: cells.take_option()?,
+        http_status: cells.take_option()?,
+        modified: cells.take_option()?,
+    })
+}
+
+fn temporary(cells: &mut Reader<'_>) -> Result<Option<Temporary>, StoreError> {
+    let name = cells.take_option()?;
+    let dev = cells.take_option()?;
+    let ino = cells.take_option()?;
+    let made_by = cells.take_option()?;
+    match (name, dev, ino, made_by) {
+        (Some(name), Some(dev), Some(ino), Some(made_by)) => Ok(Some(Temporary {
+            name,
+            dev,
+            ino,
+            made_by,
+        })),
+        (None, None, None, None) => Ok(None),
+        _ => Err(cells.nonsense("only a part of the temporary file is there")),
+    }
+}
+
+impl Cell for Progress {
+    type Stored = String;
+
+    fn store(self) -> String {
+        let name = match self {
+            Self::Unfinished => "unfinished",
+            Self::Transferred => "transferred",
+            Self::Completed => "completed",
+            Self::Dropped => "dropped",
+        };
+        name.to_owned()
+    }
+
+    fn restore(stored: String) -> Option<Self> {
+        match stored.as_str() {
+            "unfinished" => Some(Self::Unfinished),
+            "transferred" => Some(Self::Transferred),
+            "completed" => Some(Self::Completed),
+            "dropped" => Some(Self::Dropped),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Jobs of every kind: a plain one, and whatever chance comes up with.
+
+use ebb_core::failure::{
+    DestinationTrouble, Failure, NetworkTrouble, ServerTrouble, ServiceTrouble,
+};
+use ebb_core::file::{Destination, File, Progress, Temporary, Validators};
+use ebb_core::id::{AttemptId, JobId};
+use ebb_core::job::{Job, Patience, Priority, State, Terms, Trouble};
+use ebb_core::time::{Moment, Now, WallTime};
+use ebb_core::token::{BootId, SessionId, Token, TokenFlags};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+/// A job with one file and nothing special about it.
+pub(crate) fn plain_job(id: u32) -> Job {
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&id.to_be_bytes());
+    let now = Now {
+        moment: Moment(1),
+        wall: WallTime(1),
+        dice: 0,
+    };
+    let owner = Token {
+        uid: 1000,
+        gid: 1000,
+        groups: vec![4, 27],
+        session: None,
+        label: None,
+        boot: BootId("b".into()),
+        captured: WallTime(1),
+    };
+    let mut job = Job::new(
+        JobId::from_bytes(bytes),
+        owner,
+        Terms::named("n").unwrap(),
+        now,
+    );
+    job.files.push(plain_file("http://localhost/f"));
+    job
+}
+
+/// A file nothing has been done about.
+pub(crate) fn plain_file(url: &str) -> File {
+    let destination = Destination {
+        dir: b"/srv".to_vec(),
+        name: b"f".to_vec(),
+        dev: 1,
+        ino: 2,
+    };
+    File::new(url.into(), destination, true)
+}
+
+/// Any text, with control characters, quotes and zeros.
+fn text() -> impl Strategy<Value = String> {
+    vec(any::<char>(), 0..12).prop_map(String::from_iter)
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..12)
+}
+
+fn token() -> impl Strategy<Value = Token> {
+    (
+        any::<u32>(),
+        any::<u32>(),
+        vec(any::<u32>(), 0..5),
+        option::of(text().prop_map(SessionId)),
+        option::of(bytes()),
+        text().prop_map(BootId),
+        any::<i64>().prop_map(WallTime),
+    )
+        .prop_map(|(uid, gid, groups, session, label, boot, captured)| Token {
+            uid,
+            gid,
+            groups,
+            session,
+            label,
+            boot,
+            captured,
+        })
+}
+
+fn state() -> impl Strategy<Value = State> {
+    let attempt = || any::<u64>().prop_map(AttemptId);
+    prop_oneof![
+        Just(State::Suspended),
+        Just(State::Queued),
+        attempt().prop_map(|attempt| State::Connecting { attempt }),
+        attempt().prop_map(|attempt| State::Transferring { attempt }),
+        any::<u64>().prop_map(|at| State::TransientError {
+            retry_at: Moment(at)
+        }),
+        Just(State::Error),
+        Just(State::Transferred),
+        Just(State::Completing),
+        Just(State::Acknowledged),
+        Just(State::Cancelled),
+    ]
+}
+
+fn failure() -> impl Strategy<Value = Failure> {
+    prop_oneof![
+        Just(Failure::Network(NetworkTrouble::TimedOut)),
+        any::<u16>().prop_map(|status| Failure::Server(ServerTrouble::Status(status))),
+        Just(Failure::Server(ServerTrouble::SizeChanged)),
+        any::<i32>().prop_map(|errno| Failure::Destination(DestinationTrouble::Io(errno))),
+        Just(Failure::Destination(DestinationTrouble::NoSpace)),
+        Just(Failure::Service(ServiceTrouble::TokenRequired)),
+    ]
+}
+
+fn trouble() -> impl Strategy<Value = Trouble> {
+    (
+        failure(),
+        option::of(any::<u32>()),
+        text(),
+        option::of(any::<u32>()),
+    )
+        .prop_map(|(failure, file, detail, retry_after)| Trouble {
+            failure,
+            file,
+            detail,
+            retry_after,
+        })
+}
+
+fn terms() -> impl Strategy<Value = Terms> {
+    (
+        text(),
+        text(),
+        proptest::sample::select(Priority::ALL.to_vec()),
+        any::<u32>(),
+        any::<u32>(),
+        any::<bool>(),
+    )
+        .prop_map(
+            |(name, description, priority, retry_delay, no_progress_timeout, auto_complete)| {
+                Terms {
+                    name,
+                    description,
+                    priority,
+                    retry_delay,
+                    no_progress_timeout,
+                    auto_complete,
+                }
+            },
+        )
+}
+
+fn temporary() -> impl Strategy<Value = Temporary> {
+    (bytes(), any::<u64>(), any::<u64>(), any::<u32>()).prop_map(|(name, dev, ino, made_by)| {
+        Temporary {
+            name,
+            dev,
+            ino,
+            made_by,
+        }
+    })
+}
+
+fn validators() -> impl Strategy<Value = Validators> {
+    (
+        option::of(bytes()),
+        option::of(bytes()),
+        any::<bool>(),
+        option::of(any::<u64>()),
+    )
+        .prop_map(
+            |(etag, last_modified, last_modified_strong, total)| Validators {
+                etag,
+                last_modified,
+                last_modified_strong,
+                total,
+            },
+        )
+}
+
+fn progress() -> impl Strategy<Value = Progress> {
+    proptest::sample::select(vec![
+        Progress::Unfinished,
+        Progress::Transferred,
+        Progress::Completed,
+        Progress::Dropped,
+    ])
+}
+
+/// Any file.
+pub(crate) fn any_file() -> impl Strategy<Value = File> {
+    let destination =
+        (bytes(), bytes(), any::<u64>(), any::<u64>()).prop_map(|(dir, name, dev, ino)| {
+            Destination {
+                dir,
+                name,
+                dev,
+                ino,
+            }
+        });
+    (
+        (text(), destination, any::<bool>(), option::of(temporary())),
+        (any::<u64>(), validators(), progress()),
+        (
+            option::of(text()),
+            option::of(any::<u16>()),
+            option::of(any::<i64>()),
+        ),
+    )
+        .prop_map(|(place, held, said)| File {
+            url: place.0,
+            destination: place.1,
+            replace: place.2,
+            temporary: place.3,
+            durable: held.0,
+            validators: held.1,
+            progress: held.2,
+            final_url: said.0,
+            http_status: said.1,
+            modified: said.2,
+        })
+}
+
+/// Any job, whether the rules could lead there or not.
+pub(crate) fn any_job() -> impl Strategy<Value = Job> {
+    let flags = (0..8u32).prop_map(|bits| TokenFlags::from_bits(bits).unwrap());
+    let patience =
+        (any::<u32>(), any::<u32>(), option::of(any::<u64>())).prop_map(|(tries, stays, since)| {
+            Patience {
+                tries,
+                stays,
+                since: since.map(Moment),
+            }
+        });
+    (
+        (any::<[u8; 16]>(), token(), option::of(token()), flags),
+        (terms(), state(), option::of(trouble()), any::<u32>()),
+        (any::<i64>(), any::<i64>(), option::of(any::<i64>())),
+        (any::<u64>(), patience, vec(any_file(), 0..4)),
+    )
+        .prop_map(|(who, what, times, rest)| Job {
+            id: JobId::from_bytes(who.0),
+            owner: who.1,
+            helper: who.2,
+            flags: who.3,
+            terms: what.0,
+            state: what.1,
+            error: what.2,
+            error_count: what.3,
+            files: rest.2,
+            created: WallTime(times.0),
+            modified: WallTime(times.1),
+            transferred: times.2.map(WallTime),
+            attempts: rest.0,
+            patience: rest.1,
+        })
+}

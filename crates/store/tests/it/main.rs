@@ -1,0 +1,9 @@
+//! The store from outside: what is put in comes back, whatever happens in between.
+
+#![cfg(test)]
+
+mod crash;
+mod jobs;
+mod opening;
+mod recording;
+mod scratch;

@@ -1,0 +1,140 @@
+//! Who may have a store, and what is left alone.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use ebb_core::job::State;
+use ebb_store::{Store, StoreError};
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use crate::jobs::plain_job;
+use crate::scratch::{Scratch, record};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn a_new_store_and_its_log_are_for_its_owner_only() {
+    let scratch = Scratch::new();
+    let mut store = Store::open(&scratch.store()).unwrap();
+    record(&mut store, &[plain_job(1)]);
+    let found = scratch.contents();
+    assert!(found.len() >= 2, "the log is there while the store is open");
+    for (path, _) in found {
+        assert_eq!(mode(&path), 0o600, "{path:?}");
+    }
+}
+
+#[test]
+fn a_second_service_is_refused_while_the_first_lives() {
+    let scratch = Scratch::new();
+    let first = Store::open(&scratch.store()).unwrap();
+    let second = Store::open(&scratch.store());
+    assert!(matches!(second, Err(StoreError::InUse)), "{second:?}");
+    drop(first);
+    assert!(Store::open(&scratch.store()).is_ok());
+}
+
+#[test]
+fn a_store_from_a_newer_version_is_refused_and_untouched() {
+    let scratch = Scratch::new();
+    record(&mut Store::open(&scratch.store()).unwrap(), &[plain_job(1)]);
+    let newer = Connection::open(scratch.store()).unwrap();
+    // As after a crash: the newer version is told in the log only.
+    newer
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .unwrap();
+    newer.pragma_update(None, "user_version", 2).unwrap();
+    drop(newer);
+    let before: Vec<_> = scratch.contents();
+    let refused = Store::open(&scratch.store());
+    assert!(
+        matches!(refused, Err(StoreError::Newer { found: 2, known: 1 })),
+        "{refused:?}"
+    );
+    assert_eq!(scratch.contents(), before);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_untouched() {
+    let scratch = Scratch::new();
+    let junk = vec![b'x'; 8192];
+    fs::write(scratch.store(), &junk).unwrap();
+    let refused = Store::open(&scratch.store());
+    assert!(matches!(refused, Err(StoreError::NotAStore)), "{refused:?}");
+    assert_eq!(scratch.contents(), [(scratch.store(), junk)]);
+}
+
+#[test]
+fn the_database_of_another_program_is_refused_and_untouched() {
+    let scratch = Scratch::new();
+    let other = Connection::open(scratch.store()).unwrap();
+    other.execute_batch("CREATE TABLE job (id TEXT)").unwrap();
+    drop(other);
+    let before = scratch.contents();
+    let refused = Store::open(&scratch.store());
+    assert!(matches!(refused, Err(StoreError::NotAStore)), "{refused:?}");
+    assert_eq!(scratch.contents(), before);
+}
+
+#[test]
+fn a_missing_directory_is_an_error_and_is_not_made() {
+    let scratch = Scratch::new();
+    let path = scratch.store().join("deeper/jobs.db");
+    assert!(matches!(Store::open(&path), Err(StoreError::File(_))));
+    assert_eq!(scratch.contents(), []);
+}
+
+#[test]
+fn opening_again_changes_neither_the_file_nor_its_inode() {
+    let scratch = Scratch::new();
+    record(&mut Store::open(&scratch.store()).unwrap(), &[plain_job(1)]);
+    let before = (
+        scratch.contents(),
+        fs::metadata(scratch.store()).unwrap().ino(),
+    );
+    drop(Store::open(&scratch.store()).unwrap());
+    let after = (
+        scratch.contents(),
+        fs::metadata(scratch.store()).unwrap().ino(),
+    );
+    assert_eq!(after, before);
+}
+
+/// What the first version wrote, word for word. It stays readable for ever.
+#[test]
+fn a_store_of_the_first_version_is_read_by_this_one() {
+    let scratch = Scratch::new();
+    let first = Connection::open(scratch.store()).unwrap();
+    first
+        .execute_batch(include_str!("../../schema/001.sql"))
+        .unwrap();
+    first
+        .execute_batch(include_str!("version_001.sql"))
+        .unwrap();
+    drop(first);
+    let jobs = Store::open(&scratch.store()).unwrap().load().unwrap();
+    let [job] = jobs.as_slice() else {
+        panic!("one job, not {}", jobs.len())
+    };
+    assert_eq!(job.id.to_string(), "a7a7a7a7-a7a7-47a7-a7a7-a7a7a7a7a7a7");
+    assert_eq!(
+        (job.owner.uid, job.owner.groups.as_slice()),
+        (1001, &[4, 27][..])
+    );
+    assert_eq!(job.helper.as_ref().map(|helper| helper.uid), Some(1002));
+    assert_eq!(job.state, State::Completing);
+    let error = job.error.as_ref().unwrap();
+    assert_eq!(
+        (error.failure.full_name(), error.file),
+        ("http-503".into(), Some(0))
+    );
+    assert_eq!(job.files[0].temporary.as_ref().unwrap().ino, u64::MAX);
+    assert_eq!(
+        job.files[0].validators.etag.as_deref(),
+        Some(&b"\"v1\""[..])
+    );
+}

@@ -1,0 +1,17 @@
+-- One job as version 1 kept it.
+PRAGMA user_version = 1;
+PRAGMA application_id = 1164075569;
+INSERT INTO job VALUES (
+    17, x'a7a7a7a7a7a747a7a7a7a7a7a7a7a7a7',
+    1001, 1001, '4,27', '3', NULL, 'b0071d', 1700000000,
+    1002, 1002, '', '4', x'756e636f6e66696e6564', 'b0071d', 1700000001,
+    3, 'nightly', 'the nightly image', 'high', 600, 1209600, 0,
+    'completing', NULL, NULL,
+    'http-status', 503, 0, 'busy', 120, 2,
+    1700000000, 1700000002, 1700000003, 5, 0, 0, NULL
+);
+INSERT INTO file VALUES (
+    17, 0, 'https://localhost/nightly.img', x'2f737276', x'6e696768746c792e696d67', 2049, 131073, 1,
+    x'2e6e696768746c792e696d672e58585858585858582e656262', 2049, -1, 1002,
+    4096, x'22763122', NULL, 0, 8192, 'unfinished', NULL, 206, NULL
+);
