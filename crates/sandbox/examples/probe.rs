@@ -1,0 +1,116 @@
+//! Enters the sandbox and then tries what it should forbid; the integration test reads the result.
+//!
+//! `probe files|network DIR`: prints the sandbox, then one line `what: ok` or `what: errno` for
+//! each attempt. DIR is a directory its identity may write. It is a program of its own because
+//! nothing leaves a sandbox again.
+
+use ebb_sandbox::{Confinement, Demand};
+use std::fs::{self, File};
+use std::io;
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let (role, dir) = (arguments[1].as_str(), Path::new(&arguments[2]));
+    let confinement = match role {
+        "files" => Confinement::Files,
+        _ => Confinement::Network {
+            readable: vec![dir.join("extra")],
+        },
+    };
+    match ebb_sandbox::enter(confinement, Demand::Required) {
+        Ok(sandbox) => println!("sandbox: {sandbox:?}"),
+        Err(error) => {
+            println!("refused: {error}");
+            return;
+        }
+    }
+    paths(dir);
+    network(dir);
+    calls();
+    let dumpable = rustix::process::dumpable_behavior();
+    println!("dumpable: {dumpable:?}");
+}
+
+fn say<T>(what: &str, result: io::Result<T>) {
+    match result {
+        Ok(_) => println!("{what}: ok"),
+        Err(error) => println!("{what}: {}", error.raw_os_error().unwrap_or(-1)),
+    }
+}
+
+fn paths(dir: &Path) {
+    say("write", fs::write(dir.join("new"), "x"));
+    say("truncate", fs::write(dir.join("new"), ""));
+    say("read", fs::read(dir.join("extra")));
+    say("rename", fs::rename(dir.join("old"), dir.join("newer")));
+    say("move", fs::rename(dir.join("extra"), dir.join("sub/extra")));
+    say("remove", fs::remove_file(dir.join("spare")));
+    say("mkdir", fs::create_dir(dir.join("made")));
+    say("symlink", std::os::unix::fs::symlink("x", dir.join("link")));
+    say("read passwd", File::open("/etc/passwd"));
+    say("read certificates", fs::read_dir("/etc/ssl"));
+    say("read resolv.conf", File::open("/etc/resolv.conf"));
+    say("write null", fs::write("/dev/null", "x"));
+}
+
+fn network(dir: &Path) {
+    say("udp", UdpSocket::bind("127.0.0.1:0"));
+    say("tcp listen", TcpListener::bind("127.0.0.1:0"));
+    say("unix listen", UnixListener::bind(dir.join("socket")));
+    say("unix pair", UnixStream::pair());
+    let open = |family, kind| rustix::net::socket(family, kind, None).map_err(io::Error::from);
+    use rustix::net::{AddressFamily, SocketType};
+    say("tcp socket", open(AddressFamily::INET6, SocketType::STREAM));
+    say("vsock", open(AddressFamily::VSOCK, SocketType::STREAM));
+    say(
+        "netlink route",
+        open(AddressFamily::NETLINK, SocketType::RAW),
+    );
+    say(
+        "thread",
+        std::thread::Builder::new()
+            .spawn(|| ())
+            .map(std::thread::JoinHandle::join),
+    );
+}
+
+/// Calls that must not be reached at all, so that their arguments do not matter.
+fn calls() {
+    let calls = [
+        ("execve", libc::SYS_execve),
+        ("execveat", libc::SYS_execveat),
+        ("ptrace", libc::SYS_ptrace),
+        ("process_vm_readv", libc::SYS_process_vm_readv),
+        ("pidfd_getfd", libc::SYS_pidfd_getfd),
+        ("mount", libc::SYS_mount),
+        ("open_tree", libc::SYS_open_tree),
+        ("unshare", libc::SYS_unshare),
+        ("setns", libc::SYS_setns),
+        ("mknodat", libc::SYS_mknodat),
+        ("keyctl", libc::SYS_keyctl),
+        ("bpf", libc::SYS_bpf),
+        ("io_uring_setup", libc::SYS_io_uring_setup),
+        ("userfaultfd", libc::SYS_userfaultfd),
+        ("perf_event_open", libc::SYS_perf_event_open),
+        ("listen", libc::SYS_listen),
+        ("clone without thread", libc::SYS_clone),
+        ("clone3", libc::SYS_clone3),
+        ("x32 getpid", 0x4000_0000 + libc::SYS_getpid),
+    ];
+    for (name, number) in calls {
+        // SAFETY: every argument is null or zero. A filtered call never looks at them; one that
+        // came through would fail on them, or end this probe, which is what the test would see.
+        let result = unsafe { libc::syscall(number, 0, 0, 0, 0, 0, 0) };
+        say(
+            name,
+            if result < 0 {
+                Err(io::Error::last_os_error())
+            } else {
+                Ok(())
+            },
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! Which paths and ports an agent keeps.
+//!
+//! The file role keeps what its identity may do to *regular files*, everywhere: read, write, make,
+//! rename within a directory, delete. It loses running programs, making anything that is not a
+//! regular file, moving between directories, and TCP. The network role keeps reading a list of
+//! system files, and connecting; it can write nothing and wait on no TCP port.
+//!
+//! We ask for everything up to ABI 6 (Linux 6.12) and take what the kernel has. What that was is
+//! reported; the seccomp filter closes the larger gaps of older kernels by itself.
+
+use crate::{Confinement, Demand, SandboxError};
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    make_bitflags,
+};
+use rustix::fs::FileType;
+use std::path::Path;
+
+/// What TLS and name resolution read. A link is followed, and its target granted; what is missing
+/// is skipped. Directories stand beside single files where programs replace these by renaming.
+const READABLE: [&str; 26] = [
+    "/etc/ssl",
+    "/etc/ca-certificates",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+    "/etc/pki",
+    "/usr/share/pki",
+    "/etc/resolv.conf",
+    "/run/systemd/resolve",
+    "/run/resolvconf",
+    "/etc/hosts",
+    "/etc/host.conf",
+    "/etc/nsswitch.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/etc/protocols",
+    "/etc/krb5.conf",
+    "/etc/krb5.conf.d",
+    "/etc/gss",
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/usr/share/zoneinfo",
+    "/dev/urandom",
+];
+
+/// What is in force.
+pub(crate) struct Enforced {
+    /// The ABI used; 0 for none.
+    pub(crate) abi: u8,
+    /// Everything we asked for.
+    pub(crate) full: bool,
+}
+
+/// Confines this thread and what it starts.
+pub(crate) fn restrict(role: &Confinement, demand: Demand) -> Result<Enforced, SandboxError> {
+    let status = match role {
+        Confinement::Files => files(),
+        Confinement::Network { readable } => network(readable),
+    }
+    .and_then(RulesetCreated::restrict_self)
+    .map_err(SandboxError::Landlock)?;
+    if status.ruleset == RulesetStatus::NotEnforced && demand == Demand::Required {
+        return Err(SandboxError::NoLandlock);
+    }
+    let abi = match status.landlock {
+        LandlockStatus::Available { effective_abi, .. } => effective_abi as u8,
+        LandlockStatus::NotEnabled | LandlockStatus::NotImplemented => 0,
+    };
+    Ok(Enforced {
+        abi,
+        full: status.ruleset == RulesetStatus::FullyEnforced,
+    })
+}
+
+fn files() -> Result<RulesetCreated, RulesetError> {
+    let kept: BitFlags<AccessFs> = make_bitflags!(AccessFs::{
+        ReadFile | ReadDir | WriteFile | Truncate | MakeReg | RemoveFile
+    });
+    let ruleset = Ruleset::default()
+        .handle_access(AccessFs::from_all(ABI::V6))?
+        .handle_access(AccessNet::from_all(ABI::V6))?
+        .scope(Scope::from_all(ABI::V6))?
+        .create()?;
+    grant(ruleset, Path::new("/"), kept)
+}
+
+fn network(readable: &[std::path::PathBuf]) -> Result<RulesetCreated, RulesetError> {
+    let mut ruleset = Ruleset::default()
+        .handle_access(AccessFs::from_all(ABI::V6))?
+        .handle_access(AccessNet::BindTcp)?
+        .scope(Scope::from_all(ABI::V6))?
+        .create()?;
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    for path in READABLE
+        .iter()
+        .map(Path::new)
+        .chain(readable.iter().map(AsRef::as_ref))
+    {
+        ruleset = grant(ruleset, path, read)?;
+    }
+    grant(
+        ruleset,
+        Path::new("/dev/null"),
+        AccessFs::ReadFile | AccessFs::WriteFile,
+    )
+}
+
+/// Grants rights beneath a path. One that cannot be opened grants nothing, which is on the safe
+/// side; on what is not a directory, the rights of directories are left out.
+fn grant(
+    ruleset: RulesetCreated,
+    path: &Path,
+    rights: BitFlags<AccessFs>,
+) -> Result<RulesetCreated, RulesetError> {
+    let Ok(opened) = PathFd::new(path) else {
+        return Ok(ruleset);
+    };
+    let is_dir = rustix::fs::fstat(&opened)
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory);
+    let rights = if is_dir {
+        rights
+    } else {
+        rights & AccessFs::from_file(ABI::V6)
+    };
+    ruleset.add_rule(PathBeneath::new(opened, rights))
+}
