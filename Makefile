@@ -5,14 +5,14 @@ CARGO ?= cargo
 DESTDIR ?=
 PREFIX ?= /usr
 TARGET = $(or $(CARGO_TARGET_DIR),target)
-PROGRAMS = ebbd ebb-service ebb-files ebb-net
+AGENTS = ebb-service ebb-files ebb-net
 
 .PHONY: all build test lint demo bench install
 
 all: build
 
 build:
-	$(CARGO) build --workspace --bins
+	$(CARGO) build --locked --workspace --bins
 
 # Everything: rules, crates, borders, and the whole with real processes and users. Without root it
 # runs what needs none and says what it left out.
@@ -32,10 +32,13 @@ bench:
 	bench/run
 
 install:
-	$(CARGO) build --release --workspace --bins --exclude ebb-tests
+	$(CARGO) build --locked --release --workspace --exclude ebb-tests --bins
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/ebb
-	install -m 0755 $(TARGET)/release/ebb $(DESTDIR)$(PREFIX)/bin/ebb
-	install -m 0755 $(TARGET)/release/ebbd $(DESTDIR)$(PREFIX)/sbin/ebbd
-	for program in ebb-service ebb-files ebb-net; do \
-	  install -m 0755 $(TARGET)/release/$$program $(DESTDIR)$(PREFIX)/libexec/ebb/$$program; done
-	dist/install "$(DESTDIR)" "$(PREFIX)"
+	install -m 0755 $(TARGET)/release/ebb $(DESTDIR)$(PREFIX)/bin/
+	install -m 0755 $(TARGET)/release/ebbd $(DESTDIR)$(PREFIX)/sbin/
+	install -m 0755 $(AGENTS:%=$(TARGET)/release/%) $(DESTDIR)$(PREFIX)/libexec/ebb/
+	install -D -m 0644 dist/ebb.service $(DESTDIR)$(PREFIX)/lib/systemd/system/ebb.service
+	install -D -m 0644 dist/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/ebb.conf
+	install -D -m 0644 dist/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/ebb.conf
+	install -D -m 0644 dist/org.ebb.Transfer1.conf \
+	  $(DESTDIR)$(PREFIX)/share/dbus-1/system.d/org.ebb.Transfer1.conf
