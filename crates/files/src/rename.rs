@@ -1,0 +1,130 @@
+//! Gives a finished temporary file its mode, its time and its final name.
+//!
+//! Everything is on disk before the name is there, and the name is there in one step: whoever looks
+//! sees the old file, or the whole new one. Repeating it after it has succeeded succeeds again,
+//! because the service cannot know whether a crash came before or after.
+
+use crate::{name, place, temporary, trouble};
+use ebb_wire::files::{FileTrouble, Place, Temporary};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT};
+use rustix::io::Errno;
+use std::os::fd::OwnedFd;
+
+/// What to do when there is a file of that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clash {
+    Replace,
+    Keep,
+}
+
+/// Finishes one file.
+pub(crate) fn finish(
+    place: &Place,
+    temporary: &Temporary,
+    name: &[u8],
+    clash: Clash,
+    modified: Option<i64>,
+) -> Result<(), FileTrouble> {
+    name::check(name)?;
+    name::check(&temporary.name)?;
+    let dir = place::open(place)?;
+    let present = place::destination(&dir, name)?;
+    if present.is_some_and(|stat| temporary::is_same(&stat, temporary)) {
+        return clear_up(&dir, temporary, name);
+    }
+    let (file, _) = temporary::open(&dir, temporary)?;
+    if present.is_some() && clash == Clash::Keep {
+        return Err(FileTrouble::Exists);
+    }
+    dress(&file, modified).map_err(trouble::from)?;
+    take_name(&dir, temporary, name, clash)?;
+    sync(&dir, &file).map_err(trouble::from)?;
+    // Somebody who may write here can exchange the temporary file at the last moment. It is his
+    // directory; but we do not call that done.
+    let now = place::destination(&dir, name)?;
+    if now.is_some_and(|stat| temporary::is_same(&stat, temporary)) {
+        return Ok(());
+    }
+    Err(FileTrouble::TemporaryChanged)
+}
+
+/// Mode and time as they stay, and all of it on disk.
+fn dress(file: &OwnedFd, modified: Option<i64>) -> Result<(), Errno> {
+    // 0666 without the umask that the sandbox has set; never an execute or set-id bit.
+    rustix::fs::fchmod(file, Mode::from_raw_mode(0o644))?;
+    if let Some(seconds) = modified {
+        let omit = Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT,
+        };
+        let last_modification = Timespec {
+            tv_sec: seconds,
+            tv_nsec: 0,
+        };
+        rustix::fs::futimens(
+            file,
+            &Timestamps {
+                last_access: omit,
+                last_modification,
+            },
+        )?;
+    }
+    rustix::fs::fsync(file)
+}
+
+fn take_name(
+    dir: &OwnedFd,
+    temporary: &Temporary,
+    name: &[u8],
+    clash: Clash,
+) -> Result<(), FileTrouble> {
+    let old = &*temporary.name;
+    let result = match clash {
+        Clash::Replace => rustix::fs::renameat(dir, old, dir, name),
+        Clash::Keep => {
+            match rustix::fs::renameat_with(dir, old, dir, name, RenameFlags::NOREPLACE) {
+                // Not every file system can; a second link cannot replace anything either.
+                Err(Errno::INVAL | Errno::NOSYS) => {
+                    rustix::fs::linkat(dir, old, dir, name, AtFlags::empty())
+                        .and_then(|()| rustix::fs::unlinkat(dir, old, AtFlags::empty()))
+                }
+                other => other,
+            }
+        }
+    };
+    result.map_err(|errno| match errno {
+        Errno::EXIST => FileTrouble::Exists,
+        Errno::ISDIR | Errno::NOTEMPTY => FileTrouble::NotARegularFile,
+        Errno::NOENT => FileTrouble::TemporaryGone,
+        other => trouble::from(other),
+    })
+}
+
+/// The file has its name already. A crash between link and unlink may have left it the old one too.
+fn clear_up(dir: &OwnedFd, temporary: &Temporary, name: &[u8]) -> Result<(), FileTrouble> {
+    let old = &*temporary.name;
+    let left = rustix::fs::statat(dir, old, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|stat| temporary::is_same(&stat, temporary));
+    if left && old != name {
+        rustix::fs::unlinkat(dir, old, AtFlags::empty()).map_err(trouble::from)?;
+    }
+    let file = rustix::fs::openat(
+        dir,
+        name,
+        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .map_err(trouble::from)?;
+    sync(dir, &file).map_err(trouble::from)
+}
+
+/// Makes the new name durable. A directory that may be written but not listed cannot be opened for
+/// that; then the whole file system is synced.
+fn sync(dir: &OwnedFd, file: &OwnedFd) -> Result<(), Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    match rustix::fs::openat(dir, ".", flags, Mode::empty()) {
+        Ok(listed) => rustix::fs::fsync(&listed),
+        Err(Errno::ACCESS) => rustix::fs::syncfs(file),
+        Err(errno) => Err(errno),
+    }
+}

@@ -1,0 +1,100 @@
+//! From a request to its answer.
+//!
+//! Every request is answered exactly once, with its own number; trouble is an answer like any
+//! other, and never ends the agent.
+
+use crate::{place, rename, temporary};
+use ebb_wire::files::{FileTrouble, FromFiles, ToFiles};
+use std::os::fd::OwnedFd;
+
+/// Carries out one request, and says what to send, with which descriptor.
+pub(crate) fn answer(request: &ToFiles) -> (FromFiles, Option<OwnedFd>) {
+    match attempt(request) {
+        Ok(answer) => answer,
+        Err(trouble) => (
+            FromFiles::Failed {
+                seq: seq(request),
+                trouble,
+            },
+            None,
+        ),
+    }
+}
+
+fn attempt(request: &ToFiles) -> Result<(FromFiles, Option<OwnedFd>), FileTrouble> {
+    match request {
+        ToFiles::Inspect { seq, dir, name } => {
+            let (dev, ino) = place::inspect(dir, name)?;
+            Ok((
+                FromFiles::Inspected {
+                    seq: *seq,
+                    dev,
+                    ino,
+                },
+                None,
+            ))
+        }
+        ToFiles::Create { seq, place, name } => {
+            let opened = temporary::create(place, name)?;
+            Ok(handed_out(*seq, opened))
+        }
+        ToFiles::Reopen {
+            seq,
+            place,
+            temporary,
+        } => {
+            let opened = temporary::reopen(place, temporary)?;
+            Ok(handed_out(*seq, opened))
+        }
+        ToFiles::Rename {
+            seq,
+            place,
+            temporary,
+            name,
+            replace,
+            modified,
+        } => {
+            let clash = if *replace {
+                rename::Clash::Replace
+            } else {
+                rename::Clash::Keep
+            };
+            rename::finish(place, temporary, name, clash, *modified)?;
+            Ok((FromFiles::Done { seq: *seq }, None))
+        }
+        ToFiles::Delete {
+            seq,
+            place,
+            temporary,
+        } => {
+            temporary::delete(place, temporary)?;
+            Ok((FromFiles::Done { seq: *seq }, None))
+        }
+    }
+}
+
+fn handed_out(seq: u64, opened: temporary::Opened) -> (FromFiles, Option<OwnedFd>) {
+    let temporary::Opened {
+        file,
+        temporary,
+        length,
+    } = opened;
+    (
+        FromFiles::Opened {
+            seq,
+            temporary,
+            length,
+        },
+        Some(file),
+    )
+}
+
+fn seq(request: &ToFiles) -> u64 {
+    match request {
+        ToFiles::Inspect { seq, .. }
+        | ToFiles::Create { seq, .. }
+        | ToFiles::Reopen { seq, .. }
+        | ToFiles::Rename { seq, .. }
+        | ToFiles::Delete { seq, .. } => *seq,
+    }
+}

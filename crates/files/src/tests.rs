@@ -1,0 +1,386 @@
+//! Every trouble, met on purpose; and names exchanged at each step.
+
+use crate::{name, place, rename, rename::Clash, temporary};
+use ebb_wire::files::{FileTrouble, Place, Temporary};
+use rustix::fs::{AtFlags, CWD, FileType, Mode};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A directory of one test, gone at its end.
+struct Ground(PathBuf);
+
+impl Ground {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("ebb-files-{}-{number}", std::process::id()));
+        fs::create_dir(&dir).unwrap();
+        Self(dir)
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn place(&self) -> Place {
+        place_of(&self.0)
+    }
+
+    /// A temporary file with something in it.
+    fn temporary(&self) -> Temporary {
+        let opened = temporary::create(&self.place(), b"song.ogg").unwrap();
+        rustix::io::write(&opened.file, b"la la").unwrap();
+        opened.temporary
+    }
+
+    fn path_of(&self, temporary: &Temporary) -> PathBuf {
+        self.0.join(std::ffi::OsStr::from_bytes(&temporary.name))
+    }
+
+    fn finish(&self, temporary: &Temporary, clash: Clash) -> Result<(), FileTrouble> {
+        rename::finish(&self.place(), temporary, b"song.ogg", clash, None)
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+fn place_of(path: &Path) -> Place {
+    let stat = fs::metadata(path).unwrap();
+    Place {
+        dir: path.as_os_str().as_bytes().to_vec(),
+        dev: stat.dev(),
+        ino: stat.ino(),
+    }
+}
+
+fn inspect(path: &Path, name: &[u8]) -> Result<(u64, u64), FileTrouble> {
+    place::inspect(path.as_os_str().as_bytes(), name)
+}
+
+fn reopen_trouble(ground: &Ground, temporary: &Temporary) -> FileTrouble {
+    temporary::reopen(&ground.place(), temporary).err().unwrap()
+}
+
+#[test]
+fn a_file_is_made_reopened_renamed_and_the_rename_repeated() {
+    let ground = Ground::new();
+    assert_eq!(
+        inspect(&ground.0, b"song.ogg"),
+        Ok((ground.place().dev, ground.place().ino))
+    );
+    let temporary = ground.temporary();
+    let stat = fs::metadata(ground.path_of(&temporary)).unwrap();
+    assert_eq!(stat.mode() & 0o7777, 0o600);
+    assert_eq!(
+        temporary::reopen(&ground.place(), &temporary)
+            .unwrap()
+            .length,
+        5
+    );
+    for _ in 0..2 {
+        let place = ground.place();
+        rename::finish(&place, &temporary, b"song.ogg", Clash::Keep, Some(86_400)).unwrap();
+        let stat = fs::metadata(ground.at("song.ogg")).unwrap();
+        assert_eq!(
+            (stat.mode() & 0o7777, stat.mtime(), stat.ino()),
+            (0o644, 86_400, temporary.ino)
+        );
+    }
+    assert!(!ground.path_of(&temporary).exists());
+}
+
+#[test]
+fn a_rename_that_crashed_between_link_and_unlink_is_finished() {
+    let ground = Ground::new();
+    let temporary = ground.temporary();
+    fs::hard_link(ground.path_of(&temporary), ground.at("song.ogg")).unwrap();
+    ground.finish(&temporary, Clash::Keep).unwrap();
+    assert!(!ground.path_of(&temporary).exists());
+    assert_eq!(fs::metadata(ground.at("song.ogg")).unwrap().nlink(), 1);
+}
+
+#[test]
+fn a_deleted_file_may_be_deleted_again() {
+    let ground = Ground::new();
+    let temporary = ground.temporary();
+    temporary::delete(&ground.place(), &temporary).unwrap();
+    assert!(!ground.path_of(&temporary).exists());
+    temporary::delete(&ground.place(), &temporary).unwrap();
+}
+
+#[test]
+fn a_missing_directory_is_told_from_one_that_is_no_directory() {
+    let ground = Ground::new();
+    fs::write(ground.at("file"), "").unwrap();
+    assert_eq!(
+        inspect(&ground.at("none"), b"x"),
+        Err(FileTrouble::NoSuchDirectory)
+    );
+    assert_eq!(
+        inspect(&ground.at("file"), b"x"),
+        Err(FileTrouble::NotADirectory)
+    );
+    assert_eq!(
+        inspect(&ground.at("file/deeper"), b"x"),
+        Err(FileTrouble::NotADirectory)
+    );
+}
+
+#[test]
+fn a_link_in_the_last_step_is_refused_however_it_is_spelled() {
+    let ground = Ground::new();
+    fs::create_dir(ground.at("real")).unwrap();
+    symlink("real", ground.at("link")).unwrap();
+    for spelling in ["link", "link/", "link//"] {
+        assert_eq!(
+            inspect(&ground.at(spelling), b"x"),
+            Err(FileTrouble::SymbolicLink)
+        );
+    }
+    inspect(&ground.at("link/../real"), b"x").unwrap();
+}
+
+#[test]
+fn a_directory_exchanged_for_another_is_noticed_at_every_step() {
+    let ground = Ground::new();
+    let (dir, elsewhere) = (ground.at("dir"), ground.at("elsewhere"));
+    fs::create_dir(&dir).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    let place = place_of(&dir);
+    let temporary = temporary::create(&place, b"x").unwrap().temporary;
+    fs::rename(&dir, ground.at("away")).unwrap();
+    let every_step = |expected: FileTrouble| {
+        assert_eq!(temporary::create(&place, b"x").err(), Some(expected));
+        assert_eq!(temporary::reopen(&place, &temporary).err(), Some(expected));
+        let renamed = rename::finish(&place, &temporary, b"x", Clash::Replace, None);
+        assert_eq!(renamed, Err(expected));
+        assert_eq!(temporary::delete(&place, &temporary), Err(expected));
+    };
+    every_step(FileTrouble::NoSuchDirectory);
+    symlink("away", &dir).unwrap();
+    every_step(FileTrouble::SymbolicLink);
+    fs::remove_file(&dir).unwrap();
+    fs::rename(&elsewhere, &dir).unwrap();
+    every_step(FileTrouble::DirectoryChanged);
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+}
+
+#[test]
+fn kernel_interfaces_take_no_downloads_but_shared_memory_does() {
+    for path in [
+        "/proc/self",
+        "/proc/sys/kernel",
+        "/sys/kernel",
+        "/dev",
+        "/dev/pts",
+    ] {
+        assert_eq!(
+            inspect(Path::new(path), b"x"),
+            Err(FileTrouble::SpecialFileSystem),
+            "{path}"
+        );
+    }
+    inspect(Path::new("/dev/shm"), b"x").unwrap();
+}
+
+#[test]
+fn a_destination_that_is_no_regular_file_is_refused_and_kept() {
+    let ground = Ground::new();
+    fs::create_dir(ground.at("song.ogg")).unwrap();
+    assert_eq!(
+        inspect(&ground.0, b"song.ogg"),
+        Err(FileTrouble::NotARegularFile)
+    );
+    let temporary = ground.temporary();
+    let renamed = ground.finish(&temporary, Clash::Replace);
+    assert_eq!(renamed, Err(FileTrouble::NotARegularFile));
+    fs::remove_dir(ground.at("song.ogg")).unwrap();
+    symlink("/etc/passwd", ground.at("song.ogg")).unwrap();
+    let renamed = ground.finish(&temporary, Clash::Replace);
+    assert_eq!(renamed, Err(FileTrouble::NotARegularFile));
+    assert!(ground.path_of(&temporary).exists());
+}
+
+#[test]
+fn an_existing_destination_is_replaced_only_when_that_was_asked() {
+    let ground = Ground::new();
+    fs::write(ground.at("song.ogg"), "old").unwrap();
+    inspect(&ground.0, b"song.ogg").unwrap();
+    let temporary = ground.temporary();
+    assert_eq!(
+        ground.finish(&temporary, Clash::Keep),
+        Err(FileTrouble::Exists)
+    );
+    assert_eq!(fs::read(ground.at("song.ogg")).unwrap(), b"old");
+    ground.finish(&temporary, Clash::Replace).unwrap();
+    assert_eq!(fs::read(ground.at("song.ogg")).unwrap(), b"la la");
+}
+
+#[test]
+fn names_that_are_not_names_are_refused() {
+    let ground = Ground::new();
+    let names: [&[u8]; 6] = [b"", b".", b"..", b"a/b", b"/etc/passwd", b"a\0b"];
+    for name in names {
+        assert_eq!(
+            inspect(&ground.0, name),
+            Err(FileTrouble::Io(22)),
+            "{name:?}"
+        );
+        assert_eq!(
+            temporary::create(&ground.place(), name).err(),
+            Some(FileTrouble::Io(22))
+        );
+        let temporary = Temporary {
+            name: name.to_vec(),
+            ..ground.temporary()
+        };
+        assert_eq!(reopen_trouble(&ground, &temporary), FileTrouble::Io(22));
+        assert_eq!(
+            temporary::delete(&ground.place(), &temporary),
+            Err(FileTrouble::Io(22))
+        );
+    }
+    assert_eq!(
+        inspect(Path::new("relative"), b"x"),
+        Err(FileTrouble::Io(22))
+    );
+}
+
+#[test]
+fn a_name_too_long_for_the_file_system_is_said_so() {
+    let ground = Ground::new();
+    inspect(&ground.0, &[b'n'; 255]).unwrap();
+    assert_eq!(
+        inspect(&ground.0, &[b'n'; 256]),
+        Err(FileTrouble::NameTooLong)
+    );
+}
+
+#[test]
+fn the_longest_name_still_has_a_temporary_one_and_no_character_is_cut() {
+    let ground = Ground::new();
+    let long = "é".repeat(127) + "x";
+    let temporary = temporary::create(&ground.place(), long.as_bytes())
+        .unwrap()
+        .temporary;
+    assert!(temporary.name.len() <= 255);
+    String::from_utf8(temporary.name).unwrap();
+    assert_eq!(
+        name::temporary(b"a").unwrap().len(),
+        b".a.XXXXXXXX.ebb".len()
+    );
+}
+
+#[test]
+fn a_temporary_file_that_is_gone_is_said_so() {
+    let ground = Ground::new();
+    let temporary = ground.temporary();
+    fs::remove_file(ground.path_of(&temporary)).unwrap();
+    assert_eq!(
+        reopen_trouble(&ground, &temporary),
+        FileTrouble::TemporaryGone
+    );
+    assert_eq!(
+        ground.finish(&temporary, Clash::Keep),
+        Err(FileTrouble::TemporaryGone)
+    );
+}
+
+/// Puts something else in the place of a temporary file and tries everything.
+fn check_exchanged(exchange: impl Fn(&Path)) {
+    let ground = Ground::new();
+    let temporary = ground.temporary();
+    let path = ground.path_of(&temporary);
+    // Kept under another name, so that its inode is not given away again.
+    fs::rename(&path, ground.at("kept")).unwrap();
+    exchange(&path);
+    assert_eq!(
+        reopen_trouble(&ground, &temporary),
+        FileTrouble::TemporaryChanged
+    );
+    assert_eq!(
+        ground.finish(&temporary, Clash::Replace),
+        Err(FileTrouble::TemporaryChanged)
+    );
+    let deleted = temporary::delete(&ground.place(), &temporary);
+    assert_eq!(deleted, Err(FileTrouble::TemporaryChanged));
+    assert!(fs::symlink_metadata(&path).is_ok() && !ground.at("song.ogg").exists());
+}
+
+#[test]
+fn another_file_in_its_place_is_not_touched() {
+    check_exchanged(|path| fs::write(path, "other").unwrap());
+}
+
+#[test]
+fn a_link_in_its_place_is_not_followed() {
+    check_exchanged(|path| symlink("kept", path).unwrap());
+    check_exchanged(|path| symlink("/etc/passwd", path).unwrap());
+}
+
+#[test]
+fn a_directory_in_its_place_is_not_touched() {
+    check_exchanged(|path| fs::create_dir(path).unwrap());
+}
+
+#[test]
+fn a_pipe_or_a_device_in_its_place_is_not_opened() {
+    let node = |path: &Path, kind| rustix::fs::mknodat(CWD, path, kind, Mode::RWXU, 0x103);
+    check_exchanged(|path| node(path, FileType::Fifo).unwrap());
+    if rustix::process::geteuid().is_root() {
+        check_exchanged(|path| node(path, FileType::CharacterDevice).unwrap());
+    }
+}
+
+#[test]
+fn a_second_link_or_another_owner_makes_it_another_file() {
+    let ground = Ground::new();
+    let temporary = ground.temporary();
+    fs::hard_link(ground.path_of(&temporary), ground.at("second")).unwrap();
+    assert_eq!(
+        reopen_trouble(&ground, &temporary),
+        FileTrouble::TemporaryChanged
+    );
+    assert_eq!(
+        ground.finish(&temporary, Clash::Replace),
+        Err(FileTrouble::TemporaryChanged)
+    );
+    fs::remove_file(ground.at("second")).unwrap();
+    temporary::reopen(&ground.place(), &temporary).unwrap();
+
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(ground.path_of(&temporary), Some(54_321), None).unwrap();
+        assert_eq!(
+            reopen_trouble(&ground, &temporary),
+            FileTrouble::TemporaryChanged
+        );
+        // The directory's owner may still clear it up.
+        temporary::delete(&ground.place(), &temporary).unwrap();
+    }
+}
+
+#[test]
+fn a_reopened_file_blocks_like_any_other() {
+    let ground = Ground::new();
+    let opened = temporary::reopen(&ground.place(), &ground.temporary()).unwrap();
+    let flags = rustix::fs::fcntl_getfl(&opened.file).unwrap();
+    assert!(!flags.contains(rustix::fs::OFlags::NONBLOCK));
+}
+
+#[test]
+fn set_id_bits_are_never_kept() {
+    let ground = Ground::new();
+    let temporary = ground.temporary();
+    let path = ground.path_of(&temporary);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o6777)).unwrap();
+    ground.finish(&temporary, Clash::Replace).unwrap();
+    let stat = rustix::fs::statat(CWD, ground.at("song.ogg"), AtFlags::empty()).unwrap();
+    assert_eq!(stat.st_mode & 0o7777, 0o644);
+}
