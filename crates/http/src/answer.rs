@@ -18,6 +18,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// known; we cannot know it, and Apache itself counts younger dates as weak.
 const CLEARLY_OLDER: Duration = Duration::from_secs(60);
 
+/// A validator longer than this is none: it has to be kept, for as long as the file is.
+const LONGEST_VALIDATOR: usize = 1024;
+
 /// What `Content-Range` says: `bytes FIRST-LAST/TOTAL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ContentRange {
@@ -35,9 +38,10 @@ pub(crate) fn single(fields: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
 
 /// What the fields say of the representation; `total` is the caller's to judge.
 pub(crate) fn validators(fields: &HeaderMap, total: Option<u64>) -> Validators {
-    let last_modified = single(fields, LAST_MODIFIED);
+    let bearable = |value: &&[u8]| value.len() <= LONGEST_VALIDATOR;
+    let last_modified = single(fields, LAST_MODIFIED).filter(bearable);
     Validators {
-        etag: single(fields, ETAG).map(<[u8]>::to_vec),
+        etag: single(fields, ETAG).filter(bearable).map(<[u8]>::to_vec),
         last_modified: last_modified.map(<[u8]>::to_vec),
         last_modified_strong: last_modified.is_some_and(|date| is_strong_date(date, fields)),
         total,
@@ -186,6 +190,16 @@ mod tests {
         assert_eq!(validators(&twice, None).etag, None);
         let same = fields(&[("etag", "\"a\""), ("etag", "\"a\"")]);
         assert_eq!(validators(&same, None).etag, Some(b"\"a\"".to_vec()));
+    }
+
+    #[test]
+    fn an_endless_validator_is_none() {
+        let mut endless = HeaderMap::new();
+        endless.insert(
+            ETAG,
+            HeaderValue::try_from(format!("\"{}\"", "x".repeat(2000))).unwrap(),
+        );
+        assert_eq!(validators(&endless, None).etag, None);
     }
 
     #[test]

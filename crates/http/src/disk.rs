@@ -60,10 +60,19 @@ impl From<Errno> for DiskError {
     }
 }
 
+/// The writer's error has been told already, or the runtime is going down.
+const UNTOLD: DiskError = DiskError::Write(Errno::CANCELED.raw_os_error());
+
 enum Command {
-    Begin { from: u64, total: Option<u64> },
+    Begin {
+        from: u64,
+        total: Option<u64>,
+    },
     Write(Bytes),
     Sync,
+    /// Without this, the end of the queue means that nobody waits for the file any more; it may
+    /// even have a new writer by then. It is left as it is.
+    End,
 }
 
 /// The sending end of a file in transfer.
@@ -137,9 +146,17 @@ impl Disk {
     /// Writes out what is queued, cuts off what was allocated beyond it, syncs, and ends the
     /// writer. When this returns the descriptor is closed.
     pub(crate) async fn close(mut self) -> (Marks, Result<(), DiskError>) {
-        let ended = self.ended().await;
+        let ended = match self.send(Command::End).await {
+            Ok(()) => self.ended().await,
+            Err(error) => Err(error),
+        };
         let marks = *self.marks.borrow();
         (marks, ended)
+    }
+
+    /// Why the writer ended before it was told to; it does so only with an error.
+    pub(crate) async fn failure(&mut self) -> DiskError {
+        self.ended().await.err().unwrap_or(UNTOLD)
     }
 
     fn checkpoint_begun(&mut self) {
@@ -153,20 +170,18 @@ impl Disk {
         {
             return Ok(());
         }
-        // The writer ends early only with an error, which it has kept for us.
-        self.ended()
-            .await
-            .and(Err(DiskError::Write(Errno::IO.raw_os_error())))
+        Err(self.failure().await)
     }
 
+    /// Waits for the writer's end. If this is dropped halfway, it can be called again.
     async fn ended(&mut self) -> Result<(), DiskError> {
         self.queue = None;
-        match self.writer.take() {
-            Some(writer) => writer
-                .await
-                .unwrap_or(Err(DiskError::Write(Errno::CANCELED.raw_os_error()))),
-            None => Ok(()),
-        }
+        let Some(writer) = &mut self.writer else {
+            return Ok(());
+        };
+        let ended = writer.await;
+        self.writer = None;
+        ended.unwrap_or(Err(UNTOLD))
     }
 }
 
@@ -181,15 +196,14 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Result<(), DiskError> {
-        let mut result = Ok(());
         while let Some(command) = commands.blocking_recv() {
-            result = self.carry_out(command);
-            if result.is_err() {
-                break;
+            if let Err(error) = self.carry_out(command) {
+                // What has been written stays, and is made durable. The first error is told.
+                let _ = self.end();
+                return Err(error);
             }
         }
-        // Also after an error: what has been written stays, and is made durable.
-        result.and(self.end())
+        Ok(())
     }
 
     fn carry_out(&mut self, command: Command) -> Result<(), DiskError> {
@@ -197,6 +211,7 @@ impl Writer {
             Command::Begin { from, total } => self.begin(from, total),
             Command::Write(piece) => self.write(&piece),
             Command::Sync => self.sync(),
+            Command::End => self.end(),
         }
     }
 
@@ -269,4 +284,3 @@ impl Writer {
         self.sync()
     }
 }
-

@@ -156,7 +156,7 @@ pub async fn fetch(
     let end = tokio::select! {
         biased;
         () = control.stopped() => None,
-        end = run.to_the_end() => Some(end),
+        end = run.until_whole() => Some(end),
     };
     let Run { url, disk, .. } = run;
     let (Marks { durable, .. }, closed) = disk.close().await;
@@ -204,7 +204,7 @@ struct Run<'a, R> {
 }
 
 impl<R: Reports> Run<'_, R> {
-    async fn to_the_end(&mut self) -> Result<Whole, FetchError> {
+    async fn until_whole(&mut self) -> Result<Whole, FetchError> {
         let mut redirects = 0;
         loop {
             let ask = ask(&self.held);
@@ -294,7 +294,10 @@ impl<R: Reports> Run<'_, R> {
         loop {
             tokio::select! {
                 biased;
-                Ok(()) = marks.changed() => {
+                changed = marks.changed() => {
+                    if changed.is_err() {
+                        return Err(self.disk.failure().await.into());
+                    }
                     let Marks { durable, received } = *marks.borrow_and_update();
                     reported = received;
                     self.reports.progress(durable, received);

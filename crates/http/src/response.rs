@@ -179,7 +179,9 @@ fn part(
     let validators = match decision {
         // The answer proved that it is the same; it need not repeat every field.
         Decision::Continue { .. } => held.validators.clone(),
-        _ => validators(fields, None),
+        Decision::Whole | Decision::AskWhole | Decision::Complete | Decision::Redirect(_) => {
+            validators(fields, None)
+        }
     };
     Ok(Judged {
         decision,

@@ -3,4 +3,18 @@
 //! Every server here is a script: it reads a request, and answers with bytes written out verbatim.
 //! A test's name is the promise it checks.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that meets what it did not expect has failed"
+)]
 
+mod support;
+
+mod connections;
+mod continuing;
+mod framing;
+mod limits;
+mod redirects;
+mod stopping;
+mod tls;

@@ -1,0 +1,199 @@
+//! The fetches in hand.
+//!
+//! Each is a task with a [`Steering`] by which the service releases or stops it. This module
+//! answers one question: *which fetch does this message mean, and what is to be done with it?*
+//!
+//! ```text
+//!  Fetch ──▶ started ──▶ Head … Progress … ──▶ Done | Failed | Stopped, exactly one of them
+//! ```
+//!
+//! What ends a fetch is the last that is said of it: by then its connection is closed or idle, and
+//! its descriptor is closed. It never carries anything from one fetch to another but idle
+//! connections, which all belong to the one identity we run as.
+
+use crate::descriptor::is_writable_file;
+use crate::translate::{detail, order, retry_after, told, trouble};
+use ebb_http::{Client, Control, Ended, Head, Order, Reports, Steering, control, fetch};
+use ebb_wire::net::{FetchId, FromNet, NetTrouble, ToNet};
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
+
+/// A message from the service that does not fit.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Violation {
+    /// The bytes are no message, or the descriptors do not belong to it.
+    #[error("{0}")]
+    Malformed(String),
+    /// A fetch by the name of one that runs.
+    #[error("a second fetch {}", .0.0)]
+    Twice(FetchId),
+    /// The descriptor is not a regular file that can be written at an offset.
+    #[error("fetch {} with a descriptor that will not do", .0.0)]
+    Descriptor(FetchId),
+}
+
+/// The fetches in hand.
+pub(crate) struct Fetches {
+    client: Arc<Client>,
+    outbox: UnboundedSender<FromNet>,
+    running: HashMap<FetchId, Steering>,
+    tasks: JoinSet<FetchId>,
+}
+
+impl Fetches {
+    pub(crate) fn new(client: Arc<Client>, outbox: UnboundedSender<FromNet>) -> Self {
+        Self {
+            client,
+            outbox,
+            running: HashMap::new(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Does what the service says.
+    pub(crate) fn handle(
+        &mut self,
+        message: ToNet,
+        file: Option<OwnedFd>,
+    ) -> Result<(), Violation> {
+        match message {
+            ToNet::Fetch {
+                fetch,
+                url,
+                offset,
+                validators,
+                allow_downgrade,
+                stall_timeout_ms,
+            } => {
+                if self.running.contains_key(&fetch) {
+                    return Err(Violation::Twice(fetch));
+                }
+                let file = file
+                    .filter(|file| is_writable_file(file))
+                    .ok_or(Violation::Descriptor(fetch))?;
+                match order(&url, offset, validators, allow_downgrade, stall_timeout_ms) {
+                    Some(order) => self.start(fetch, order, file),
+                    None => self.tell(no_address(fetch, offset)),
+                }
+            }
+            ToNet::Proceed { fetch } => {
+                // One that is unknown has ended meanwhile; its end is under way.
+                if let Some(steering) = self.running.get(&fetch) {
+                    steering.proceed();
+                }
+            }
+            ToNet::Stop { fetch } => {
+                if let Some(steering) = self.running.get(&fetch) {
+                    steering.stop();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until a fetch has ended, and forgets it. Without any, waits for ever.
+    pub(crate) async fn one_ended(&mut self) {
+        match self.tasks.join_next().await {
+            Some(Ok(fetch)) => {
+                self.running.remove(&fetch);
+            }
+            // Panics abort, and nothing here aborts a task.
+            Some(Err(_)) => {}
+            None => std::future::pending().await,
+        }
+    }
+
+    fn start(&mut self, id: FetchId, order: Order, file: OwnedFd) {
+        let (steering, control) = control();
+        self.running.insert(id, steering);
+        let reporter = Reporter {
+            id,
+            outbox: self.outbox.clone(),
+        };
+        self.tasks.spawn(run(
+            Arc::clone(&self.client),
+            order,
+            file,
+            control,
+            reporter,
+        ));
+    }
+
+    fn tell(&self, report: FromNet) {
+        // Fails only when the channel has ended, and then so do we.
+        let _ = self.outbox.send(report);
+    }
+}
+
+fn no_address(fetch: FetchId, durable: u64) -> FromNet {
+    FromNet::Failed {
+        fetch,
+        durable,
+        trouble: NetTrouble::RedirectInvalid,
+        retry_after: None,
+        detail: "the address cannot be used".to_owned(),
+    }
+}
+
+async fn run(
+    client: Arc<Client>,
+    order: Order,
+    file: OwnedFd,
+    control: Control,
+    mut reporter: Reporter,
+) -> FetchId {
+    let id = reporter.id;
+    let ended = fetch(&client, order, file, control, &mut reporter).await;
+    reporter.tell(match ended {
+        Ended::Done { length, modified } => FromNet::Done {
+            fetch: id,
+            length,
+            modified,
+        },
+        Ended::Stopped { durable } => FromNet::Stopped { fetch: id, durable },
+        Ended::Failed { durable, at, error } => FromNet::Failed {
+            fetch: id,
+            durable,
+            trouble: trouble(&error),
+            retry_after: retry_after(&error),
+            detail: detail(&at, &error),
+        },
+    });
+    id
+}
+
+/// Tells the service how one fetch goes.
+struct Reporter {
+    id: FetchId,
+    outbox: UnboundedSender<FromNet>,
+}
+
+impl Reporter {
+    fn tell(&self, report: FromNet) {
+        // Fails only when the channel has ended, and then so do we.
+        let _ = self.outbox.send(report);
+    }
+}
+
+impl Reports for Reporter {
+    fn head(&mut self, head: Head) {
+        self.tell(FromNet::Head {
+            fetch: self.id,
+            status: head.status.as_u16(),
+            validators: told(head.validators),
+            final_url: head.final_url.into(),
+            from: head.from,
+        });
+    }
+
+    fn progress(&mut self, durable: u64, received: u64) {
+        self.tell(FromNet::Progress {
+            fetch: self.id,
+            durable,
+            received,
+        });
+    }
+}

@@ -1,0 +1,103 @@
+//! The channel to the service: what comes is done, what happens is told.
+//!
+//! Two loops run side by side: one takes messages and starts, releases and stops fetches; the other
+//! sends what they report, in the order they reported it. This module answers one question: *whose
+//! turn is it on the channel?* Fetches are looked after in `fetches.rs`.
+//!
+//! It never answers a message that does not fit: that ends the process. When the service closes the
+//! channel the process ends too, and with it everything in transfer.
+
+use crate::fetches::{Fetches, Violation};
+use ebb_http::Client;
+use ebb_wire::Sandbox;
+use ebb_wire::channel::{Received, receive, send};
+use ebb_wire::net::{FromNet, ToNet};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// The channel is of no more use.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    /// A message that does not fit.
+    #[error("the service sent what it never should: {0}")]
+    Violation(#[from] Violation),
+    /// The socket said no.
+    #[error("{0}")]
+    Channel(#[source] io::Error),
+}
+
+/// Serves the channel until the service closes it.
+pub(crate) async fn serve(
+    channel: OwnedFd,
+    sandbox: Sandbox,
+    client: Arc<Client>,
+) -> Result<(), ServeError> {
+    rustix::io::ioctl_fionbio(&channel, true).map_err(|errno| ServeError::Channel(errno.into()))?;
+    let channel = register(channel).map_err(ServeError::Channel)?;
+    // Unbounded, but what is put in it is bounded by time: each fetch reports at checkpoints and
+    // twice a second.
+    let (outbox, reports) = unbounded_channel();
+    outbox
+        .send(FromNet::Hello { sandbox })
+        .expect("its receiver lives until the end of this");
+    tokio::select! {
+        ended = take(&channel, Fetches::new(client, outbox)) => ended,
+        ended = tell(&channel, reports) => ended,
+    }
+}
+
+#[expect(
+    deprecated,
+    reason = "the other constructors are unsafe; an owned descriptor is what they ask for"
+)]
+fn register(channel: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(channel, Interest::READABLE | Interest::WRITABLE)
+}
+
+async fn take(channel: &AsyncFd<OwnedFd>, mut fetches: Fetches) -> Result<(), ServeError> {
+    loop {
+        tokio::select! {
+            () = fetches.one_ended() => {}
+            received = channel.async_io(Interest::READABLE, |fd| Ok(receive::<ToNet>(fd)?)) => {
+                match received {
+                    Ok(Received::Message(message, file)) => fetches.handle(message, file)?,
+                    Ok(Received::Closed) => return Ok(()),
+                    // Closed, too, by a service that had not read everything we said.
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
+                    Err(error) => return Err(classify(error)),
+                }
+            }
+        }
+    }
+}
+
+async fn tell(
+    channel: &AsyncFd<OwnedFd>,
+    mut reports: UnboundedReceiver<FromNet>,
+) -> Result<(), ServeError> {
+    while let Some(report) = reports.recv().await {
+        let sent = channel
+            .async_io(Interest::WRITABLE, |fd| send(fd, &report, None))
+            .await;
+        match sent {
+            Ok(()) => {}
+            // The service has gone.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) => return Err(ServeError::Channel(error)),
+        }
+    }
+    Ok(())
+}
+
+/// Bytes that are no message are the service's fault; anything else is the system's.
+fn classify(error: io::Error) -> ServeError {
+    if error.kind() == io::ErrorKind::InvalidData {
+        ServeError::Violation(Violation::Malformed(error.to_string()))
+    } else {
+        ServeError::Channel(error)
+    }
+}
