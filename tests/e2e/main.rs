@@ -7,7 +7,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod attacks;
 mod bad_input;
+mod command_line;
 mod contract;
 mod crash;
 mod files_only_by_ebb_files;
