@@ -221,9 +221,13 @@ impl Writer {
         self.begun = true;
         self.position = from;
         self.synced = from;
-        self.told.send_replace(Marks {
-            received: from,
-            durable: from,
+        // No checkpoint, so nobody is woken for it.
+        self.told.send_if_modified(|marks| {
+            *marks = Marks {
+                received: from,
+                durable: from,
+            };
+            false
         });
         match total.and_then(|total| total.checked_sub(from)) {
             Some(rest) if rest >= WORTH_ALLOCATING => self.allocate(from, rest),
