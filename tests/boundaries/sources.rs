@@ -7,7 +7,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The only files that may contain `unsafe`.
+/// Lines up to which a file may be introduced by a single sentence.
+const SMALL: usize = 80;
+
+/// Forbidden calls are tried from inside the sandbox by a program that is never shipped.
+const UNSAFE_PROBE: &str = "crates/sandbox/examples/probe.rs";
+
+/// The only shipped files that may contain `unsafe`.
 const UNSAFE_PLACES: [&str; 2] = ["crates/launcher/src/sys.rs", "crates/peer/src/sys.rs"];
 
 fn top() -> PathBuf {
@@ -72,7 +78,8 @@ fn uses_unsafe(line: &str) -> bool {
 #[test]
 fn unsafe_is_in_its_two_places_and_nowhere_else() {
     for path in sources() {
-        let allowed = UNSAFE_PLACES.iter().any(|place| path == Path::new(place));
+        let mut places = UNSAFE_PLACES.iter().chain([&UNSAFE_PROBE]);
+        let allowed = places.any(|place| path == Path::new(place));
         let found = read(&path).lines().any(uses_unsafe);
         assert!(allowed || !found, "{path:?} contains unsafe code");
     }
@@ -136,8 +143,11 @@ fn every_source_file_says_what_it_is_for() {
             .lines()
             .take_while(|line| line.starts_with("//!"))
             .count();
+        let of_tests = path.starts_with("tests") || path.to_string_lossy().contains("/tests");
+        let small = of_tests || text.lines().count() <= SMALL;
+        let wanted = if small { 1 } else { 3 };
         assert!(
-            header >= 3,
+            header >= wanted,
             "{path:?} has no header that says what it answers"
         );
     }
