@@ -18,4 +18,5 @@ mod identities;
 mod processes;
 mod stopping;
 mod swap;
+mod system_bus;
 mod table;

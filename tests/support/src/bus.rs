@@ -16,6 +16,8 @@ use std::time::Instant;
 use tokio::time::timeout;
 use zbus::{DBusError as _, DynamicType, Message, MessageStream, OwnedVariant, Type, Variant};
 
+/// The service's name on a message bus.
+pub const BUS_NAME: &str = "org.ebb.Transfer1";
 /// The manager's path.
 pub const MANAGER_PATH: &str = "/org/ebb/Transfer1";
 /// The manager's interface.
@@ -32,6 +34,8 @@ pub const ERROR: &str = "org.ebb.Transfer1.Error.";
 pub struct Bus {
     runtime: tokio::runtime::Runtime,
     connection: zbus::Connection,
+    /// The service's name, where there is a message bus in between.
+    destination: Option<&'static str>,
 }
 
 /// Why a call gave nothing.
@@ -51,7 +55,7 @@ pub struct No {
 pub type Options<'a> = HashMap<&'a str, Variant<'a>>;
 
 impl Bus {
-    /// Connects to the socket as `user`.
+    /// Connects to the service's own socket as `user`.
     ///
     /// # Errors
     ///
@@ -61,14 +65,34 @@ impl Bus {
     ///
     /// When the handshake gets no answer at all.
     pub fn connect(socket: &Path, user: &User) -> zbus::Result<Self> {
+        Self::over(socket, user, None)
+    }
+
+    /// Connects to the service through the message bus that listens at `socket`.
+    ///
+    /// # Errors
+    ///
+    /// When nobody listens there or the handshake fails.
+    ///
+    /// # Panics
+    ///
+    /// When the handshake gets no answer at all.
+    pub fn connect_through_bus(socket: &Path, user: &User) -> zbus::Result<Self> {
+        Self::over(socket, user, Some(BUS_NAME))
+    }
+
+    fn over(socket: &Path, user: &User, destination: Option<&'static str>) -> zbus::Result<Self> {
         let stream = user.run(|| UnixStream::connect(socket))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let connection = runtime.block_on(async {
-            let builder = zbus::connection::Builder::unix_stream(stream)
-                .p2p()
-                .user_id(user.uid);
+            let builder = zbus::connection::Builder::unix_stream(stream).user_id(user.uid);
+            let builder = if destination.is_none() {
+                builder.p2p()
+            } else {
+                builder
+            };
             timeout(PATIENCE, builder.build())
                 .await
                 .expect("a listening service shakes hands")
@@ -76,6 +100,7 @@ impl Bus {
         Ok(Self {
             runtime,
             connection,
+            destination,
         })
     }
 
@@ -98,9 +123,9 @@ impl Bus {
     where
         B: Serialize + DynamicType,
     {
-        let called = self
-            .connection
-            .call_method(None::<&str>, path, Some(interface), method, body);
+        let called =
+            self.connection
+                .call_method(self.destination, path, Some(interface), method, body);
         let answer = self
             .runtime
             .block_on(async { timeout(PATIENCE, called).await });
@@ -146,6 +171,22 @@ impl Bus {
         let properties = "org.freedesktop.DBus.Properties";
         let value: OwnedVariant = self.ask(path, properties, "Get", &(interface, name))?;
         Ok(T::try_from(value).unwrap_or_else(|e| panic!("{name} is of another type: {e:?}")))
+    }
+
+    /// Whether somebody has this name on the message bus.
+    ///
+    /// # Panics
+    ///
+    /// When the bus does not answer.
+    #[must_use]
+    pub fn bus_has_owner(&self, name: &str) -> bool {
+        let bus = "org.freedesktop.DBus";
+        let path = "/org/freedesktop/DBus";
+        let asked = self
+            .connection
+            .call_method(Some(bus), path, Some(bus), "NameHasOwner", &name);
+        let answer = self.runtime.block_on(asked).expect("the bus answers");
+        answer.body().deserialize().expect("a boolean")
     }
 
     /// Waits until `reached` says so of the job's state, and says which state it is.

@@ -37,6 +37,7 @@ pub struct Setup {
     policy: String,
     authority: Option<String>,
     private: Option<User>,
+    bus_address: Option<String>,
     wrapper: Vec<String>,
 }
 
@@ -82,6 +83,13 @@ impl Setup {
     #[must_use]
     pub fn private(mut self, user: &User) -> Self {
         self.private = Some(user.clone());
+        self
+    }
+
+    /// Also on the message bus at this address; without it on none.
+    #[must_use]
+    pub fn on_bus(mut self, address: &str) -> Self {
+        self.bus_address = Some(address.to_owned());
         self
     }
 
@@ -322,7 +330,11 @@ impl Instance {
         }
         make_directory(&self.scratch.join("run"), 0o755, &self.owner());
         make_directory(&self.scratch.join("state"), 0o700, &self.owner());
-        let config = format!("admin-groups = [\"{ADMIN_GROUP}\"]\n{}", self.setup.config);
+        let bus = self.setup.bus_address.as_deref().unwrap_or_default();
+        let config = format!(
+            "admin-groups = [\"{ADMIN_GROUP}\"]\nbus-address = \"{bus}\"\n{}",
+            self.setup.config
+        );
         self.write("ebb.toml", &config);
         let mut policy = format!(
             "service-user = {SERVICE_USER}\nlibexec-dir = {0}/libexec\nruntime-dir = {0}/run\n\
