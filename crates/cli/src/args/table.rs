@@ -1,0 +1,427 @@
+//! Every command and every option, once.
+//!
+//! The parser, the help texts and the closest match read these tables; a command or an option
+//! that is not here does not exist. What an option *does* is in the command's own file.
+
+/// Whether an option takes a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// It takes none.
+    Nothing,
+    /// It needs one; this is what help calls it.
+    Value(&'static str),
+    /// It may have one, after an equals sign.
+    Maybe(&'static str),
+}
+
+/// One option.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Opt {
+    /// Its name, after two dashes.
+    pub(crate) long: &'static str,
+    /// Its letter, after one dash.
+    pub(crate) short: Option<char>,
+    /// Whether it takes a value.
+    pub(crate) takes: Takes,
+    /// What it does, in a line.
+    pub(crate) help: &'static str,
+}
+
+/// One command.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Other names.
+    pub(crate) aliases: &'static [&'static str],
+    /// What it works on, as help writes it.
+    pub(crate) operands: &'static str,
+    /// What it does, in a line.
+    pub(crate) summary: &'static str,
+    /// What else there is to know.
+    pub(crate) about: &'static str,
+    /// Its own options.
+    pub(crate) options: &'static [&'static Opt],
+    /// Not for people.
+    pub(crate) hidden: bool,
+}
+
+const fn flag(long: &'static str, short: Option<char>, help: &'static str) -> Opt {
+    Opt {
+        long,
+        short,
+        takes: Takes::Nothing,
+        help,
+    }
+}
+
+const fn value(
+    long: &'static str,
+    short: Option<char>,
+    name: &'static str,
+    help: &'static str,
+) -> Opt {
+    Opt {
+        long,
+        short,
+        takes: Takes::Value(name),
+        help,
+    }
+}
+
+const fn maybe(
+    long: &'static str,
+    short: Option<char>,
+    name: &'static str,
+    help: &'static str,
+) -> Opt {
+    Opt {
+        long,
+        short,
+        takes: Takes::Maybe(name),
+        help,
+    }
+}
+
+/// The options all commands share.
+pub(crate) const COMMON: &[&Opt] = &[
+    &flag(
+        "quiet",
+        Some('q'),
+        "no progress and no remarks; errors still show",
+    ),
+    &flag("verbose", Some('v'), "say where the service was found"),
+    &maybe(
+        "json",
+        Some('j'),
+        "short|pretty|lines",
+        "JSON; pretty on a terminal, short otherwise",
+    ),
+    &value(
+        "fields",
+        Some('f'),
+        "A,B",
+        "only these fields, in tables and JSON; \"help\" lists them",
+    ),
+    &value(
+        "get",
+        Some('g'),
+        "FIELD",
+        "the bare value of one field, one job a line",
+    ),
+    &flag("no-legend", None, "tables without heading and summary"),
+    &value("color", None, "auto|always|never", "whether to use colour"),
+    &flag("yes", Some('y'), "do not ask"),
+    &flag("system", None, "the system service only"),
+    &flag("session", None, "your private instance only"),
+    &value(
+        "timeout",
+        None,
+        "DURATION",
+        "stop waiting after this; the job goes on",
+    ),
+    &value(
+        "bus",
+        None,
+        "ADDRESS",
+        "where the service is: unix:path=/PATH, bus: or bus:ADDRESS",
+    ),
+    &flag("help", Some('h'), "help on the command"),
+];
+
+const OUTPUT: Opt = value(
+    "output",
+    Some('o'),
+    "PATH",
+    "where the file goes (one URL only)",
+);
+const DIRECTORY: Opt = value(
+    "directory",
+    Some('d'),
+    "DIR",
+    "where the files go; names come from the URLs",
+);
+const INPUT: Opt = value(
+    "input",
+    Some('i'),
+    "LIST",
+    "a file with a URL, or a URL and a path, a line; \"-\" reads standard input",
+);
+const NAME: Opt = value("name", None, "NAME", "what to call the job");
+const DESCRIPTION: Opt = value("description", None, "TEXT", "what to say about it");
+const PRIORITY: Opt = value(
+    "priority",
+    None,
+    "foreground|high|normal|low",
+    "how much it matters",
+);
+const RETRY_DELAY: Opt = value(
+    "retry-delay",
+    None,
+    "DURATION",
+    "least time before it is tried again (5s or more)",
+);
+const NO_PROGRESS: Opt = value(
+    "no-progress-timeout",
+    None,
+    "DURATION",
+    "give up after so long without progress; 0: at the first error",
+);
+const NO_AUTO_COMPLETE: Opt = flag(
+    "no-auto-complete",
+    None,
+    "keep the finished files aside until: ebb complete",
+);
+const NO_CLOBBER: Opt = flag("no-clobber", None, "do not replace a file that is there");
+const SUSPENDED: Opt = flag("suspended", None, "do not start it yet");
+const CANCEL_ON_INTERRUPT: Opt = flag(
+    "cancel-on-interrupt",
+    None,
+    "the first Ctrl+C cancels the job",
+);
+const DETACH_ON_INTERRUPT: Opt = flag("detach-on-interrupt", None, "no Ctrl+C cancels the job");
+const PROGRESS: Opt = value(
+    "progress",
+    None,
+    "auto|never|json",
+    "how progress is shown on standard error",
+);
+const ALL: Opt = flag("all", None, "all jobs");
+const ALL_USERS: Opt = flag("all-users", None, "jobs of all users (administrators)");
+const MATCH: Opt = value("match", None, "GLOB", "jobs whose name fits, with * and ?");
+const STATE: Opt = value("state", None, "STATE", "jobs in this state");
+const FINISHED: Opt = flag(
+    "finished",
+    None,
+    "also jobs that are over and still remembered",
+);
+const FOR_OUTCOME: Opt = value(
+    "for",
+    None,
+    "transferred|done|any-change",
+    "what to wait for; done where the service completes the job, else transferred",
+);
+const ANY: Opt = flag("any", None, "until the first of the jobs is there, not all");
+const FOR_USE: Opt = value(
+    "for",
+    None,
+    "local,network",
+    "what the helper's identity is used for",
+);
+const USER: Opt = value("user", None, "NAME", "whose identity (root only)");
+
+const PICK: &[&Opt] = &[&ALL, &ALL_USERS, &MATCH, &STATE];
+
+const fn command(
+    name: &'static str,
+    operands: &'static str,
+    summary: &'static str,
+    about: &'static str,
+    options: &'static [&'static Opt],
+) -> Command {
+    Command {
+        name,
+        aliases: &[],
+        operands,
+        summary,
+        about,
+        options,
+        hidden: false,
+    }
+}
+
+/// What `ebb` does when nothing is said.
+pub(crate) const LIST: Command = command(
+    "list",
+    "[JOB...]",
+    "list your jobs",
+    "The table is for reading; scripts use --json, -f or -g.",
+    &[&ALL_USERS, &MATCH, &STATE, &FINISHED],
+);
+
+/// All commands, in the order help lists them.
+pub(crate) const COMMANDS: &[&Command] = &[
+    &command(
+        "get",
+        "URL... [-o PATH | -d DIR]",
+        "fetch now, show progress, wait",
+        "A foreground job: it gives way to nobody, gives up after two minutes without progress, and \
+         its files are moved into place when all are there. Ctrl+C leaves it running in the \
+         background; a second Ctrl+C within two seconds cancels it.",
+        &[
+            &OUTPUT,
+            &DIRECTORY,
+            &INPUT,
+            &NAME,
+            &DESCRIPTION,
+            &PRIORITY,
+            &RETRY_DELAY,
+            &NO_PROGRESS,
+            &NO_AUTO_COMPLETE,
+            &NO_CLOBBER,
+            &CANCEL_ON_INTERRUPT,
+            &DETACH_ON_INTERRUPT,
+            &PROGRESS,
+        ],
+    ),
+    &command(
+        "submit",
+        "URL... [-o PATH | -d DIR]",
+        "fetch in the background; prints the job's id",
+        "The job survives logout, crash and reboot, and gives way to other traffic.",
+        &[
+            &OUTPUT,
+            &DIRECTORY,
+            &INPUT,
+            &NAME,
+            &DESCRIPTION,
+            &PRIORITY,
+            &RETRY_DELAY,
+            &NO_PROGRESS,
+            &NO_AUTO_COMPLETE,
+            &NO_CLOBBER,
+            &SUSPENDED,
+        ],
+    ),
+    &LIST,
+    &command(
+        "show",
+        "JOB...",
+        "everything about a job: fields, files, last error",
+        "One field for a script: ebb show -g state JOB",
+        &[&ALL_USERS],
+    ),
+    &command("files", "JOB...", "the files of a job", "", &[&ALL_USERS]),
+    &command(
+        "wait",
+        "JOB... [--for transferred|done|any-change]",
+        "wait for jobs; the exit code is the outcome",
+        "--timeout 0 asks without waiting (exit code 8: not finished).",
+        &[&FOR_OUTCOME, &ANY, &ALL, &ALL_USERS, &MATCH, &STATE],
+    ),
+    &command(
+        "watch",
+        "[JOB...]",
+        "show what happens, as it happens",
+        "Starts with how things stand. With --json, one object per event. Without a JOB it goes on \
+         until interrupted; with, until they are over.",
+        &[&ALL_USERS],
+    ),
+    &command("pause", "JOB...", "hold jobs", "", PICK),
+    &Command {
+        aliases: &["start", "retry"],
+        ..command(
+            "resume",
+            "JOB...",
+            "start jobs, or let them go on",
+            "",
+            PICK,
+        )
+    },
+    &command(
+        "cancel",
+        "JOB...",
+        "give jobs up; what is not complete is deleted",
+        "Asks first when there are several; elsewhere than on a terminal it needs --yes for that.",
+        PICK,
+    ),
+    &command(
+        "complete",
+        "JOB...",
+        "move the finished files into place and end the job",
+        "Needed only for jobs made with --no-auto-complete, and for jobs that should end with what \
+         they have.",
+        PICK,
+    ),
+    &command(
+        "create",
+        "[NAME]",
+        "make an empty, suspended job; prints its id",
+        "Then: ebb add JOB URL, ebb resume JOB.",
+        &[
+            &DESCRIPTION,
+            &PRIORITY,
+            &RETRY_DELAY,
+            &NO_PROGRESS,
+            &NO_AUTO_COMPLETE,
+        ],
+    ),
+    &command(
+        "add",
+        "JOB URL... [-o PATH | -d DIR]",
+        "add files to a job",
+        "",
+        &[&OUTPUT, &DIRECTORY, &INPUT, &NO_CLOBBER, &ALL_USERS],
+    ),
+    &command(
+        "set",
+        "JOB KEY=VALUE...",
+        "change a job",
+        "Keys: name, description, priority, retry-delay, no-progress-timeout, auto-complete (yes or \
+         no).",
+        &[&ALL_USERS],
+    ),
+    &command(
+        "helper",
+        "set|flags|show|clear|invite JOB",
+        "a second identity for a job's files or network",
+        "helper set JOB [--for local,network]     whoever runs this becomes the helper\n\
+         helper set JOB --user NAME [--for ...]   root makes NAME the helper\n\
+         helper set -                             takes an invitation from standard input\n\
+         helper invite JOB [--for ...]            prints an invitation and waits until it is used\n\
+         helper flags JOB local|network|both|none what the helper is used for\n\
+         helper show JOB                          who it is, and what for\n\
+         helper clear JOB                         forgets it; the flags stay\n\
+         An invitation lets whoever holds it become the helper: hand it over in private.",
+        &[&FOR_USE, &USER, &ALL_USERS],
+    ),
+    &command(
+        "status",
+        "",
+        "how the service is, and what it allows",
+        "",
+        &[],
+    ),
+    &command(
+        "help",
+        "[COMMAND | exit-codes | job-references | json]",
+        "help on a command or a topic",
+        "",
+        &[],
+    ),
+    &command("version", "", "the version of ebb", "", &[]),
+    &Command {
+        hidden: true,
+        ..command("start-private", "PROGRAM LOG STATE", "", "", &[])
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_name_and_no_letter_is_used_twice() {
+        let mut names = HashSet::new();
+        for command in COMMANDS {
+            for name in command.aliases.iter().chain([&command.name]) {
+                assert!(names.insert(*name), "{name}");
+            }
+            let (mut longs, mut shorts) = (HashSet::new(), HashSet::new());
+            for option in COMMON.iter().chain(command.options) {
+                assert!(
+                    longs.insert(option.long),
+                    "{} {}",
+                    command.name,
+                    option.long
+                );
+                assert!(
+                    option.short.is_none_or(|short| shorts.insert(short)),
+                    "{}",
+                    option.long
+                );
+            }
+        }
+    }
+}

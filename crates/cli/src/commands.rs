@@ -1,0 +1,58 @@
+//! The commands, one file each.
+//!
+//! A command acts or reports; it never shows decoration on standard output, and waits only where
+//! its name says so. What it may do is the service's to decide.
+
+mod add;
+mod create;
+mod files;
+mod get;
+mod help;
+mod helper;
+mod list;
+mod set;
+mod show;
+mod status;
+mod steer;
+mod submit;
+mod wait;
+mod watch;
+
+use crate::args::Invocation;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::{output, private};
+
+/// Does what the command line asks.
+///
+/// # Errors
+/// The failure to be told, with its code.
+pub(crate) async fn run(call: &Invocation) -> Result<Exit, Failure> {
+    if call.has("help") {
+        return help::command(call.command.name);
+    }
+    match call.command.name {
+        "get" => get::run(call).await,
+        "submit" => submit::run(call).await,
+        "create" => create::run(call).await,
+        "add" => add::run(call).await,
+        "show" => show::run(call).await,
+        "files" => files::run(call).await,
+        "wait" => wait::run(call).await,
+        "watch" => watch::run(call).await,
+        "pause" | "resume" | "cancel" | "complete" => steer::run(call).await,
+        "set" => set::run(call).await,
+        "helper" => helper::run(call).await,
+        "status" => status::run(call).await,
+        "help" => help::run(call),
+        "version" => {
+            output::line(concat!("ebb ", env!("CARGO_PKG_VERSION")))?;
+            Ok(Exit::Success)
+        }
+        "start-private" => match call.operands.first() {
+            Some(daemon) => Err(private::become_daemon(daemon.clone())),
+            None => Err(call.misused("which program?")),
+        },
+        _ => list::run(call).await,
+    }
+}

@@ -1,0 +1,123 @@
+//! `ebb set`: change a job.
+
+use ebb_api::client::Job;
+use ebb_api::values::Priority;
+
+use crate::args::Invocation;
+use crate::args::closest::closest;
+use crate::exit::Exit;
+use crate::failure::{Failure, cannot};
+use crate::{connect, new_job, reference, units};
+
+const KEYS: &[&str] = &[
+    "name",
+    "description",
+    "priority",
+    "retry-delay",
+    "no-progress-timeout",
+    "auto-complete",
+];
+
+/// One change, understood.
+#[derive(Debug, PartialEq, Eq)]
+enum Change {
+    Name(String),
+    Description(String),
+    Priority(Priority),
+    RetryDelay(u32),
+    NoProgressTimeout(u32),
+    AutoComplete(bool),
+}
+
+/// Reads all changes, then makes them, in order.
+pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
+    let words = call.words()?;
+    let Some((job, pairs)) = words.split_first().filter(|(_, pairs)| !pairs.is_empty()) else {
+        return Err(call.misused("which job, and what?"));
+    };
+    let changes = pairs
+        .iter()
+        .map(|pair| read(pair))
+        .collect::<Result<Vec<_>, _>>()?;
+    let client = connect::service(call).await?;
+    let job = reference::one(&client, call, job).await?;
+    for change in changes {
+        apply(&client.job(&job.id), change).await?;
+    }
+    Ok(Exit::Success)
+}
+
+fn read(pair: &str) -> Result<Change, Failure> {
+    let Some((key, value)) = pair.split_once('=') else {
+        return Err(Failure::usage(format!("{pair:?} is not KEY=VALUE")));
+    };
+    let seconds = || {
+        units::parse_duration(value)
+            .ok_or_else(|| Failure::usage(format!("{key}: {value:?} is no duration")))
+    };
+    match key {
+        "name" => Ok(Change::Name(value.to_owned())),
+        "description" => Ok(Change::Description(value.to_owned())),
+        "priority" => new_job::priority(value).map(Change::Priority),
+        "retry-delay" => seconds().map(Change::RetryDelay),
+        "no-progress-timeout" => seconds().map(Change::NoProgressTimeout),
+        "auto-complete" => yes_or_no(value).map(Change::AutoComplete),
+        _ => Err(unknown(key)),
+    }
+}
+
+fn yes_or_no(word: &str) -> Result<bool, Failure> {
+    match word {
+        "yes" | "true" => Ok(true),
+        "no" | "false" => Ok(false),
+        _ => Err(Failure::usage(format!("{word:?} is neither yes nor no"))),
+    }
+}
+
+fn unknown(key: &str) -> Failure {
+    let failure = Failure::new(
+        Exit::NotFound,
+        format!("there is no property {key:?} to set"),
+    );
+    match closest(key, KEYS.iter().copied()) {
+        Some(close) => failure.hint(format!("did you mean {close}?")),
+        None => failure.hint(format!("properties: {}", KEYS.join(" "))),
+    }
+}
+
+async fn apply(job: &Job<'_>, change: Change) -> Result<(), Failure> {
+    let done = match &change {
+        Change::Name(name) => job.set_display_name(name).await,
+        Change::Description(text) => job.set_description(text).await,
+        Change::Priority(priority) => job.set_priority(*priority).await,
+        Change::RetryDelay(seconds) => job.set_minimum_retry_delay(*seconds).await,
+        Change::NoProgressTimeout(seconds) => job.set_no_progress_timeout(*seconds).await,
+        Change::AutoComplete(auto) => job.set_auto_complete(*auto).await,
+    };
+    done.map_err(cannot("change the job"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_read_or_refused() {
+        assert_eq!(read("name=a=b").unwrap(), Change::Name("a=b".into()));
+        assert_eq!(
+            read("priority=low").unwrap(),
+            Change::Priority(Priority::Low)
+        );
+        assert_eq!(read("retry-delay=10m").unwrap(), Change::RetryDelay(600));
+        assert_eq!(
+            read("auto-complete=no").unwrap(),
+            Change::AutoComplete(false)
+        );
+        assert_eq!(read("name").unwrap_err().exit, Exit::Usage);
+        assert_eq!(read("retry-delay=soon").unwrap_err().exit, Exit::Usage);
+        assert_eq!(
+            read("prioritty=low").unwrap_err().hint.as_deref(),
+            Some("did you mean priority?")
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! Showing jobs: as JSON, as bare values, or as a table.
+//!
+//! Answers one question: *in which form?* `-g` comes before `--json`, and both before the table.
+//! What a job does not carry with it (its error, its files) is asked for only where it shows.
+
+use ebb_api::properties::{JobProperties, ServiceStatus};
+use ebb_api::values::State;
+use ebb_api::{Client, ClientError};
+use serde_json::{Map, Value};
+
+use crate::args::Invocation;
+use crate::failure::{Failure, cannot};
+use crate::job_json;
+use crate::output::{self, Json};
+use crate::table;
+
+/// A job as fields.
+pub(crate) type Document = Map<String, Value>;
+
+/// What is to be shown of each job.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// The fields of `-f`.
+    pub(crate) fields: Option<Vec<String>>,
+    /// The field of `-g`.
+    pub(crate) one: Option<String>,
+    /// The form of `--json`.
+    pub(crate) json: Option<Json>,
+}
+
+impl Wanted {
+    /// Reads it from the command line.
+    ///
+    /// # Errors
+    /// A failure where a field does not exist.
+    pub(crate) fn read(call: &Invocation) -> Result<Self, Failure> {
+        Ok(Wanted {
+            fields: call
+                .text("fields")?
+                .map(job_json::check_fields)
+                .transpose()?,
+            one: call.text("get")?.map(job_json::check_field).transpose()?,
+            json: output::json(call)?,
+        })
+    }
+
+    /// Whether this field will show; all do in JSON without `-f`.
+    #[must_use]
+    pub(crate) fn names(&self, field: &str) -> bool {
+        let leads_to = |name: &String| name.split('.').next() == Some(field);
+        self.one.as_ref().is_some_and(leads_to)
+            || self
+                .fields
+                .as_ref()
+                .is_some_and(|fields| fields.iter().any(leads_to))
+    }
+}
+
+/// Answers `-f help`; `true` where that was asked.
+///
+/// # Errors
+/// A failure where standard output takes nothing.
+pub(crate) fn listed_fields(call: &Invocation) -> Result<bool, Failure> {
+    let asked = call.text("fields")? == Some("help");
+    if asked {
+        output::line(&job_json::FIELDS.join("\n"))?;
+    }
+    Ok(asked)
+}
+
+/// A job as fields, with its error, and its files where they are wanted.
+///
+/// # Errors
+/// A failure where the service does not tell.
+pub(crate) async fn document(
+    client: &Client,
+    job: &JobProperties,
+    with_files: bool,
+) -> Result<Document, Failure> {
+    let error = match job.state {
+        State::Error | State::TransientError => known_error(client, job).await?,
+        State::Queued
+        | State::Connecting
+        | State::Transferring
+        | State::Suspended
+        | State::Transferred
+        | State::Acknowledged
+        | State::Cancelled => None,
+    };
+    let mut document = job_json::job(job, error.as_ref());
+    if with_files {
+        let files = client
+            .job(&job.id)
+            .files()
+            .await
+            .map_err(cannot("read the files"))?;
+        document.insert(
+            "files".to_owned(),
+            files.iter().map(job_json::file).collect(),
+        );
+    }
+    Ok(document)
+}
+
+/// Nothing where the job has gone on, or away, in the meantime.
+async fn known_error(
+    client: &Client,
+    job: &JobProperties,
+) -> Result<Option<ebb_api::properties::ErrorInfo>, Failure> {
+    match client.job(&job.id).error().await {
+        Ok(error) => Ok(Some(error)),
+        Err(ClientError::Service(_)) => Ok(None),
+        Err(error) => Err(cannot("read why the job stopped")(error)),
+    }
+}
+
+/// Shows jobs in the form that was asked for; `false` where it is the command's own table.
+///
+/// # Errors
+/// A failure where standard output takes nothing.
+pub(crate) fn as_asked(
+    wanted: &Wanted,
+    call: &Invocation,
+    jobs: &[Document],
+) -> Result<bool, Failure> {
+    if let Some(field) = &wanted.one {
+        for job in jobs {
+            output::line(&value(job, field)?)?;
+        }
+        return Ok(true);
+    }
+    if let Some(form) = wanted.json {
+        let values = jobs
+            .iter()
+            .map(|job| Value::Object(chosen(job, wanted)))
+            .collect();
+        output::objects(form, values)?;
+        return Ok(true);
+    }
+    let Some(fields) = &wanted.fields else {
+        return Ok(false);
+    };
+    let rows = jobs
+        .iter()
+        .map(|job| fields.iter().map(|field| value(job, field)).collect());
+    let rows: Vec<Vec<String>> = rows.collect::<Result<_, _>>()?;
+    let names: Vec<String> = fields.iter().map(|field| field.to_uppercase()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let heading = (!call.has("no-legend")).then_some(names.as_slice());
+    output::line(&table::aligned(heading, &rows, &[], None))?;
+    Ok(true)
+}
+
+fn value(job: &Document, field: &str) -> Result<String, Failure> {
+    match job_json::field(job, field) {
+        Some(value) => Ok(job_json::bare(value)),
+        None => Err(Failure::new(
+            crate::exit::Exit::NotFound,
+            format!("there is no field {field:?}"),
+        )),
+    }
+}
+
+/// The fields of `-f`, or all.
+#[must_use]
+pub(crate) fn chosen(job: &Document, wanted: &Wanted) -> Document {
+    let Some(fields) = &wanted.fields else {
+        return job.clone();
+    };
+    let pick = |field: &String| {
+        let value = job_json::field(job, field).cloned().unwrap_or(Value::Null);
+        (field.clone(), value)
+    };
+    fields.iter().map(pick).collect()
+}
+
+/// The state of the service as JSON.
+#[must_use]
+pub(crate) fn status(status: &ServiceStatus, location: &str) -> Value {
+    serde_json::json!({
+        "version": status.version,
+        "instance": status.instance,
+        "location": location,
+        "administrator": status.administrator,
+        "jobs": status.jobs,
+        "limits": {
+            "jobs_per_user": status.jobs_per_user,
+            "jobs_per_machine": status.jobs_per_machine,
+            "files_per_job": status.files_per_job,
+            "background_slots": status.background_slots,
+        },
+    })
+}
