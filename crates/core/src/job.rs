@@ -36,7 +36,7 @@ mod tokens;
 
 pub use settings::{Priority, Setting, Terms};
 
-use crate::failure::{Failure, ServiceTrouble};
+use crate::failure::{DestinationTrouble, Failure, ServiceTrouble};
 use crate::file::{File, Progress, Temporary, Validators};
 use crate::id::{AttemptId, JobId};
 use crate::refusal::Refusal;
@@ -241,7 +241,7 @@ pub enum Effect {
 pub struct Step {
     /// What to do after it is written down.
     pub effects: Vec<Effect>,
-    /// Whether the job itself changed.
+    /// Whether the job itself changed; it does whenever a file does.
     pub job_changed: bool,
     /// Which files changed.
     pub files_changed: Vec<u32>,
@@ -339,7 +339,7 @@ impl Job {
     /// A [`Refusal`] when an owner asks something impossible; then nothing has changed. Reports
     /// are never refused; at worst they are ignored.
     pub fn decide(&mut self, event: Event, now: Now) -> Result<Step, Refusal> {
-        let step = match event {
+        let mut step = match event {
             Event::Suspend => self.suspend()?,
             Event::Resume => self.resume()?,
             Event::Cancel => self.cancel()?,
@@ -357,6 +357,10 @@ impl Job {
             Event::CompleteEnded(report) => self.complete_ended(report),
             Event::Deleted(file) => self.deleted(file),
         };
+        let files = self.files.len();
+        step.files_changed.retain(|&at| (at as usize) < files);
+        // Bytes that arrive date the job, and end what it has suffered.
+        step.job_changed |= !step.files_changed.is_empty();
         if step.job_changed {
             self.modified = now.wall;
         }
@@ -430,7 +434,7 @@ impl Job {
 
     fn resume(&mut self) -> Result<Step, Refusal> {
         match self.state {
-            State::Suspended if self.files.is_empty() => Err(Refusal::Empty),
+            State::Suspended | State::Error if self.files.is_empty() => Err(Refusal::Empty),
             State::Transferred if self.unfinished().next().is_none() => Ok(Step::stay()),
             State::Suspended | State::TransientError { .. } | State::Error | State::Transferred => {
                 self.state = State::Queued;
@@ -452,12 +456,19 @@ impl Job {
         }
         let stop = self.state.attempt().map(Effect::StopAttempt);
         self.state = State::Cancelled;
-        self.helper = None;
+        self.forget_helper_when_clean();
         Ok(Step::changed(
             stop.into_iter()
                 .chain([Effect::DeleteTemporaries])
                 .collect(),
         ))
+    }
+
+    /// A job that is over needs its helper only to delete what was made under that identity.
+    fn forget_helper_when_clean(&mut self) {
+        if self.files.iter().all(|file| file.temporary.is_none()) {
+            self.helper = None;
+        }
     }
 
     fn complete(&mut self) -> Result<Step, Refusal> {
@@ -511,6 +522,7 @@ impl Job {
 
     fn begin_attempt(&mut self) -> Step {
         self.attempts += 1;
+        self.transferred = None;
         let attempt = AttemptId(self.attempts);
         self.state = State::Connecting { attempt };
         Step::changed(vec![Effect::StartAttempt(attempt)])
@@ -544,6 +556,16 @@ impl Job {
 }
 
 impl Trouble {
+    /// The file whose temporary file turned out to be gone, or another identity's.
+    fn lost_temporary(&self) -> Option<u32> {
+        let lost = Failure::Destination(DestinationTrouble::TemporaryLost);
+        if self.failure == lost {
+            self.file
+        } else {
+            None
+        }
+    }
+
     /// Trouble of our own, about no file.
     #[must_use]
     pub fn of(trouble: ServiceTrouble) -> Self {

@@ -45,21 +45,21 @@ impl Job {
                     ..step
                 }
             }
-            Report::Checkpoint { file: at, durable } => {
-                self.patience = Default::default();
-                self.change_file(at, |file| file.durable = durable)
-            }
+            Report::Checkpoint { file: at, durable } => self.advance(at, durable),
             Report::FileDone {
                 file: at,
                 length,
                 modified,
             } => {
-                self.patience = Default::default();
-                self.change_file(at, |file| {
+                let step = self.change_file(at, |file| {
                     file.durable = length;
                     file.modified = modified;
                     file.progress = Progress::Transferred;
-                })
+                });
+                if step != Step::stay() {
+                    self.patience = Default::default();
+                }
+                step
             }
             Report::Ended(Ok(())) if self.unfinished().next().is_some() => self.begin_attempt(),
             Report::Ended(Ok(())) => self.all_transferred(now),
@@ -71,7 +71,8 @@ impl Job {
     /// the next one goes on from there. Nothing else of it does, and only the newest attempt has
     /// last words: effects are carried out in order, so no other has begun.
     fn hear_late(&mut self, attempt: AttemptId, report: Report) -> Step {
-        if attempt.0 != self.attempts || self.state.is_final() {
+        // A cancelled job has to know of a temporary file made at the last moment, to delete it.
+        if attempt.0 != self.attempts || self.state == State::Acknowledged {
             return Step::stay();
         }
         match report {
@@ -84,6 +85,20 @@ impl Job {
             }
             Report::Answered { .. } | Report::FileDone { .. } | Report::Ended(_) => Step::stay(),
         }
+    }
+
+    /// Only bytes that are new are progress. A checkpoint that brings none must not end the
+    /// patience, or a server that takes connections and sends nothing is tried without a pause.
+    fn advance(&mut self, at: u32, durable: u64) -> Step {
+        match self.files.get(at as usize) {
+            Some(file) if durable > file.durable => {}
+            Some(_) | None => return Step::stay(),
+        }
+        let step = self.change_file(at, |file| file.durable = durable);
+        if step != Step::stay() {
+            self.patience = Default::default();
+        }
+        step
     }
 
     fn change_file(&mut self, at: u32, change: impl FnOnce(&mut File)) -> Step {
@@ -185,6 +200,13 @@ impl Job {
             .into_iter()
             .flatten()
             .collect();
+        let lost = report.trouble.as_ref().and_then(Trouble::lost_temporary);
+        if let Some(file) = lost.and_then(|at| self.files.get_mut(at as usize)) {
+            // Resume fetches it again (R8).
+            file.progress = Progress::Unfinished;
+            file.start_over();
+        }
+        let touched: Vec<u32> = touched.into_iter().chain(lost).collect();
         if self.state == State::Completing {
             self.state = match report.trouble {
                 None => State::Acknowledged,
@@ -212,6 +234,7 @@ impl Job {
             return Step::stay();
         }
         self.settle(at, Progress::Dropped, true);
-        Step::stay().and_files([at])
+        self.forget_helper_when_clean();
+        Step::changed(vec![]).and_files([at])
     }
 }

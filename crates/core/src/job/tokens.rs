@@ -81,8 +81,9 @@ impl Job {
         step
     }
 
+    /// While files are being renamed the identity they are renamed under stays (R9).
     fn not_over(&self) -> Result<(), Refusal> {
-        if self.state.is_final() {
+        if self.state.is_final() || self.state == State::Completing {
             Err(Refusal::InvalidState)
         } else {
             Ok(())

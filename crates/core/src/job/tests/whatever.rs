@@ -1,0 +1,336 @@
+//! Whatever happens, in whatever order: what is always true.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::*;
+
+/// An event as chance names it: which attempt it is about depends on where the job stands.
+#[derive(Clone, Debug)]
+enum Chance {
+    Plain(Event),
+    /// A report of the attempt so many before the newest.
+    Of(u64, Report),
+}
+
+fn any_index() -> impl Strategy<Value = u32> {
+    0..4u32
+}
+
+fn any_failure() -> impl Strategy<Value = Failure> {
+    prop_oneof![
+        Just(lost().failure),
+        Just(no_space().failure),
+        Just(Failure::Destination(DestinationTrouble::TemporaryLost)),
+        Just(Failure::Service(ServiceTrouble::TokenRequired)),
+        (100..600u16).prop_map(|status| Failure::Server(ServerTrouble::Status(status))),
+    ]
+}
+
+fn any_trouble() -> impl Strategy<Value = Trouble> {
+    (
+        any_failure(),
+        option::of(any_index()),
+        option::of(0..9000u32),
+    )
+        .prop_map(|(failure, file, retry_after)| Trouble {
+            file,
+            retry_after,
+            ..trouble(failure)
+        })
+}
+
+fn any_report() -> impl Strategy<Value = Report> {
+    let bytes = || prop_oneof![Just(0), 0..500u64];
+    prop_oneof![
+        (any_index(), any::<u32>()).prop_map(|(at, uid)| Report::Created(at, temporary(uid))),
+        (any_index(), bytes()).prop_map(|(at, from)| answered(at, from)),
+        (any_index(), bytes()).prop_map(|(at, durable)| checkpoint(at, durable)),
+        // A whole file is at least as long as what was held of it.
+        any_index().prop_map(|file| Report::FileDone {
+            file,
+            length: 500,
+            modified: None
+        }),
+        any_trouble().prop_map(|trouble| Report::Ended(Err(trouble))),
+        Just(Report::Ended(Ok(()))),
+    ]
+}
+
+fn any_end() -> impl Strategy<Value = CompleteReport> {
+    let some = || vec(any_index(), 0..3);
+    (some(), some(), some(), option::of(any_trouble())).prop_map(
+        |(renamed, dropped, left_over, trouble)| CompleteReport {
+            renamed,
+            dropped,
+            left_over,
+            trouble,
+        },
+    )
+}
+
+fn any_setting() -> impl Strategy<Value = Setting> {
+    prop_oneof![
+        (0..300usize).prop_map(|length| Setting::DisplayName("n".repeat(length))),
+        (0..2000usize).prop_map(|length| Setting::Description("d".repeat(length))),
+        (0..4000u32).prop_map(Setting::MinimumRetryDelay),
+        (0..9000u32).prop_map(Setting::NoProgressTimeout),
+        any::<bool>().prop_map(Setting::AutoComplete),
+    ]
+}
+
+fn any_event() -> impl Strategy<Value = Chance> {
+    // Ends are rare, so that lives are long.
+    let plain = prop_oneof![
+        1 => Just(Event::Cancel),
+        1 => Just(Event::Complete),
+        4 => Just(Event::Suspend),
+        9 => Just(Event::Resume),
+        9 => Just(Event::Start),
+        3 => Just(Event::Preempt),
+        5 => Just(Event::RetryDue),
+        3 => vec(any::<u8>().prop_map(|n| file(n.into())), 0..3).prop_map(Event::AddFiles),
+        3 => any_setting().prop_map(Event::Set),
+        3 => any::<u32>().prop_map(|uid| Event::SetHelperToken(token(uid))),
+        2 => (0..8u32)
+            .prop_map(|bits| Event::SetHelperTokenFlags(TokenFlags::from_bits(bits).unwrap())),
+        1 => Just(Event::ClearHelperToken),
+        1 => Just(Event::HelperTokenLost),
+        4 => any_end().prop_map(Event::CompleteEnded),
+        2 => any_index().prop_map(Event::Deleted),
+    ];
+    prop_oneof![
+        plain.prop_map(Chance::Plain),
+        (prop_oneof![Just(0), Just(0), 0..3u64], any_report())
+            .prop_map(|(back, report)| Chance::Of(back, report)),
+    ]
+}
+
+/// Events, and the seconds that pass before each.
+fn any_life() -> impl Strategy<Value = Vec<(Chance, u64)>> {
+    vec((any_event(), prop_oneof![Just(0), 0..4000u64]), 0..80)
+}
+
+/// What one event did.
+struct Seen {
+    before: Job,
+    event: Event,
+    answer: Result<Step, Refusal>,
+    after: Job,
+}
+
+/// Leads a job through a life.
+fn live(
+    life: Vec<(Chance, u64)>,
+    mut look: impl FnMut(Seen) -> Result<(), TestCaseError>,
+) -> Result<(), TestCaseError> {
+    let mut job = job(2);
+    let mut time = 0;
+    for (chance, seconds) in life {
+        time += seconds;
+        let event = match chance {
+            Chance::Plain(event) => event,
+            Chance::Of(back, report) => {
+                Event::Report(AttemptId(job.attempts.saturating_sub(back)), report)
+            }
+        };
+        let before = job.clone();
+        let answer = job.decide(event.clone(), at(time));
+        let after = job.clone();
+        look(Seen {
+            before,
+            event,
+            answer,
+            after,
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether this event may make this file hold fewer bytes than before.
+fn may_drop(event: &Event, at: u32, held: u64) -> bool {
+    let new = matches!(event, Event::Report(_, Report::Created(file, _)) if *file == at);
+    let anew = matches!(
+        event,
+        Event::Report(_, Report::Answered { file, from, .. }) if *file == at && *from != held
+    );
+    let lost = matches!(
+        event,
+        Event::CompleteEnded(CompleteReport { trouble: Some(trouble), .. })
+            if trouble.lost_temporary() == Some(at)
+    );
+    new || anew || lost
+}
+
+/// The job without its files.
+fn bare(job: &Job) -> Job {
+    Job {
+        files: Vec::new(),
+        ..job.clone()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 96,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn cancel_is_never_refused_on_a_job_that_is_not_over(life in any_life()) {
+        live(life, |seen| {
+            let mut job = seen.after;
+            let over = job.state.is_final();
+            prop_assert_eq!(job.decide(Event::Cancel, at(0)).is_err(), over);
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn a_job_that_is_over_stays_over(life in any_life()) {
+        live(life, |seen| {
+            if seen.before.state.is_final() {
+                prop_assert_eq!(seen.before.state, seen.after.state);
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn bytes_held_never_shrink_unless_they_are_of_no_use(life in any_life()) {
+        live(life, |seen| {
+            let files = seen.before.files.iter().zip(&seen.after.files);
+            for (at, (before, after)) in (0..).zip(files) {
+                let kept = before.durable <= after.durable;
+                prop_assert!(kept || may_drop(&seen.event, at, before.durable), "{:?}", seen.event);
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn files_are_never_lost_or_reordered(life in any_life()) {
+        live(life, |seen| {
+            prop_assert!(seen.before.files.len() <= seen.after.files.len());
+            for (before, after) in seen.before.files.iter().zip(&seen.after.files) {
+                prop_assert_eq!(&before.url, &after.url);
+                prop_assert_eq!(&before.destination, &after.destination);
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn a_refusal_changes_nothing(life in any_life()) {
+        live(life, |seen| {
+            if seen.answer.is_err() {
+                prop_assert_eq!(seen.before, seen.after);
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn only_callers_are_refused(life in any_life()) {
+        live(life, |seen| {
+            let of_service = matches!(
+                seen.event,
+                Event::HelperTokenLost | Event::Start | Event::Preempt | Event::RetryDue
+                    | Event::Report(..) | Event::CompleteEnded(_) | Event::Deleted(_)
+            );
+            prop_assert!(!(of_service && seen.answer.is_err()));
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn no_attempt_begins_while_flags_ask_for_a_token_that_is_not_there(life in any_life()) {
+        let used = [Resource::LocalFile, Resource::Network];
+        live(life, |seen| {
+            let missing = used.iter().any(|r| seen.after.identity_for(*r).is_err());
+            prop_assert!(!missing || seen.after.state.attempt().is_none(), "{:?}", seen.event);
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn an_attempt_that_is_given_up_is_stopped_and_no_other(life in any_life()) {
+        live(life, |seen| {
+            let Ok(step) = seen.answer else { return Ok(()) };
+            let held = seen.before.state.attempt();
+            let ended = matches!(
+                &seen.event,
+                Event::Report(attempt, Report::Ended(_)) if Some(*attempt) == held
+            );
+            let given_up = held.filter(|_| seen.after.state.attempt() != held && !ended);
+            let stopped: Vec<_> = step.effects.iter().filter_map(|effect| match effect {
+                Effect::StopAttempt(attempt) => Some(*attempt),
+                Effect::StartAttempt(_) | Effect::Complete | Effect::DeleteTemporaries => None,
+            }).collect();
+            prop_assert_eq!(stopped, given_up.into_iter().collect::<Vec<_>>());
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn an_attempt_in_hand_was_started_by_an_effect_and_is_the_newest(life in any_life()) {
+        live(life, |seen| {
+            let Ok(step) = seen.answer else { return Ok(()) };
+            if let Some(attempt) = seen.after.state.attempt() {
+                prop_assert_eq!(attempt, AttemptId(seen.after.attempts));
+                let begun = seen.before.state.attempt() != Some(attempt);
+                let start = Effect::StartAttempt(attempt);
+                prop_assert_eq!(begun, step.effects.contains(&start));
+            }
+            Ok(())
+        })?;
+    }
+
+    /// This is what makes "record" right: what the step does not name is not written down.
+    #[test]
+    fn a_step_names_everything_that_differs(life in any_life()) {
+        live(life, |seen| {
+            let Ok(step) = seen.answer else { return Ok(()) };
+            if !step.job_changed {
+                prop_assert_eq!(bare(&seen.before), bare(&seen.after), "{:?}", seen.event);
+            }
+            for (at, file) in (0..).zip(&seen.after.files) {
+                if seen.before.files.get(at as usize) != Some(file) {
+                    prop_assert!(step.files_changed.contains(&at), "{:?}", seen.event);
+                }
+            }
+            for at in step.files_changed {
+                prop_assert!((at as usize) < seen.after.files.len(), "{:?}", seen.event);
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn a_new_life_finds_no_attempt_and_may_begin_at_any_moment(life in any_life()) {
+        live(life, |seen| {
+            let mut job = seen.after;
+            let before = job.clone();
+            let step = job.after_restart();
+            prop_assert_eq!(job.state.attempt(), None);
+            prop_assert!(step.job_changed || before == job);
+            prop_assert_eq!(before.files, job.files);
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn a_cancelled_job_knows_its_temporary_files_until_they_are_deleted(life in any_life()) {
+        live(life, |seen| {
+            for (before, after) in seen.before.files.iter().zip(&seen.after.files) {
+                if seen.after.state == State::Cancelled && before.temporary.is_some() {
+                    let told = matches!(seen.event, Event::Deleted(_) | Event::CompleteEnded(_));
+                    prop_assert!(told || after.temporary.is_some(), "{:?}", seen.event);
+                }
+            }
+            Ok(())
+        })?;
+    }
+}
