@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod describe;
 pub mod failure;
 pub mod file;
 pub mod id;

@@ -85,6 +85,16 @@ impl Refusal {
         }
     }
 
+    /// The symbolic name people and scripts see; as [`Failure::full_name`].
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        if let Self::Unusable(failure) = self {
+            failure.full_name()
+        } else {
+            self.name().into()
+        }
+    }
+
     /// BITS' number, or 0 where BITS has none.
     #[must_use]
     pub fn code(&self) -> u32 {

@@ -1,2 +1,162 @@
-//! Placeholder.
-fn main() {}
+//! The program `ebb-service`: who asks, rules, store, schedule.
+//!
+//! It runs as its own user without any capability, is started by `ebbd`, and talks to it over its
+//! standard input. It holds the jobs and their store and every socket to an agent. It never opens a
+//! user's path, parses a byte from the network, or resolves a host's name.
+//!
+//! One thread, one event loop, and one more thread for the store. Start reading at
+//! [`main_loop::MainLoop::run`].
+
+#![forbid(unsafe_code)]
+
+mod agents;
+mod arguments;
+mod attempt;
+mod audit;
+mod bus;
+mod clock;
+mod command;
+mod config;
+mod finish;
+mod main_loop;
+mod writer;
+
+use std::cell::Cell;
+use std::error::Error;
+use std::fs;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ebb_core::token::BootId;
+use ebb_store::Store;
+use tokio::sync::{broadcast, mpsc};
+
+use agents::{Agents, Channel, Launcher};
+use arguments::Arguments;
+use bus::Face;
+use command::Message;
+use config::Config;
+use main_loop::{MainLoop, Parts};
+use writer::Writer;
+
+/// Notices a slow subscriber may be behind.
+const NOTICES: usize = 4096;
+/// How often a bus that went away is looked for.
+const BUS_PAUSE: Duration = Duration::from_secs(5);
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ebb-service: {error}");
+            // EX_SOFTWARE: ebbd ends with us, and systemd starts both anew.
+            ExitCode::from(70)
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse(std::env::args_os().skip(1))?;
+    confine()?;
+    let config = Config::read(&arguments.config)?;
+    let mut store = Store::open(&arguments.state_dir.join("jobs.sqlite"))?;
+    let jobs = store.load()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, serve(arguments, config, store, jobs))
+}
+
+/// Other processes of our user must not read our memory, and we gain nothing by an exec.
+fn confine() -> rustix::io::Result<()> {
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    rustix::thread::set_no_new_privs(true)?;
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    Ok(())
+}
+
+/// Connects everything with everything else, and runs until `ebbd` asks us to finish.
+async fn serve(
+    arguments: Arguments,
+    config: Config,
+    store: Store,
+    jobs: Vec<ebb_core::job::Job>,
+) -> Result<(), Box<dyn Error>> {
+    let boot = BootId(
+        fs::read_to_string("/proc/sys/kernel/random/boot_id")?
+            .trim()
+            .to_owned(),
+    );
+    let channel = rustix::io::dup(rustix::stdio::stdin())?;
+    let launcher = Launcher::new(Channel::new(channel)?);
+    let agents = Rc::new(Agents::new(Rc::clone(&launcher), arguments.sandbox));
+    let (outbox, inbox) = mpsc::unbounded_channel();
+    let (notices, _) = broadcast::channel(NOTICES);
+    let face = Rc::new(Face {
+        instance: arguments.instance,
+        policy: config.policy.clone(),
+        boot: boot.clone(),
+        outbox: outbox.clone(),
+        notices: notices.clone(),
+        next_connection: Cell::new(1),
+    });
+    let main_loop = MainLoop::new(
+        Parts {
+            instance: arguments.instance.name(),
+            policy: config.policy.clone(),
+            boot,
+            agents,
+            writer: Writer::new(store),
+            inbox,
+            outbox: outbox.clone(),
+            notices,
+        },
+        jobs,
+    );
+    println!("everyone counts as logged on: no session tracker is connected");
+    start_system_bus(&arguments, &config, &face);
+    let socket = arguments.runtime_dir.join("bus");
+    tokio::select! {
+        ended = finish_when_asked(&launcher, outbox) => ended?,
+        failed = bus::serve_peers(&socket, face) => failed?,
+        ended = main_loop.run() => ended?,
+    }
+    launcher.close().await;
+    Ok(())
+}
+
+/// Passes the wish to finish on to the main loop, and then waits for it for ever.
+async fn finish_when_asked(
+    launcher: &Launcher,
+    outbox: mpsc::UnboundedSender<Message>,
+) -> Result<(), agents::LauncherLost> {
+    launcher.listen().await?;
+    // The main loop ends by this, and we with it.
+    let _ = outbox.send(Message::Finish);
+    // Agents may still have to be stopped; ebbd has nothing more to say but that they ended.
+    launcher.listen().await
+}
+
+/// The bus may be missing, or come later; our socket works without it.
+fn start_system_bus(arguments: &Arguments, config: &Config, face: &Rc<Face>) {
+    let address = config.bus_address.clone();
+    let unwanted = address.as_deref() == Some("");
+    if arguments.instance == bus::Instance::Private && address.is_none() || unwanted {
+        return;
+    }
+    let face = Rc::clone(face);
+    tokio::task::spawn_local(async move {
+        let mut said = false;
+        loop {
+            match bus::serve_system_bus(address.as_deref(), Rc::clone(&face)).await {
+                Ok(()) => eprintln!("the message bus closed the connection"),
+                Err(error) if !said => eprintln!("not on the message bus: {error}"),
+                Err(_) => {}
+            }
+            said = true;
+            tokio::time::sleep(BUS_PAUSE).await;
+        }
+    });
+}

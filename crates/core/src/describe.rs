@@ -1,0 +1,130 @@
+//! What a symbolic error name means, for whoever meets one (BITS: `GetErrorDescription`).
+
+use crate::failure::{DestinationTrouble, Failure, NetworkTrouble, ServerTrouble, ServiceTrouble};
+use crate::refusal::Refusal;
+
+/// An error, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// BITS' number, or 0 where BITS has none.
+    pub code: u32,
+    /// What it means.
+    pub sentence: String,
+    /// What to do about it.
+    pub advice: &'static str,
+}
+
+/// Every failure there is; statuses are represented by one.
+pub const FAILURES: [Failure; 31] = [
+    Failure::Network(NetworkTrouble::NameNotResolved),
+    Failure::Network(NetworkTrouble::ConnectFailed),
+    Failure::Network(NetworkTrouble::TimedOut),
+    Failure::Network(NetworkTrouble::ConnectionLost),
+    Failure::Network(NetworkTrouble::TlsFailed),
+    Failure::Network(NetworkTrouble::CertificateInvalid),
+    Failure::Server(ServerTrouble::Status(404)),
+    Failure::Server(ServerTrouble::MalformedAnswer),
+    Failure::Server(ServerTrouble::EncodedAnswer),
+    Failure::Server(ServerTrouble::HeadTooLarge),
+    Failure::Server(ServerTrouble::TooManyRedirects),
+    Failure::Server(ServerTrouble::RedirectDowngrade),
+    Failure::Server(ServerTrouble::RedirectInvalid),
+    Failure::Server(ServerTrouble::SizeChanged),
+    Failure::Destination(DestinationTrouble::NoSuchDirectory),
+    Failure::Destination(DestinationTrouble::NotADirectory),
+    Failure::Destination(DestinationTrouble::SymbolicLink),
+    Failure::Destination(DestinationTrouble::AccessDenied),
+    Failure::Destination(DestinationTrouble::NotARegularFile),
+    Failure::Destination(DestinationTrouble::SpecialFileSystem),
+    Failure::Destination(DestinationTrouble::DestinationChanged),
+    Failure::Destination(DestinationTrouble::Exists),
+    Failure::Destination(DestinationTrouble::NameTooLong),
+    Failure::Destination(DestinationTrouble::NoSpace),
+    Failure::Destination(DestinationTrouble::ReadOnly),
+    Failure::Destination(DestinationTrouble::TemporaryLost),
+    Failure::Destination(DestinationTrouble::Io(5)),
+    Failure::Service(ServiceTrouble::TokenRequired),
+    Failure::Service(ServiceTrouble::AgentLost),
+    Failure::Service(ServiceTrouble::IdentityNotAdmitted),
+    Failure::Service(ServiceTrouble::SandboxFailed),
+];
+
+/// Every refusal there is, but those that only pass a failure on.
+pub const REFUSALS: [Refusal; 18] = [
+    Refusal::NotFound,
+    Refusal::AccessDenied,
+    Refusal::InvalidState,
+    Refusal::Empty,
+    Refusal::InvalidArgument("an argument makes no sense"),
+    Refusal::NotSupported("a value is not supported"),
+    Refusal::StringTooLong {
+        what: "text",
+        limit: 0,
+    },
+    Refusal::TooManyJobsPerUser(60),
+    Refusal::TooManyJobsPerMachine(300),
+    Refusal::TooManyFilesInJob(200),
+    Refusal::TooManyRequests,
+    Refusal::AdministratorToken,
+    Refusal::TokenRequired,
+    Refusal::NoProcessDescriptor,
+    Refusal::PrivateInstance,
+    Refusal::ErrorInformationUnavailable,
+    Refusal::ReadOnlyProperty,
+    Refusal::ShuttingDown,
+];
+
+/// Looks an error up by its symbolic name; `http-NNN` for any status.
+#[must_use]
+pub fn error(name: &str) -> Option<Description> {
+    let status = name
+        .strip_prefix("http-")
+        .and_then(|digits| digits.parse().ok());
+    if let Some(status) = status.filter(|status| (100..=599).contains(status)) {
+        return Some(of(Failure::Server(ServerTrouble::Status(status))));
+    }
+    if let Some(failure) = FAILURES
+        .into_iter()
+        .find(|failure| failure.full_name() == name)
+    {
+        return Some(of(failure));
+    }
+    let refusal = REFUSALS
+        .into_iter()
+        .find(|refusal| refusal.name() == name)?;
+    let sentence = refusal.to_string();
+    Some(Description {
+        code: refusal.code(),
+        sentence,
+        advice: refusal.advice(),
+    })
+}
+
+fn of(failure: Failure) -> Description {
+    Description {
+        code: failure.code(),
+        sentence: failure.to_string(),
+        advice: failure.advice(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_can_be_looked_up_by_its_name() {
+        for failure in FAILURES {
+            assert_eq!(
+                error(&failure.full_name()).map(|d| d.code),
+                Some(failure.code())
+            );
+        }
+        for refusal in REFUSALS {
+            assert_eq!(error(refusal.name()).map(|d| d.code), Some(refusal.code()));
+        }
+        assert_eq!(error("http-503").map(|d| d.code), Some(0x8019_01f7));
+        assert_eq!(error("http-99999"), None);
+        assert_eq!(error("nonsense"), None);
+    }
+}

@@ -1,0 +1,222 @@
+//! The agents: who they are, how one gets hold of one, and how they end.
+//!
+//! An agent serves one pair *(job owner, identity used)* in one role; two owners never share one,
+//! even with the same helper: a connection or a mistake of one must not reach the other
+//! (`design.md` 1). It is started by `ebbd` when first needed, kept while it has work, and let go
+//! when it has been idle for a while: its channel is closed, and it exits.
+//!
+//! What we trust: `ebbd`. Agents deal with users' files and the network's bytes; a message that
+//! does not fit ends the agent. Never here: what a job does with an agent (`attempt`, `finish`).
+
+mod channel;
+pub(crate) mod files;
+mod launcher;
+pub(crate) mod net;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use ebb_core::failure::{Failure, ServiceTrouble};
+use ebb_core::token::Token;
+use ebb_wire::Sandbox;
+use ebb_wire::launcher::{DenyReason, Identity, Role};
+
+pub(crate) use channel::Channel;
+pub(crate) use launcher::{Launcher, LauncherLost};
+
+/// An agent without work is let go after this long.
+const IDLE: Duration = Duration::from_secs(30);
+/// How long an agent may take from its start to its first message.
+const GREETING: Duration = Duration::from_secs(20);
+
+/// Whose jobs, and as whom.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Pair {
+    owner: u32,
+    identity: Identity,
+}
+
+/// What the service does about an agent whose sandbox is not whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SandboxDemand {
+    /// No work without it.
+    Required,
+    /// Work goes on; the log says so.
+    Warn,
+}
+
+/// Every agent of the service.
+pub(crate) struct Agents {
+    launcher: Rc<Launcher>,
+    demand: SandboxDemand,
+    files: Pool<files::FileAgent>,
+    nets: Pool<net::NetAgent>,
+}
+
+struct Pool<A> {
+    agents: RefCell<HashMap<Pair, Slot<A>>>,
+    // One start at a time: two jobs of one owner must not start two agents.
+    starting: tokio::sync::Mutex<()>,
+}
+
+struct Slot<A> {
+    agent: Rc<A>,
+    last_used: Instant,
+}
+
+/// What the pool needs to know of an agent.
+trait Alive {
+    fn is_alive(&self) -> bool;
+}
+
+impl Alive for files::FileAgent {
+    fn is_alive(&self) -> bool {
+        files::FileAgent::is_alive(self)
+    }
+}
+
+impl Alive for net::NetAgent {
+    fn is_alive(&self) -> bool {
+        net::NetAgent::is_alive(self)
+    }
+}
+
+impl<A: Alive> Pool<A> {
+    fn new() -> Self {
+        Self {
+            agents: RefCell::default(),
+            starting: tokio::sync::Mutex::default(),
+        }
+    }
+
+    fn find(&self, pair: &Pair) -> Option<Rc<A>> {
+        let mut agents = self.agents.borrow_mut();
+        let slot = agents.get_mut(pair).filter(|slot| slot.agent.is_alive())?;
+        slot.last_used = Instant::now();
+        Some(Rc::clone(&slot.agent))
+    }
+
+    fn keep(&self, pair: Pair, agent: &Rc<A>) {
+        let slot = Slot {
+            agent: Rc::clone(agent),
+            last_used: Instant::now(),
+        };
+        self.agents.borrow_mut().insert(pair, slot);
+    }
+
+    fn let_idle_go(&self) {
+        self.agents.borrow_mut().retain(|_, slot| {
+            let in_use = Rc::strong_count(&slot.agent) > 1;
+            if in_use {
+                slot.last_used = Instant::now();
+            }
+            slot.agent.is_alive() && (in_use || slot.last_used.elapsed() < IDLE)
+        });
+    }
+}
+
+impl Agents {
+    pub(crate) fn new(launcher: Rc<Launcher>, demand: SandboxDemand) -> Self {
+        Self {
+            launcher,
+            demand,
+            files: Pool::new(),
+            nets: Pool::new(),
+        }
+    }
+
+    /// The file agent of this owner under this identity; started if there is none.
+    pub(crate) async fn files(
+        &self,
+        owner: u32,
+        token: &Token,
+    ) -> Result<Rc<files::FileAgent>, Failure> {
+        let pair = Pair::of(owner, token);
+        let _one = self.files.starting.lock().await;
+        if let Some(agent) = self.files.find(&pair) {
+            return Ok(agent);
+        }
+        let (channel, process) = self.start(Role::Files, &pair).await?;
+        let starting = files::FileAgent::greet(channel, process, pair.identity.uid);
+        let (agent, sandbox) = within(GREETING, starting).await?;
+        self.judge(sandbox)?;
+        self.files.keep(pair, &agent);
+        Ok(agent)
+    }
+
+    /// The network agent of this owner under this identity; started if there is none.
+    pub(crate) async fn net(
+        &self,
+        owner: u32,
+        token: &Token,
+    ) -> Result<Rc<net::NetAgent>, Failure> {
+        let pair = Pair::of(owner, token);
+        let _one = self.nets.starting.lock().await;
+        if let Some(agent) = self.nets.find(&pair) {
+            return Ok(agent);
+        }
+        let (channel, process) = self.start(Role::Network, &pair).await?;
+        let (agent, sandbox) = within(GREETING, net::NetAgent::greet(channel, process)).await?;
+        self.judge(sandbox)?;
+        self.nets.keep(pair, &agent);
+        Ok(agent)
+    }
+
+    /// Closes the channels of agents that have had nothing to do for a while.
+    pub(crate) fn let_idle_go(&self) {
+        self.files.let_idle_go();
+        self.nets.let_idle_go();
+    }
+
+    async fn start(
+        &self,
+        role: Role,
+        pair: &Pair,
+    ) -> Result<(Channel, launcher::Process), Failure> {
+        let started = self.launcher.start(role, pair.identity.clone()).await;
+        started.map_err(|denied| {
+            Failure::Service(match denied {
+                Some(DenyReason::NotAdmitted | DenyReason::NotOurIdentity) => {
+                    ServiceTrouble::IdentityNotAdmitted
+                }
+                Some(DenyReason::TooMany | DenyReason::System) | None => ServiceTrouble::AgentLost,
+            })
+        })
+    }
+
+    fn judge(&self, sandbox: Sandbox) -> Result<(), Failure> {
+        let whole = sandbox.seccomp && sandbox.landlock_full;
+        match (whole, self.demand) {
+            (true, _) => Ok(()),
+            (false, SandboxDemand::Warn) => {
+                eprintln!("an agent works without its whole sandbox: {sandbox:?}");
+                Ok(())
+            }
+            (false, SandboxDemand::Required) => {
+                Err(Failure::Service(ServiceTrouble::SandboxFailed))
+            }
+        }
+    }
+}
+
+impl Pair {
+    fn of(owner: u32, token: &Token) -> Self {
+        let identity = Identity {
+            uid: token.uid,
+            gid: token.gid,
+            groups: token.groups.clone(),
+        };
+        Self { owner, identity }
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    greeting: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::time::timeout(limit, greeting)
+        .await
+        .unwrap_or(Err(Failure::Service(ServiceTrouble::AgentLost)))
+}

@@ -1,0 +1,320 @@
+//! A file agent, as the service sees it: questions and answers.
+//!
+//! What it sends is checked: a descriptor must be a regular file with one link, owned by the
+//! agent's uid, opened for reading and writing (`helper-tokens.md` 2.6). An agent that sends
+//! anything else, or an answer nobody asked for, is ended.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ebb_core::failure::{DestinationTrouble, Failure, ServiceTrouble};
+use ebb_core::file::{Destination, Temporary};
+use ebb_wire::Sandbox;
+use ebb_wire::files::{FileTrouble, FromFiles, Place, ToFiles};
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
+use tokio::sync::oneshot;
+
+use super::Channel;
+use super::launcher::Process;
+
+/// A disk may be slow, a network file system may hang; the service does not wait for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An answer to one question.
+enum Answer {
+    Inspected {
+        dev: u64,
+        ino: u64,
+    },
+    Opened {
+        temporary: Temporary,
+        length: u64,
+        fd: OwnedFd,
+    },
+    Done,
+    Failed(FileTrouble),
+}
+
+/// One running `ebb-files`.
+pub(crate) struct FileAgent {
+    channel: Rc<Channel>,
+    process: Process,
+    uid: u32,
+    next: Cell<u64>,
+    asked: Rc<RefCell<Asked>>,
+}
+
+#[derive(Default)]
+struct Asked {
+    waiting: HashMap<u64, oneshot::Sender<Answer>>,
+    over: bool,
+}
+
+/// A temporary file, open.
+pub(crate) struct Opened {
+    pub(crate) temporary: Temporary,
+    pub(crate) fd: OwnedFd,
+}
+
+const LOST: Failure = Failure::Service(ServiceTrouble::AgentLost);
+
+impl FileAgent {
+    /// Waits for the first message and begins to serve.
+    pub(crate) async fn greet(
+        channel: Channel,
+        process: Process,
+        uid: u32,
+    ) -> Result<(Rc<Self>, Sandbox), Failure> {
+        let hello = channel.receive::<FromFiles>().await;
+        let Ok(Some((FromFiles::Hello { sandbox }, None))) = hello else {
+            return Err(LOST);
+        };
+        let channel = Rc::new(channel);
+        let asked = Rc::new(RefCell::new(Asked::default()));
+        tokio::task::spawn_local(listen(Rc::clone(&channel), Rc::clone(&asked), uid));
+        let agent = Self {
+            channel,
+            process,
+            uid,
+            next: Cell::new(1),
+            asked,
+        };
+        Ok((Rc::new(agent), sandbox))
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.asked.borrow().over
+    }
+
+    /// Looks at a destination that is being added.
+    pub(crate) async fn inspect(&self, dir: &[u8], name: &[u8]) -> Result<(u64, u64), Failure> {
+        let question = |seq| ToFiles::Inspect {
+            seq,
+            dir: dir.to_vec(),
+            name: name.to_vec(),
+        };
+        match self.ask(question).await? {
+            Answer::Inspected { dev, ino } => Ok((dev, ino)),
+            Answer::Failed(trouble) => Err(trouble_of(trouble).into()),
+            Answer::Opened { .. } | Answer::Done => Err(self.broken().await),
+        }
+    }
+
+    /// Makes a temporary file.
+    pub(crate) async fn create(&self, destination: &Destination) -> Result<Opened, Failure> {
+        let question = |seq| ToFiles::Create {
+            seq,
+            place: place(destination),
+            name: destination.name.clone(),
+        };
+        self.opened(self.ask(question).await?).await
+    }
+
+    /// Opens a temporary file made earlier. Its length is at least `durable`, or it does not count
+    /// as the same file.
+    pub(crate) async fn reopen(
+        &self,
+        destination: &Destination,
+        temporary: &Temporary,
+        durable: u64,
+    ) -> Result<Opened, Failure> {
+        let question = |seq| ToFiles::Reopen {
+            seq,
+            place: place(destination),
+            temporary: wire(temporary),
+        };
+        let answer = self.ask(question).await?;
+        if matches!(answer, Answer::Opened { length, .. } if length < durable) {
+            return Err(DestinationTrouble::TemporaryLost.into());
+        }
+        self.opened(answer).await
+    }
+
+    /// Gives a finished file its name.
+    pub(crate) async fn rename(
+        &self,
+        destination: &Destination,
+        temporary: &Temporary,
+        replace: bool,
+        modified: Option<i64>,
+    ) -> Result<(), Failure> {
+        let question = |seq| ToFiles::Rename {
+            seq,
+            place: place(destination),
+            temporary: wire(temporary),
+            name: destination.name.clone(),
+            replace,
+            modified,
+        };
+        self.done(self.ask(question).await?).await
+    }
+
+    /// Deletes a temporary file; one that is gone is fine.
+    pub(crate) async fn delete(
+        &self,
+        destination: &Destination,
+        temporary: &Temporary,
+    ) -> Result<(), Failure> {
+        let question = |seq| ToFiles::Delete {
+            seq,
+            place: place(destination),
+            temporary: wire(temporary),
+        };
+        self.done(self.ask(question).await?).await
+    }
+
+    async fn ask(&self, question: impl FnOnce(u64) -> ToFiles) -> Result<Answer, Failure> {
+        let seq = self.next.replace(self.next.get() + 1);
+        let (tell, told) = oneshot::channel();
+        self.asked.borrow_mut().waiting.insert(seq, tell);
+        if !self.is_alive() || self.channel.send(&question(seq), None).await.is_err() {
+            return Err(LOST);
+        }
+        match tokio::time::timeout(PATIENCE, told).await {
+            Ok(answer) => answer.map_err(|_| LOST),
+            Err(_) => Err(self.broken().await),
+        }
+    }
+
+    async fn opened(&self, answer: Answer) -> Result<Opened, Failure> {
+        match answer {
+            Answer::Opened {
+                temporary,
+                length: _,
+                fd,
+            } => Ok(Opened { temporary, fd }),
+            Answer::Failed(trouble) => Err(trouble_of(trouble).into()),
+            Answer::Inspected { .. } | Answer::Done => Err(self.broken().await),
+        }
+    }
+
+    async fn done(&self, answer: Answer) -> Result<(), Failure> {
+        match answer {
+            Answer::Done => Ok(()),
+            Answer::Failed(trouble) => Err(trouble_of(trouble).into()),
+            Answer::Inspected { .. } | Answer::Opened { .. } => Err(self.broken().await),
+        }
+    }
+
+    /// The agent hangs, or answers what was not asked: it is ended.
+    async fn broken(&self) -> Failure {
+        eprintln!(
+            "a file agent (uid {}) hangs or broke the protocol; it is ended",
+            self.uid
+        );
+        self.asked.borrow_mut().over = true;
+        self.process.kill().await;
+        LOST
+    }
+}
+
+/// Hands answers to whoever asked, until the agent is gone or breaks the protocol.
+async fn listen(channel: Rc<Channel>, asked: Rc<RefCell<Asked>>, uid: u32) {
+    while let Ok(Some((message, fd))) = channel.receive::<FromFiles>().await {
+        let Some((seq, answer)) = check(message, fd, uid) else {
+            eprintln!("a file agent (uid {uid}) sent a message that does not fit");
+            break;
+        };
+        let Some(tell) = asked.borrow_mut().waiting.remove(&seq) else {
+            break;
+        };
+        // Whoever asked may have been stopped; a descriptor is closed with the answer.
+        let _ = tell.send(answer);
+    }
+    let mut asked = asked.borrow_mut();
+    asked.over = true;
+    asked.waiting.clear();
+}
+
+fn check(message: FromFiles, fd: Option<OwnedFd>, uid: u32) -> Option<(u64, Answer)> {
+    match (message, fd) {
+        (FromFiles::Inspected { seq, dev, ino }, None) => {
+            Some((seq, Answer::Inspected { dev, ino }))
+        }
+        (
+            FromFiles::Opened {
+                seq,
+                temporary,
+                length,
+            },
+            Some(fd),
+        ) => {
+            let temporary = Temporary {
+                name: temporary.name,
+                dev: temporary.dev,
+                ino: temporary.ino,
+                made_by: uid,
+            };
+            is_what_it_says(&fd, &temporary).then_some((
+                seq,
+                Answer::Opened {
+                    temporary,
+                    length,
+                    fd,
+                },
+            ))
+        }
+        (FromFiles::Done { seq }, None) => Some((seq, Answer::Done)),
+        (FromFiles::Failed { seq, trouble }, None) => Some((seq, Answer::Failed(trouble))),
+        (
+            FromFiles::Hello { .. }
+            | FromFiles::Inspected { .. }
+            | FromFiles::Opened { .. }
+            | FromFiles::Done { .. }
+            | FromFiles::Failed { .. },
+            _,
+        ) => None,
+    }
+}
+
+/// A regular file with one link, owned by the agent's uid, the one it names, open both ways.
+fn is_what_it_says(fd: &OwnedFd, temporary: &Temporary) -> bool {
+    let (Ok(stat), Ok(flags)) = (fstat(fd), fcntl_getfl(fd)) else {
+        return false;
+    };
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+        && stat.st_nlink == 1
+        && stat.st_uid == temporary.made_by
+        && (stat.st_dev, stat.st_ino) == (temporary.dev, temporary.ino)
+        && flags & OFlags::ACCMODE == OFlags::RDWR
+        && !flags.contains(OFlags::PATH)
+}
+
+fn place(destination: &Destination) -> Place {
+    Place {
+        dir: destination.dir.clone(),
+        dev: destination.dev,
+        ino: destination.ino,
+    }
+}
+
+fn wire(temporary: &Temporary) -> ebb_wire::files::Temporary {
+    ebb_wire::files::Temporary {
+        name: temporary.name.clone(),
+        dev: temporary.dev,
+        ino: temporary.ino,
+    }
+}
+
+fn trouble_of(trouble: FileTrouble) -> DestinationTrouble {
+    match trouble {
+        FileTrouble::NoSuchDirectory => DestinationTrouble::NoSuchDirectory,
+        FileTrouble::NotADirectory => DestinationTrouble::NotADirectory,
+        FileTrouble::SymbolicLink => DestinationTrouble::SymbolicLink,
+        FileTrouble::AccessDenied => DestinationTrouble::AccessDenied,
+        FileTrouble::NotARegularFile => DestinationTrouble::NotARegularFile,
+        FileTrouble::SpecialFileSystem => DestinationTrouble::SpecialFileSystem,
+        FileTrouble::DirectoryChanged => DestinationTrouble::DestinationChanged,
+        FileTrouble::TemporaryGone | FileTrouble::TemporaryChanged => {
+            DestinationTrouble::TemporaryLost
+        }
+        FileTrouble::Exists => DestinationTrouble::Exists,
+        FileTrouble::NameTooLong => DestinationTrouble::NameTooLong,
+        FileTrouble::NoSpace => DestinationTrouble::NoSpace,
+        FileTrouble::ReadOnly => DestinationTrouble::ReadOnly,
+        FileTrouble::Io(errno) => DestinationTrouble::Io(errno),
+    }
+}

@@ -1,0 +1,193 @@
+//! A network agent, as the service sees it: fetches, and what is heard of them.
+//!
+//! The agent parses what servers send, so it is the process we trust least: its words are numbers
+//! and short texts, checked by the codec, and a message about a fetch it was never given ends it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use std::time::Duration;
+
+use ebb_core::failure::{
+    DestinationTrouble, Failure, NetworkTrouble, ServerTrouble, ServiceTrouble,
+};
+use ebb_core::file::{File, Validators};
+use ebb_wire::Sandbox;
+use ebb_wire::net::{FetchId, FromNet, NetTrouble, ToNet};
+use tokio::sync::mpsc;
+
+use super::Channel;
+use super::launcher::Process;
+
+/// A fetch that is told to stop has this long to do so; then its agent is ended.
+pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(3);
+/// Not a byte for this long, and the agent gives the connection up.
+const STALL_TIMEOUT_MS: u32 = 60_000;
+
+const LOST: Failure = Failure::Service(ServiceTrouble::AgentLost);
+
+/// One running `ebb-net`.
+pub(crate) struct NetAgent {
+    channel: Rc<Channel>,
+    process: Process,
+    next: Cell<u64>,
+    fetches: Rc<RefCell<Fetches>>,
+}
+
+#[derive(Default)]
+struct Fetches {
+    listeners: HashMap<FetchId, mpsc::UnboundedSender<FromNet>>,
+    over: bool,
+}
+
+/// One fetch in hand. What is heard ends with `Done`, `Failed` or `Stopped`, or, when the agent
+/// died, with nothing.
+pub(crate) struct Fetch {
+    pub(crate) id: FetchId,
+    pub(crate) heard: mpsc::UnboundedReceiver<FromNet>,
+}
+
+impl NetAgent {
+    /// Waits for the first message and begins to serve.
+    pub(crate) async fn greet(
+        channel: Channel,
+        process: Process,
+    ) -> Result<(Rc<Self>, Sandbox), Failure> {
+        let hello = channel.receive::<FromNet>().await;
+        let Ok(Some((FromNet::Hello { sandbox }, None))) = hello else {
+            return Err(LOST);
+        };
+        let channel = Rc::new(channel);
+        let fetches = Rc::new(RefCell::new(Fetches::default()));
+        tokio::task::spawn_local(listen(Rc::clone(&channel), Rc::clone(&fetches)));
+        Ok((
+            Rc::new(Self {
+                channel,
+                process,
+                next: Cell::new(1),
+                fetches,
+            }),
+            sandbox,
+        ))
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.fetches.borrow().over
+    }
+
+    /// Hands a file and its descriptor to the agent.
+    pub(crate) async fn fetch(&self, file: &File, fd: OwnedFd) -> Result<Fetch, Failure> {
+        let id = FetchId(self.next.replace(self.next.get() + 1));
+        let (tell, heard) = mpsc::unbounded_channel();
+        self.fetches.borrow_mut().listeners.insert(id, tell);
+        let order = ToNet::Fetch {
+            fetch: id,
+            url: file.url.clone(),
+            offset: file.durable,
+            validators: to_wire(&file.validators),
+            allow_downgrade: false,
+            stall_timeout_ms: STALL_TIMEOUT_MS,
+        };
+        let sent = self.channel.send(&order, Some(fd.as_fd())).await;
+        sent.map(|()| Fetch { id, heard }).map_err(|_| LOST)
+    }
+
+    /// The head that drops what is held is written down: go on.
+    pub(crate) async fn proceed(&self, fetch: FetchId) {
+        // A dead agent is heard of through the fetch itself.
+        let _ = self.channel.send(&ToNet::Proceed { fetch }, None).await;
+    }
+
+    /// Asks a fetch to stop; it is over when its last word is heard.
+    pub(crate) async fn stop(&self, fetch: FetchId) {
+        let _ = self.channel.send(&ToNet::Stop { fetch }, None).await;
+    }
+
+    /// Ends the agent: it hangs.
+    pub(crate) async fn end(&self) {
+        self.process.kill().await;
+    }
+}
+
+/// Hands what is heard to whoever waits for it, until the agent is gone or breaks the protocol.
+async fn listen(channel: Rc<Channel>, fetches: Rc<RefCell<Fetches>>) {
+    while let Ok(Some((message, None))) = channel.receive::<FromNet>().await {
+        let Some(fetch) = fetch_of(&message) else {
+            eprintln!("a network agent sent a message that does not fit");
+            break;
+        };
+        let last = is_last(&message);
+        let mut fetches = fetches.borrow_mut();
+        let Some(listener) = fetches.listeners.get(&fetch) else {
+            break;
+        };
+        // Whoever listened may have given up on an agent that hung.
+        let _ = listener.send(message);
+        if last {
+            fetches.listeners.remove(&fetch);
+        }
+    }
+    let mut fetches = fetches.borrow_mut();
+    fetches.over = true;
+    fetches.listeners.clear();
+}
+
+fn fetch_of(message: &FromNet) -> Option<FetchId> {
+    match message {
+        FromNet::Hello { .. } => None,
+        FromNet::Head { fetch, .. }
+        | FromNet::Progress { fetch, .. }
+        | FromNet::Done { fetch, .. }
+        | FromNet::Failed { fetch, .. }
+        | FromNet::Stopped { fetch, .. } => Some(*fetch),
+    }
+}
+
+fn is_last(message: &FromNet) -> bool {
+    match message {
+        FromNet::Hello { .. } | FromNet::Head { .. } | FromNet::Progress { .. } => false,
+        FromNet::Done { .. } | FromNet::Failed { .. } | FromNet::Stopped { .. } => true,
+    }
+}
+
+fn to_wire(held: &Validators) -> ebb_wire::net::Validators {
+    ebb_wire::net::Validators {
+        etag: held.etag.clone(),
+        last_modified: held.last_modified.clone(),
+        last_modified_strong: held.last_modified_strong,
+        total: held.total,
+    }
+}
+
+/// What the agent says of a representation, in the core's words.
+pub(crate) fn from_wire(told: ebb_wire::net::Validators) -> Validators {
+    Validators {
+        etag: told.etag,
+        last_modified: told.last_modified,
+        last_modified_strong: told.last_modified_strong,
+        total: told.total,
+    }
+}
+
+/// What the agent ran into, in the core's words.
+pub(crate) fn failure_of(trouble: NetTrouble) -> Failure {
+    match trouble {
+        NetTrouble::NameNotResolved => Failure::Network(NetworkTrouble::NameNotResolved),
+        NetTrouble::ConnectFailed => Failure::Network(NetworkTrouble::ConnectFailed),
+        NetTrouble::TimedOut => Failure::Network(NetworkTrouble::TimedOut),
+        NetTrouble::ConnectionLost => Failure::Network(NetworkTrouble::ConnectionLost),
+        NetTrouble::TlsFailed => Failure::Network(NetworkTrouble::TlsFailed),
+        NetTrouble::CertificateInvalid => Failure::Network(NetworkTrouble::CertificateInvalid),
+        NetTrouble::Status(status) => Failure::Server(ServerTrouble::Status(status)),
+        NetTrouble::MalformedAnswer => Failure::Server(ServerTrouble::MalformedAnswer),
+        NetTrouble::EncodedAnswer => Failure::Server(ServerTrouble::EncodedAnswer),
+        NetTrouble::HeadTooLarge => Failure::Server(ServerTrouble::HeadTooLarge),
+        NetTrouble::TooManyRedirects => Failure::Server(ServerTrouble::TooManyRedirects),
+        NetTrouble::RedirectDowngrade => Failure::Server(ServerTrouble::RedirectDowngrade),
+        NetTrouble::RedirectInvalid => Failure::Server(ServerTrouble::RedirectInvalid),
+        NetTrouble::SizeChanged => Failure::Server(ServerTrouble::SizeChanged),
+        NetTrouble::NoSpace => Failure::Destination(DestinationTrouble::NoSpace),
+        NetTrouble::WriteFailed(errno) => Failure::Destination(DestinationTrouble::Io(errno)),
+    }
+}

@@ -1,0 +1,322 @@
+//! One try at a job, from its first file to its last.
+//!
+//! An attempt gets the descriptor from the file agent, hands it to the network agent, and reports
+//! what it hears to the main loop. It decides nothing: what a report means is `core`'s business.
+//! What it guarantees:
+//!
+//! * a temporary file is written down before the first byte goes into it;
+//! * bytes that are held are dropped only after that is written down (`Proceed`);
+//! * a checkpoint is reported only for an answer that was accepted, so bytes are never counted for
+//!   another representation than the recorded one;
+//! * told to stop, it ends only when the network agent has said that nothing more will be sent or
+//!   written, or is dead.
+
+use std::rc::Rc;
+
+use ebb_core::failure::{DestinationTrouble, Failure, ServiceTrouble};
+use ebb_core::file::File;
+use ebb_core::id::{AttemptId, JobId};
+use ebb_core::job::{Report, Trouble};
+use ebb_core::token::Token;
+use ebb_wire::net::FromNet;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::agents::Agents;
+use crate::agents::files::{FileAgent, Opened};
+use crate::agents::net::{Fetch, NetAgent, STOP_PATIENCE, failure_of, from_wire};
+use crate::command::Message;
+
+/// What an attempt is to do, and as whom.
+pub(crate) struct Order {
+    pub(crate) job: JobId,
+    pub(crate) attempt: AttemptId,
+    pub(crate) owner: u32,
+    pub(crate) file_identity: Token,
+    pub(crate) network_identity: Token,
+    pub(crate) files: Vec<(u32, File)>,
+}
+
+/// Why a file was not finished.
+enum Break {
+    /// The attempt was told to stop, or does not count any more.
+    Stopped,
+    /// It ran into something.
+    Trouble(Trouble),
+}
+
+/// An attempt under way.
+pub(crate) struct Attempt {
+    order: Order,
+    agents: Rc<Agents>,
+    inbox: mpsc::UnboundedSender<Message>,
+    stop: watch::Receiver<bool>,
+}
+
+const LOST: Failure = Failure::Service(ServiceTrouble::AgentLost);
+
+impl Attempt {
+    pub(crate) fn new(
+        order: Order,
+        agents: Rc<Agents>,
+        inbox: mpsc::UnboundedSender<Message>,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            order,
+            agents,
+            inbox,
+            stop,
+        }
+    }
+
+    /// Does it, and says at the very end that nothing of it runs any more.
+    pub(crate) async fn run(mut self) {
+        let result = self.all_files().await;
+        let ended = match result {
+            Ok(()) => Some(Ok(())),
+            Err(Break::Trouble(trouble)) => Some(Err(trouble)),
+            Err(Break::Stopped) => None,
+        };
+        if let Some(result) = ended {
+            self.report(Report::Ended(result)).await;
+        }
+        self.tell(Message::AttemptOver(self.order.job, self.order.attempt));
+    }
+
+    async fn all_files(&mut self) -> Result<(), Break> {
+        for (at, file) in std::mem::take(&mut self.order.files) {
+            self.one_file(at, file).await?;
+        }
+        Ok(())
+    }
+
+    async fn one_file(&mut self, at: u32, mut file: File) -> Result<(), Break> {
+        let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
+        self.unless_stopped()?;
+        let files = self
+            .agents
+            .files(self.order.owner, &self.order.file_identity);
+        let files = files.await.map_err(of)?;
+        self.unless_stopped()?;
+        let opened = self.open(&files, at, &mut file).await?;
+        let net = self
+            .agents
+            .net(self.order.owner, &self.order.network_identity);
+        let net = net.await.map_err(of)?;
+        self.unless_stopped()?;
+        let fetch = net.fetch(&file, opened.fd).await.map_err(of)?;
+        self.follow(&net, fetch, at, file.durable).await
+    }
+
+    /// The temporary file of an earlier attempt, if it is still ours; else a new one.
+    async fn open(&self, files: &FileAgent, at: u32, file: &mut File) -> Result<Opened, Break> {
+        let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
+        let before = file.temporary.clone();
+        if let Some(temporary) = &before {
+            match files
+                .reopen(&file.destination, temporary, file.durable)
+                .await
+            {
+                Ok(opened) => return Ok(opened),
+                Err(Failure::Destination(
+                    DestinationTrouble::TemporaryLost | DestinationTrouble::AccessDenied,
+                )) => self.log_start_over(at),
+                Err(failure) => return Err(of(failure)),
+            }
+        }
+        let opened = files.create(&file.destination).await.map_err(of)?;
+        self.report(Report::Created(at, opened.temporary.clone()))
+            .await;
+        if let Some(temporary) = before {
+            // Made under another identity; whoever may write the directory may delete it.
+            if files.delete(&file.destination, &temporary).await.is_err() {
+                eprintln!(
+                    "job {}: an old temporary file of file {at} is left over",
+                    self.order.job
+                );
+            }
+        }
+        file.start_over();
+        Ok(opened)
+    }
+
+    fn log_start_over(&self, at: u32) {
+        eprintln!(
+            "job {}: file {at} starts over: its temporary file is out of reach for uid {}",
+            self.order.job, self.order.file_identity.uid
+        );
+    }
+
+    /// Listens to a fetch until its last word.
+    async fn follow(
+        &mut self,
+        net: &NetAgent,
+        mut fetch: Fetch,
+        at: u32,
+        held: u64,
+    ) -> Result<(), Break> {
+        let mut accepted = false;
+        loop {
+            let heard = tokio::select! {
+                heard = fetch.heard.recv() => heard,
+                () = stopped(&mut self.stop) => return self.wind_up(net, fetch, at, accepted).await,
+            };
+            match heard {
+                Some(FromNet::Head {
+                    status,
+                    validators,
+                    final_url,
+                    from,
+                    ..
+                }) => {
+                    if from != 0 && from != held {
+                        net.end().await;
+                        return Err(lost(at));
+                    }
+                    let validators = from_wire(validators);
+                    let answered = Report::Answered {
+                        file: at,
+                        validators,
+                        final_url,
+                        status,
+                        from,
+                    };
+                    accepted = self.report(answered).await;
+                    if !accepted {
+                        return self.wind_up(net, fetch, at, false).await;
+                    }
+                    if from == 0 && held > 0 {
+                        net.proceed(fetch.id).await;
+                    }
+                }
+                Some(FromNet::Progress {
+                    durable, received, ..
+                }) if accepted => {
+                    let Order { job, attempt, .. } = self.order;
+                    self.tell(Message::Live(job, attempt, at, received));
+                    self.checkpoint(at, durable).await;
+                }
+                Some(FromNet::Done {
+                    length, modified, ..
+                }) if accepted => {
+                    let done = Report::FileDone {
+                        file: at,
+                        length,
+                        modified,
+                    };
+                    return if self.report(done).await {
+                        Ok(())
+                    } else {
+                        Err(Break::Stopped)
+                    };
+                }
+                Some(FromNet::Failed {
+                    durable,
+                    trouble: told,
+                    retry_after,
+                    detail,
+                    ..
+                }) => {
+                    if accepted {
+                        self.checkpoint(at, durable).await;
+                    }
+                    let found = trouble(at, failure_of(told), detail, retry_after);
+                    return Err(Break::Trouble(found));
+                }
+                // Bytes without a head, a stop nobody asked for: the agent is out of its mind.
+                Some(
+                    FromNet::Progress { .. }
+                    | FromNet::Done { .. }
+                    | FromNet::Stopped { .. }
+                    | FromNet::Hello { .. },
+                ) => {
+                    net.end().await;
+                    return Err(lost(at));
+                }
+                None => return Err(lost(at)),
+            }
+        }
+    }
+
+    /// Stops a fetch, and waits until it has stopped or its agent is dead.
+    async fn wind_up(
+        &self,
+        net: &NetAgent,
+        mut fetch: Fetch,
+        at: u32,
+        accepted: bool,
+    ) -> Result<(), Break> {
+        net.stop(fetch.id).await;
+        let last_word = async {
+            loop {
+                match fetch.heard.recv().await {
+                    Some(FromNet::Stopped { durable, .. } | FromNet::Failed { durable, .. }) => {
+                        return Some(durable);
+                    }
+                    Some(FromNet::Done { length, .. }) => return Some(length),
+                    Some(
+                        FromNet::Head { .. } | FromNet::Progress { .. } | FromNet::Hello { .. },
+                    ) => {}
+                    None => return None,
+                }
+            }
+        };
+        let durable = tokio::time::timeout(STOP_PATIENCE, last_word).await;
+        match durable {
+            Ok(Some(durable)) if accepted => self.checkpoint(at, durable).await,
+            Ok(_) => {}
+            Err(_) => {
+                net.end().await;
+                while fetch.heard.recv().await.is_some() {}
+            }
+        }
+        Err(Break::Stopped)
+    }
+
+    async fn checkpoint(&self, at: u32, durable: u64) {
+        self.report(Report::Checkpoint { file: at, durable }).await;
+    }
+
+    /// Reports, waits until it is written down, and says whether this attempt still counts.
+    async fn report(&self, report: Report) -> bool {
+        let (tell, told) = oneshot::channel();
+        self.tell(Message::Report(
+            self.order.job,
+            self.order.attempt,
+            report,
+            tell,
+        ));
+        told.await.unwrap_or(false)
+    }
+
+    fn tell(&self, message: Message) {
+        // The main loop ends only with the process.
+        let _ = self.inbox.send(message);
+    }
+
+    fn unless_stopped(&self) -> Result<(), Break> {
+        if *self.stop.borrow() {
+            Err(Break::Stopped)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Returns once the attempt is told to stop. A main loop that is gone wants nothing any more.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+fn lost(at: u32) -> Break {
+    Break::Trouble(trouble(at, LOST, String::new(), None))
+}
+
+fn trouble(at: u32, failure: Failure, detail: String, retry_after: Option<u32>) -> Trouble {
+    Trouble {
+        failure,
+        file: Some(at),
+        detail,
+        retry_after,
+    }
+}

@@ -1,0 +1,55 @@
+//! The audit log: one line for every capture, change, refusal and discard of a token (R14).
+//!
+//! Lines go to standard error, which is the journal under systemd. They hold numbers and fixed
+//! words only: no name a user chose, nothing secret.
+
+use std::fmt;
+
+use ebb_core::id::JobId;
+use ebb_core::token::Token;
+
+/// An identity as the log shows it.
+pub(crate) struct Who<'a>(pub(crate) Option<&'a Token>);
+
+impl fmt::Display for Who<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(token) => write!(f, "{}:{}", token.uid, token.gid),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+/// What happened to a token.
+pub(crate) struct Record<'a> {
+    /// The job.
+    pub(crate) job: JobId,
+    /// Who opened the interface, or "service".
+    pub(crate) opener: String,
+    /// What was done: `set`, `flags`, `clear`, `discard`, `open`.
+    pub(crate) action: &'static str,
+    /// The token before.
+    pub(crate) old: Option<&'a Token>,
+    /// The token after, or the one refused.
+    pub(crate) new: Option<&'a Token>,
+    /// The flags after, or those refused.
+    pub(crate) flags: u32,
+    /// `done`, or why not.
+    pub(crate) outcome: &'a str,
+}
+
+impl Record<'_> {
+    /// Writes the line.
+    pub(crate) fn write(&self) {
+        eprintln!(
+            "audit: token {} job={} opener={} old={} new={} flags={:#x} outcome={}",
+            self.action,
+            self.job,
+            self.opener,
+            Who(self.old),
+            Who(self.new),
+            self.flags,
+            self.outcome
+        );
+    }
+}

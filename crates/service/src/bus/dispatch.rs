@@ -1,0 +1,315 @@
+//! Which message is which call: the one table of what can be asked.
+//!
+//! A body that does not fit its signature is an error for the caller and nothing more. Permission
+//! is not judged here.
+
+use ebb_api::names;
+use ebb_core::id::JobId;
+use ebb_core::job::Event;
+use ebb_core::refusal::Refusal;
+use zbus::Message;
+use zbus::OwnedVariant;
+
+use super::options::{self, Options};
+use super::values::{self, Shape};
+use super::{Face, introspect};
+use crate::command::{Command, TokenCall};
+
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+const INTROSPECTABLE: &str = "org.freedesktop.DBus.Introspectable";
+const PEER: &str = "org.freedesktop.DBus.Peer";
+
+/// A call, understood.
+pub(super) enum Call {
+    /// For the main loop.
+    Ask(Command, Shape),
+    /// Answered already.
+    Answer(Message),
+    /// Signals on or off.
+    Subscribe(Subscription),
+}
+
+/// Signals on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subscription {
+    Begin,
+    End,
+}
+
+/// Why a message is no call of ours.
+pub(super) enum No {
+    /// The arguments are not those of the method.
+    Arguments,
+    /// The object, interface, method or property does not exist.
+    Unknown(&'static str, &'static str),
+    /// The arguments make no sense.
+    Refused(Refusal),
+    /// An answer could not be built.
+    Broken(zbus::Error),
+}
+
+impl From<Refusal> for No {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<zbus::Error> for No {
+    fn from(error: zbus::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl No {
+    pub(super) fn reply(self, to: &Message) -> zbus::Result<Message> {
+        match self {
+            Self::Arguments => {
+                let name = "org.freedesktop.DBus.Error.InvalidArgs";
+                let sentence = "the arguments do not fit the method's signature";
+                Message::error(&to.header(), name).build(&(sentence,))
+            }
+            Self::Unknown(what, sentence) => values::unknown(to, what, sentence),
+            Self::Refused(refusal) => values::refused(to, &refusal),
+            Self::Broken(error) => Err(error),
+        }
+    }
+}
+
+const NO_METHOD: No = No::Unknown("Method", "there is no such method");
+const NO_OBJECT: No = No::Unknown("Object", "there is no such object");
+const NO_INTERFACE: No = No::Unknown("Interface", "there is no such interface");
+
+/// Which object a path names.
+enum Object {
+    Manager,
+    Job(JobId),
+    TokenOptions(String),
+    /// On the way to one of the others.
+    Way,
+}
+
+fn object(path: &str) -> Option<Object> {
+    if path == names::MANAGER_PATH {
+        return Some(Object::Manager);
+    }
+    if let Some(id) = names::job_id(path).and_then(|id| JobId::parse(&id)) {
+        return Some(Object::Job(id));
+    }
+    if let Some(random) = names::token_options_random(path) {
+        return Some(Object::TokenOptions(random.to_owned()));
+    }
+    introspect::xml(path).map(|_| Object::Way)
+}
+
+/// Understands a method call.
+pub(super) fn understand(message: &Message, face: &Face) -> Result<Call, No> {
+    let header = message.header();
+    let path = header.path().map_or("", |path| path.as_str());
+    let member = header.member().map_or("", |member| member.as_str());
+    let interface = header.interface().map(|interface| interface.as_str());
+    let object = object(path).ok_or(NO_OBJECT)?;
+    match interface {
+        Some(PEER) => return peer(message, member),
+        Some(INTROSPECTABLE) => return introspection(message, member, path, object),
+        Some(PROPERTIES) => return properties(message, member, face, object),
+        _ => {}
+    }
+    let is = |name: &str| interface.is_none_or(|interface| interface == name);
+    match object {
+        Object::Manager if is(names::MANAGER) => manager(message, member),
+        Object::Job(id) if is(names::JOB) => job(message, member, id),
+        Object::TokenOptions(name) if is(names::TOKEN_OPTIONS) => {
+            token_options(message, member, name)
+        }
+        Object::Manager | Object::Job(_) | Object::TokenOptions(_) | Object::Way => {
+            Err(NO_INTERFACE)
+        }
+    }
+}
+
+fn manager(message: &Message, member: &str) -> Result<Call, No> {
+    let (command, shape) = match member {
+        "CreateJob" => {
+            let (name, kind, options): (String, String, Options) = body(message)?;
+            if kind != "download" {
+                return Err(Refusal::NotSupported("the type of a job is download").into());
+            }
+            (
+                Command::Create {
+                    name,
+                    settings: options::settings(options)?,
+                },
+                Shape::Created,
+            )
+        }
+        "GetJob" => {
+            let (id,): (String,) = body(message)?;
+            (
+                Command::Find(JobId::parse(&id).ok_or(Refusal::NotFound)?),
+                Shape::Plain,
+            )
+        }
+        "ListJobs" => {
+            let (filter, after, limit): (Options, String, u32) = body(message)?;
+            (
+                Command::List(options::filter(filter, &after, limit)?),
+                Shape::Plain,
+            )
+        }
+        "DescribeError" => {
+            let (name,): (String,) = body(message)?;
+            return describe(message, &name);
+        }
+        "GetStatus" => (nothing(message, Command::Status)?, Shape::Plain),
+        "Subscribe" => return Ok(Call::Subscribe(nothing(message, Subscription::Begin)?)),
+        "Unsubscribe" => return Ok(Call::Subscribe(nothing(message, Subscription::End)?)),
+        _ => return Err(NO_METHOD),
+    };
+    Ok(Call::Ask(command, shape))
+}
+
+fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
+    let steer = |event| nothing(message, Command::Steer(id, event));
+    let command = match member {
+        "AddFiles" => {
+            let (files,): (Vec<(String, Vec<u8>, Options)>,) = body(message)?;
+            Command::AddFiles(id, options::files(files)?)
+        }
+        "Suspend" => steer(Event::Suspend)?,
+        "Resume" => steer(Event::Resume)?,
+        "Cancel" => steer(Event::Cancel)?,
+        "Complete" => steer(Event::Complete)?,
+        "GetFiles" => {
+            let (first, limit): (u32, u32) = body(message)?;
+            Command::Files {
+                job: id,
+                first,
+                limit,
+            }
+        }
+        "GetError" => nothing(message, Command::Error(id))?,
+        "OpenTokenOptions" => nothing(message, Command::OpenTokenOptions(id))?,
+        _ => return Err(NO_METHOD),
+    };
+    Ok(Call::Ask(command, Shape::Plain))
+}
+
+fn token_options(message: &Message, member: &str, name: String) -> Result<Call, No> {
+    let call = match member {
+        "SetHelperTokenFlags" => {
+            let (flags,): (u32,) = body(message)?;
+            TokenCall::SetFlags(flags)
+        }
+        "SetHelperToken" => nothing(message, TokenCall::SetToken)?,
+        "GetHelperTokenFlags" => nothing(message, TokenCall::Flags)?,
+        "ClearHelperToken" => nothing(message, TokenCall::Clear)?,
+        "GetHelperTokenIdentity" => nothing(message, TokenCall::Identity)?,
+        "Close" => nothing(message, TokenCall::Close)?,
+        _ => return Err(NO_METHOD),
+    };
+    Ok(Call::Ask(
+        Command::TokenOptions(name, call),
+        Shape::Capability,
+    ))
+}
+
+fn properties(message: &Message, member: &str, face: &Face, object: Object) -> Result<Call, No> {
+    match (member, object) {
+        ("GetAll", Object::Job(id)) => {
+            let (_,): (String,) = body(message)?;
+            Ok(Call::Ask(Command::Properties(id), Shape::Plain))
+        }
+        ("Get", Object::Job(id)) => {
+            let (_, name): (String, String) = body(message)?;
+            Ok(Call::Ask(Command::Properties(id), Shape::Property(name)))
+        }
+        ("Set", Object::Job(id)) => {
+            let (_, name, value): (String, String, OwnedVariant) = body(message)?;
+            let setting = options::property(&name, &value)
+                .ok_or(No::Unknown("Property", "there is no such property"))??;
+            Ok(Call::Ask(
+                Command::Steer(id, Event::Set(setting)),
+                Shape::Plain,
+            ))
+        }
+        ("GetAll", Object::Manager) => {
+            let (_,): (String,) = body(message)?;
+            Ok(Call::Answer(values::manager_properties(
+                message,
+                face.instance.name(),
+            )?))
+        }
+        ("Get", Object::Manager) => {
+            let (_, name): (String, String) = body(message)?;
+            Ok(Call::Answer(values::manager_property(
+                message,
+                face.instance.name(),
+                &name,
+            )?))
+        }
+        ("Set", Object::Manager) => Err(Refusal::ReadOnlyProperty.into()),
+        ("GetAll" | "Get" | "Set", Object::TokenOptions(_) | Object::Way) => Err(NO_INTERFACE),
+        _ => Err(NO_METHOD),
+    }
+}
+
+fn introspection(message: &Message, member: &str, path: &str, object: Object) -> Result<Call, No> {
+    if member != "Introspect" {
+        return Err(NO_METHOD);
+    }
+    let xml = introspect::xml(path).ok_or(NO_OBJECT)?;
+    match object {
+        // Whether a job or capability is there is told only to who may know.
+        Object::Job(id) => Ok(Call::Ask(
+            Command::Properties(id),
+            Shape::Introspection(xml),
+        )),
+        Object::TokenOptions(name) => {
+            let call = Command::TokenOptions(name, TokenCall::Flags);
+            Ok(Call::Ask(call, Shape::CapabilityIntrospection(xml)))
+        }
+        Object::Manager | Object::Way => Ok(Call::Answer(
+            Message::method_return(&message.header()).build(&(xml,))?,
+        )),
+    }
+}
+
+fn peer(message: &Message, member: &str) -> Result<Call, No> {
+    let header = message.header();
+    match member {
+        "Ping" => Ok(Call::Answer(Message::method_return(&header).build(&())?)),
+        "GetMachineId" => {
+            let id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+            Ok(Call::Answer(
+                Message::method_return(&header).build(&(id.trim(),))?,
+            ))
+        }
+        _ => Err(NO_METHOD),
+    }
+}
+
+fn describe(message: &Message, name: &str) -> Result<Call, No> {
+    let described = ebb_core::describe::error(name)
+        .ok_or(Refusal::InvalidArgument("there is no error of that name"))?;
+    let body = (described.code, described.sentence, described.advice);
+    Ok(Call::Answer(
+        Message::method_return(&message.header()).build(&body)?,
+    ))
+}
+
+/// The arguments, whose signature must be exactly the method's.
+fn body<T>(message: &Message) -> Result<T, No>
+where
+    T: serde::de::DeserializeOwned + zbus::zvariant::Type,
+{
+    message.body().deserialize().map_err(|_| No::Arguments)
+}
+
+/// A method without arguments takes none.
+fn nothing<T>(message: &Message, value: T) -> Result<T, No> {
+    if message.body().is_empty() {
+        Ok(value)
+    } else {
+        Err(No::Arguments)
+    }
+}

@@ -1,0 +1,79 @@
+//! Notices become signals, for those who may see the job.
+//!
+//! Signals are sent to subscribers one by one, never broadcast: on a shared bus a broadcast would
+//! tell everybody what others fetch.
+
+use ebb_api::names;
+use ebb_core::policy::Caller;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use zbus::Connection;
+use zbus::names::OwnedUniqueName;
+
+use super::values;
+use crate::command::{Notice, NoticeKind};
+
+/// Sends what is heard to one subscriber, until the connection ends.
+pub(super) async fn forward(
+    connection: Connection,
+    destination: Option<OwnedUniqueName>,
+    caller: Caller,
+    mut heard: Receiver<Notice>,
+) {
+    loop {
+        let notice = match heard.recv().await {
+            Ok(notice) => notice,
+            // A slow reader misses notices; the next ones carry whole states again.
+            Err(RecvError::Lagged(missed)) => {
+                eprintln!(
+                    "a subscriber (uid {}) is slow and missed {missed} notices",
+                    caller.uid
+                );
+                continue;
+            }
+            Err(RecvError::Closed) => return,
+        };
+        if caller.uid != notice.owner && !caller.administrator {
+            continue;
+        }
+        let Ok(signal) = signal(&notice, destination.as_ref()) else {
+            continue;
+        };
+        if connection.send(&signal).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn signal(notice: &Notice, destination: Option<&OwnedUniqueName>) -> zbus::Result<zbus::Message> {
+    let id = notice.job.to_string();
+    let path = values::job_path(notice.job);
+    let make = |on: &str, interface: &str, member: &str| {
+        let signal = zbus::Message::signal(on.to_owned(), interface.to_owned(), member.to_owned());
+        match destination {
+            Some(destination) => signal.destination(destination.clone()),
+            None => signal,
+        }
+    };
+    let of_job = |member| make(path.as_str(), names::JOB, member);
+    let of_manager = |member| make(names::MANAGER_PATH, names::MANAGER, member);
+    match &notice.what {
+        NoticeKind::Added => of_manager("JobAdded").build(&(&path, id)),
+        NoticeKind::Removed => of_manager("JobRemoved").build(&(&path, id)),
+        NoticeKind::StateChanged { state, previous } => {
+            of_job("StateChanged").build(&(state, previous))
+        }
+        NoticeKind::Transferred => of_job("Transferred").build(&()),
+        NoticeKind::Failed(error) => of_job("Failed").build(&(values::error(error),)),
+        NoticeKind::FileTransferred(index) => of_job("FileTransferred").build(&(index,)),
+        NoticeKind::Changed(view) => {
+            let none: [&str; 0] = [];
+            let changed = values::job(view);
+            make(
+                path.as_str(),
+                "org.freedesktop.DBus.Properties",
+                "PropertiesChanged",
+            )
+            .build(&(names::JOB, changed, &none[..]))
+        }
+    }
+}

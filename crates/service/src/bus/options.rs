@@ -1,0 +1,221 @@
+//! What clients may say in their option maps: a closed list; anything else is refused
+//! (`attacks.md` 16).
+
+use std::collections::HashMap;
+
+use ebb_core::file::{URL_LIMIT, split_path};
+use ebb_core::id::JobId;
+use ebb_core::job::{Priority, Setting};
+use ebb_core::refusal::Refusal;
+use zbus::{OwnedVariant, Variant};
+
+use crate::command::{Filter, NewFile};
+
+pub(super) type Options = HashMap<String, OwnedVariant>;
+
+const WRONG_TYPE: Refusal = Refusal::InvalidArgument("an option has a value of the wrong type");
+
+/// The options of `CreateJob`.
+pub(super) fn settings(options: Options) -> Result<Vec<Setting>, Refusal> {
+    options
+        .into_iter()
+        .map(|(key, value)| setting(&key, &value))
+        .collect()
+}
+
+fn setting(key: &str, value: &Variant<'_>) -> Result<Setting, Refusal> {
+    Ok(match key {
+        "description" => Setting::Description(text(value)?),
+        "priority" => Setting::Priority(Priority::parse(&text(value)?)?),
+        "retry-delay" => Setting::MinimumRetryDelay(number(value)?),
+        "no-progress-timeout" => Setting::NoProgressTimeout(number(value)?),
+        "auto-complete" => Setting::AutoComplete(truth(value)?),
+        _ => {
+            return Err(Refusal::InvalidArgument(
+                "there is no such option for a job",
+            ));
+        }
+    })
+}
+
+/// A property that is being written; nothing where there is none of that name.
+pub(super) fn property(name: &str, value: &Variant<'_>) -> Option<Result<Setting, Refusal>> {
+    Some(match name {
+        "DisplayName" => text(value).map(Setting::DisplayName),
+        "Description" => text(value).map(Setting::Description),
+        "Priority" => text(value)
+            .and_then(|name| Priority::parse(&name))
+            .map(Setting::Priority),
+        "MinimumRetryDelay" => number(value).map(Setting::MinimumRetryDelay),
+        "NoProgressTimeout" => number(value).map(Setting::NoProgressTimeout),
+        "AutoComplete" => truth(value).map(Setting::AutoComplete),
+        "Id" | "Type" | "State" | "Reason" | "OwnerUid" | "Created" | "Modified"
+        | "TransferCompleted" | "NextAttempt" | "FilesTotal" | "FilesTransferred"
+        | "BytesTotal" | "BytesTransferred" | "ErrorCount" | "HelperTokenSet"
+        | "HelperTokenUid" | "HelperTokenFlags" => Err(Refusal::ReadOnlyProperty),
+        _ => return None,
+    })
+}
+
+/// The filter of `ListJobs`.
+pub(super) fn filter(options: Options, after: &str, limit: u32) -> Result<Filter, Refusal> {
+    let mut filter = Filter {
+        limit,
+        ..Filter::default()
+    };
+    if !after.is_empty() {
+        let id = JobId::parse(after);
+        filter.after = Some(id.ok_or(Refusal::InvalidArgument("`after` is no job id"))?);
+    }
+    for (key, value) in &options {
+        match key.as_str() {
+            "all-users" => filter.all_users = truth(value)?,
+            "owner" => filter.owner = Some(number(value)?),
+            "state" => filter.state = Some(text(value)?),
+            "name" => filter.name = Some(text(value)?),
+            "id-prefix" => filter.id_prefix = Some(text(value)?),
+            "finished" => filter.finished = truth(value)?,
+            _ => return Err(Refusal::InvalidArgument("there is no such filter for jobs")),
+        }
+    }
+    Ok(filter)
+}
+
+/// The files of `AddFiles`.
+pub(super) fn files(files: Vec<(String, Vec<u8>, Options)>) -> Result<Vec<NewFile>, Refusal> {
+    if files.is_empty() {
+        return Err(Refusal::InvalidArgument("no file was given"));
+    }
+    files
+        .into_iter()
+        .map(|(url, path, options)| file(url, &path, options))
+        .collect()
+}
+
+fn file(url: String, path: &[u8], options: Options) -> Result<NewFile, Refusal> {
+    check_url(&url)?;
+    let (dir, name) = split_path(path).map_err(Refusal::InvalidArgument)?;
+    let mut replace = true;
+    for (key, value) in &options {
+        match key.as_str() {
+            "no-clobber" => replace = !truth(value)?,
+            _ => {
+                return Err(Refusal::InvalidArgument(
+                    "there is no such option for a file",
+                ));
+            }
+        }
+    }
+    Ok(NewFile {
+        url,
+        dir,
+        name,
+        replace,
+    })
+}
+
+/// What a remote name must be (`job-model.md` 5.2, `decisions.md`).
+fn check_url(url: &str) -> Result<(), Refusal> {
+    if url.len() > URL_LIMIT {
+        return Err(Refusal::StringTooLong {
+            what: "URL",
+            limit: 8000,
+        });
+    }
+    if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Refusal::InvalidArgument(
+            "the URL has characters that must be percent-encoded (host names: in IDN form)",
+        ));
+    }
+    let parsed = url::Url::parse(url)
+        .map_err(|_| Refusal::InvalidArgument("the URL is not well formed: https://host/path"))?;
+    if !matches!(parsed.scheme(), "http" | "https") {
+        return Err(Refusal::InvalidArgument(
+            "the URL must begin with http:// or https://",
+        ));
+    }
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(Refusal::InvalidArgument(
+            "the URL must not contain a user name or password",
+        ));
+    }
+    if parsed.host_str().is_none_or(str::is_empty) {
+        return Err(Refusal::InvalidArgument("the URL names no host"));
+    }
+    Ok(())
+}
+
+fn text(value: &Variant<'_>) -> Result<String, Refusal> {
+    String::try_from(value.try_clone().map_err(|_| WRONG_TYPE)?).map_err(|_| WRONG_TYPE)
+}
+
+fn number(value: &Variant<'_>) -> Result<u32, Refusal> {
+    u32::try_from(value).map_err(|_| WRONG_TYPE)
+}
+
+fn truth(value: &Variant<'_>) -> Result<bool, Refusal> {
+    bool::try_from(value).map_err(|_| WRONG_TYPE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(key: &str, value: Variant<'_>) -> Options {
+        HashMap::from([(key.to_owned(), OwnedVariant::try_from(value).unwrap())])
+    }
+
+    #[test]
+    fn only_http_and_https_without_secrets_are_taken() {
+        for url in [
+            "http://h/f",
+            "https://h:8443/a%20b?sig=1",
+            "http://[::1]:80/",
+        ] {
+            assert!(check_url(url).is_ok(), "{url}");
+        }
+        for url in [
+            "",
+            "h/f",
+            "ftp://h/f",
+            "file:///etc/passwd",
+            "http:///f",
+            "http://u:p@h/f",
+            "http://u@h/f",
+            "http://h/a b",
+            "http://h/ü",
+            "http://h/\n",
+            "https://",
+        ] {
+            assert!(check_url(url).is_err(), "{url}");
+        }
+        assert!(check_url(&format!("http://h/{}", "a".repeat(8000))).is_err());
+    }
+
+    #[test]
+    fn an_option_nobody_knows_is_refused() {
+        assert!(settings(options("notify-command", Variant::from("sh"))).is_err());
+        assert!(
+            files(vec![(
+                "http://h/".into(),
+                b"/a".to_vec(),
+                options("x", true.into())
+            )])
+            .is_err()
+        );
+        assert!(filter(options("x", true.into()), "", 0).is_err());
+    }
+
+    #[test]
+    fn an_option_of_the_wrong_type_is_refused() {
+        assert!(settings(options("priority", Variant::from(1_u32))).is_err());
+        assert!(settings(options("retry-delay", Variant::from("5"))).is_err());
+    }
+
+    #[test]
+    fn what_the_service_sets_cannot_be_written() {
+        let written = property("State", &Variant::from("queued")).unwrap();
+        assert_eq!(written, Err(Refusal::ReadOnlyProperty));
+        assert_eq!(property("Nonsense", &Variant::from(1_u32)), None);
+    }
+}

@@ -1,0 +1,233 @@
+//! What callers ask of the main loop, and what it answers: plain types, no D-Bus.
+//!
+//! The bus makes [`Command`]s out of messages, and messages out of [`Answer`]s. Everything in a
+//! command has been checked for form, nothing for permission.
+
+use ebb_core::failure::Failure;
+use ebb_core::id::{AttemptId, JobId};
+use ebb_core::job::{CompleteReport, Event, Report, Setting};
+use ebb_core::policy::Caller;
+use ebb_core::refusal::Refusal;
+use ebb_core::token::{SessionId, Token};
+use tokio::sync::oneshot;
+
+/// One connection of a client; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ConnectionId(pub(crate) u64);
+
+/// Who asks, as the kernel says, and over which connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Asker {
+    /// What permission is judged by.
+    pub(crate) caller: Caller,
+    /// The identity, should it become a token.
+    pub(crate) token: Token,
+    /// Whether the connection told the caller's process (R2).
+    pub(crate) process_known: bool,
+    /// Where the call came from.
+    pub(crate) connection: ConnectionId,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// A new job.
+    Create {
+        name: String,
+        settings: Vec<Setting>,
+    },
+    /// Does this job exist, for this caller?
+    Find(JobId),
+    /// A page of jobs.
+    List(Filter),
+    /// About the service, for this caller.
+    Status,
+    /// Files for a job.
+    AddFiles(JobId, Vec<NewFile>),
+    /// Something the owner wants of a job.
+    Steer(JobId, Event),
+    /// A job's properties.
+    Properties(JobId),
+    /// A page of a job's files.
+    Files { job: JobId, first: u32, limit: u32 },
+    /// A job's error.
+    Error(JobId),
+    /// The capability to set the helper token (R1).
+    OpenTokenOptions(JobId),
+    /// A call on an opened capability; the random part of its name.
+    TokenOptions(String, TokenCall),
+}
+
+/// A call on an opened `TokenOptions`.
+#[derive(Debug)]
+pub(crate) enum TokenCall {
+    SetToken,
+    SetFlags(u32),
+    Flags,
+    Clear,
+    Identity,
+    Close,
+}
+
+/// Which jobs to list.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) all_users: bool,
+    pub(crate) owner: Option<u32>,
+    pub(crate) state: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) id_prefix: Option<String>,
+    pub(crate) finished: bool,
+    pub(crate) after: Option<JobId>,
+    pub(crate) limit: u32,
+}
+
+/// A file as the caller names it; URL and path are well formed.
+#[derive(Debug)]
+pub(crate) struct NewFile {
+    pub(crate) url: String,
+    pub(crate) dir: Vec<u8>,
+    pub(crate) name: Vec<u8>,
+    pub(crate) replace: bool,
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Done,
+    Job(JobId),
+    Jobs(Vec<JobView>, Option<JobId>),
+    Status(StatusView),
+    FirstFile(u32),
+    Outcome(&'static str),
+    Properties(Box<JobView>),
+    Files(Vec<FileView>, u32),
+    Error(ErrorView),
+    TokenOptions(String),
+    Flags(u32),
+    Identity(Option<u32>),
+}
+
+pub(crate) type Answered = Result<Answer, Refusal>;
+
+/// A job, as callers see it. Times are seconds since the epoch, 0 for "not yet".
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct JobView {
+    pub(crate) id: JobId,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) priority: &'static str,
+    pub(crate) state: &'static str,
+    pub(crate) reason: &'static str,
+    pub(crate) owner: u32,
+    pub(crate) created: i64,
+    pub(crate) modified: i64,
+    pub(crate) transferred: i64,
+    pub(crate) next_attempt: i64,
+    pub(crate) files_total: u32,
+    pub(crate) files_transferred: u32,
+    pub(crate) bytes_total: Option<u64>,
+    pub(crate) bytes_transferred: u64,
+    pub(crate) error_count: u32,
+    pub(crate) retry_delay: u32,
+    pub(crate) no_progress_timeout: u32,
+    pub(crate) auto_complete: bool,
+    pub(crate) helper: Option<u32>,
+    pub(crate) helper_flags: u32,
+}
+
+/// A file, as callers see it.
+#[derive(Clone, Debug)]
+pub(crate) struct FileView {
+    pub(crate) index: u32,
+    pub(crate) url: String,
+    pub(crate) path: Vec<u8>,
+    pub(crate) total: Option<u64>,
+    pub(crate) received: u64,
+    pub(crate) durable: u64,
+    pub(crate) transferred: bool,
+    pub(crate) completed: bool,
+    pub(crate) temporary: Vec<u8>,
+    pub(crate) final_url: String,
+    pub(crate) http_status: u16,
+}
+
+/// An error, as callers see it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ErrorView {
+    pub(crate) failure: Failure,
+    pub(crate) detail: String,
+    pub(crate) file: Option<(u32, String, Vec<u8>)>,
+}
+
+/// About the service.
+#[derive(Clone, Debug)]
+pub(crate) struct StatusView {
+    pub(crate) instance: &'static str,
+    pub(crate) administrator: bool,
+    pub(crate) jobs: Vec<(&'static str, u32)>,
+    pub(crate) jobs_per_user: u32,
+    pub(crate) jobs_per_machine: u32,
+    pub(crate) files_per_job: u32,
+    pub(crate) background_slots: u32,
+}
+
+/// What listeners are told, after it is on disk. Sent to those who may see the job.
+#[derive(Clone, Debug)]
+pub(crate) struct Notice {
+    pub(crate) job: JobId,
+    pub(crate) owner: u32,
+    pub(crate) what: NoticeKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub(crate) enum NoticeKind {
+    Added,
+    Removed,
+    StateChanged {
+        state: &'static str,
+        previous: &'static str,
+    },
+    Transferred,
+    Failed(ErrorView),
+    FileTransferred(u32),
+    /// Properties have new values; the whole view, to be narrowed by the sender.
+    Changed(Box<JobView>),
+}
+
+/// Everything the main loop hears.
+pub(crate) enum Message {
+    /// A caller asks.
+    Ask(Asker, Command, oneshot::Sender<Answered>),
+    /// Destinations have been looked at.
+    Inspected(
+        JobId,
+        Asker,
+        Result<Vec<ebb_core::file::File>, Refusal>,
+        oneshot::Sender<Answered>,
+    ),
+    /// A connection is gone, and with it the capabilities opened on it.
+    Gone(ConnectionId),
+    /// An attempt reports; answered, once it is written down, with whether it still counts.
+    Report(JobId, AttemptId, Report, oneshot::Sender<bool>),
+    /// So many bytes of this file have come; not durable yet.
+    Live(JobId, AttemptId, u32, u64),
+    /// An attempt has ended; nothing of it runs any more.
+    AttemptOver(JobId, AttemptId),
+    /// Complete has been carried out.
+    Completed(JobId, CompleteReport),
+    /// Temporary files have been deleted.
+    Deleted(JobId, Vec<u32>),
+    /// A login session has ended (R6).
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "sent by the session tracker, which comes with logind"
+        )
+    )]
+    SessionEnded(SessionId),
+    /// Finish cleanly.
+    Finish,
+}

@@ -1,0 +1,140 @@
+//! Carries out Complete and Cancel: renames and deletes, by file agents.
+//!
+//! Safe to repeat: a file that has its name already, and a temporary file that is gone, are fine.
+//! A temporary file is deleted under the identity that made it where that token is still there,
+//! else as the owner: whoever may write the directory may delete in it.
+
+use std::rc::Rc;
+
+use ebb_core::failure::{DestinationTrouble, Failure};
+use ebb_core::file::{File, Progress, Temporary};
+use ebb_core::job::{CompleteReport, Job, Trouble};
+use ebb_core::token::{Resource, Token};
+
+use crate::agents::Agents;
+
+/// What is to be finished, and as whom.
+pub(crate) struct Finish {
+    owner: Token,
+    helper: Option<Token>,
+    file_identity: Token,
+    files: Vec<File>,
+    agents: Rc<Agents>,
+}
+
+impl Finish {
+    /// For a job as it stands. Where the helper is needed and gone, the owner finishes what the
+    /// owner can: this is for deleting only, Complete is refused before it comes here.
+    pub(crate) fn of(job: &Job, agents: Rc<Agents>) -> Self {
+        let file_identity = job
+            .identity_for(Resource::LocalFile)
+            .unwrap_or(&job.owner)
+            .clone();
+        Self {
+            owner: job.owner.clone(),
+            helper: job.helper.clone(),
+            file_identity,
+            files: job.files.clone(),
+            agents,
+        }
+    }
+
+    /// Renames what is transferred; if all of that worked, deletes the rest.
+    pub(crate) async fn complete(&self) -> CompleteReport {
+        let mut report = CompleteReport::default();
+        for (at, file) in (0..).zip(&self.files) {
+            let Some(temporary) = &file.temporary else {
+                continue;
+            };
+            if file.progress != Progress::Transferred {
+                continue;
+            }
+            match self.rename(file, temporary).await {
+                Ok(()) => report.renamed.push(at),
+                Err(failure) => {
+                    let none_before = report.trouble.is_none();
+                    if none_before {
+                        report.trouble = Some(trouble(at, failure));
+                    }
+                }
+            }
+        }
+        if report.trouble.is_none() {
+            self.drop_unfinished(&mut report).await;
+        }
+        report
+    }
+
+    async fn drop_unfinished(&self, report: &mut CompleteReport) {
+        for (at, file) in (0..).zip(&self.files) {
+            if file.progress != Progress::Unfinished {
+                continue;
+            }
+            match self.delete_temporary_of(file).await {
+                true => report.dropped.push(at),
+                false => report.left_over.push(at),
+            }
+        }
+    }
+
+    /// Deletes every temporary file; says of which files it is gone.
+    pub(crate) async fn delete_all(&self) -> Vec<u32> {
+        let mut gone = Vec::new();
+        for (at, file) in (0..).zip(&self.files) {
+            if file.temporary.is_some() && self.delete_temporary_of(file).await {
+                gone.push(at);
+            }
+        }
+        gone
+    }
+
+    async fn rename(&self, file: &File, temporary: &Temporary) -> Result<(), Failure> {
+        // Only who made it may give it its name: the result is that identity's file.
+        if temporary.made_by != self.file_identity.uid {
+            return Err(DestinationTrouble::TemporaryLost.into());
+        }
+        let agent = self
+            .agents
+            .files(self.owner.uid, &self.file_identity)
+            .await?;
+        agent
+            .rename(&file.destination, temporary, file.replace, file.modified)
+            .await
+    }
+
+    async fn delete_temporary_of(&self, file: &File) -> bool {
+        let Some(temporary) = &file.temporary else {
+            return true;
+        };
+        let maker = [
+            Some(&self.file_identity),
+            self.helper.as_ref(),
+            Some(&self.owner),
+        ]
+        .into_iter()
+        .flatten()
+        .find(|token| token.uid == temporary.made_by)
+        .unwrap_or(&self.owner);
+        let deleted = match self.agents.files(self.owner.uid, maker).await {
+            Ok(agent) => agent.delete(&file.destination, temporary).await,
+            Err(failure) => Err(failure),
+        };
+        // Where the directory is gone or another, there is nothing of ours to find.
+        match deleted {
+            Ok(()) | Err(Failure::Destination(DestinationTrouble::NoSuchDirectory)) => true,
+            Err(failure) => {
+                eprintln!("a temporary file is left over: {failure}");
+                false
+            }
+        }
+    }
+}
+
+fn trouble(at: u32, failure: Failure) -> Trouble {
+    Trouble {
+        failure,
+        file: Some(at),
+        detail: String::new(),
+        retry_after: None,
+    }
+}

@@ -1,0 +1,471 @@
+//! The one task that owns the jobs: **decide, record, act**.
+//!
+//! It takes what has come, decides each with `core`, writes everything down in one transaction, and
+//! only then answers, tells listeners and acts. Several steps share a transaction when they come
+//! together; nothing is answered before it is on disk. After a crash the effects of the last
+//! recorded step are done again.
+//!
+//! | file          | holds                                                              |
+//! |---------------|--------------------------------------------------------------------|
+//! | `main_loop`   | the loop, the turn, time                                             |
+//! | `commands`    | what callers ask: permission first, through one function           |
+//! | `tokens`      | the capability and its rules (`helper-tokens.md` 2.2, 2.4)         |
+//! | `work`        | what is being done for a job, one effect at a time                 |
+//! | `views`       | a job as callers see it                                            |
+//!
+//! Never here: D-Bus, SQL, descriptors, users' paths being opened.
+
+mod commands;
+mod tokens;
+mod views;
+mod work;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use ebb_core::id::{AttemptId, JobId};
+use ebb_core::job::{Event, Job, Report, State};
+use ebb_core::policy::Policy;
+use ebb_core::refusal::Refusal;
+use ebb_core::schedule::{self, Candidate, Slots, Turn as Place, Turns};
+use ebb_core::time::{Moment, Now};
+use ebb_core::token::BootId;
+use ebb_store::Batch;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::agents::Agents;
+use crate::clock;
+use crate::command::{Answered, Message, Notice, NoticeKind};
+use crate::writer::Writer;
+use tokens::Capabilities;
+use work::Work;
+
+/// How many messages may share one transaction.
+const TURN: usize = 256;
+/// Look again at least this often: the timer below us stands still while the machine sleeps.
+const LONGEST_SLEEP: Duration = Duration::from_secs(10);
+/// Jobs that are over are remembered this long, in seconds.
+const REMEMBERED: i64 = 24 * 3600;
+/// A clean end may take this long.
+const FINISH_PATIENCE: Duration = Duration::from_secs(8);
+
+/// What the main loop is made of.
+pub(crate) struct Parts {
+    pub(crate) instance: &'static str,
+    pub(crate) policy: Policy,
+    pub(crate) boot: BootId,
+    pub(crate) agents: Rc<Agents>,
+    pub(crate) writer: Writer,
+    pub(crate) inbox: mpsc::UnboundedReceiver<Message>,
+    pub(crate) outbox: mpsc::UnboundedSender<Message>,
+    pub(crate) notices: broadcast::Sender<Notice>,
+}
+
+/// The jobs, and everything that belongs to deciding about them.
+pub(crate) struct MainLoop {
+    parts: Parts,
+    jobs: HashMap<JobId, Entry>,
+    order: BTreeMap<u64, JobId>,
+    next_number: u64,
+    capabilities: Capabilities,
+    turns: Turns,
+    /// Jobs that are queued or that agents are working for.
+    lively: BTreeMap<u64, JobId>,
+    /// Jobs in TRANSIENT_ERROR.
+    waiting: HashSet<JobId>,
+    reschedule: bool,
+    slice_ends: Option<Moment>,
+    finishing: bool,
+}
+
+/// A job, and what is being done for it.
+struct Entry {
+    job: Job,
+    number: u64,
+    work: Work,
+}
+
+/// What is decided together and recorded together.
+#[derive(Default)]
+struct Turn {
+    batch: Batch,
+    after: Vec<After>,
+}
+
+/// What is done once the turn is on disk.
+enum After {
+    Answer(oneshot::Sender<Answered>, Answered),
+    Acknowledge(oneshot::Sender<bool>, bool),
+    Tell(Notice),
+    Act(JobId),
+}
+
+impl MainLoop {
+    /// Takes over the jobs as they were on disk.
+    pub(crate) fn new(parts: Parts, jobs: Vec<Job>) -> Self {
+        let mut this = Self {
+            parts,
+            jobs: HashMap::new(),
+            order: BTreeMap::new(),
+            next_number: 0,
+            capabilities: Capabilities::default(),
+            turns: Turns::default(),
+            lively: BTreeMap::new(),
+            waiting: HashSet::new(),
+            reschedule: true,
+            slice_ends: None,
+            finishing: false,
+        };
+        for job in jobs {
+            this.adopt(job);
+        }
+        this
+    }
+
+    /// Runs until it is asked to finish.
+    ///
+    /// # Errors
+    ///
+    /// A store that cannot be written: then nothing more is answered, and the service ends.
+    pub(crate) async fn run(mut self) -> Result<(), ebb_store::StoreError> {
+        let mut turn = Turn::default();
+        self.after_restart(&mut turn);
+        self.finish_turn(turn).await?;
+        while !self.finishing {
+            let sleep = self.sleep(clock::now().moment);
+            let first = tokio::time::timeout(sleep, self.parts.inbox.recv()).await;
+            let mut turn = Turn::default();
+            if let Ok(Some(message)) = first {
+                self.hear(message, &mut turn);
+            }
+            for _ in 0..TURN {
+                let Ok(message) = self.parts.inbox.try_recv() else {
+                    break;
+                };
+                self.hear(message, &mut turn);
+            }
+            self.look_at_the_clock(&mut turn);
+            self.finish_turn(turn).await?;
+        }
+        self.wind_up().await
+    }
+
+    /// Records the turn, then acts on it.
+    async fn finish_turn(&mut self, mut turn: Turn) -> Result<(), ebb_store::StoreError> {
+        self.schedule(&mut turn);
+        self.parts.writer.commit(turn.batch).await?;
+        for after in turn.after {
+            match after {
+                // Whoever asked may be gone.
+                After::Answer(reply, answer) => drop(reply.send(answer)),
+                After::Acknowledge(reply, counts) => drop(reply.send(counts)),
+                // Nobody may be listening.
+                After::Tell(notice) => drop(self.parts.notices.send(notice)),
+                After::Act(job) => self.act(job),
+            }
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, message: Message, turn: &mut Turn) {
+        match message {
+            Message::Ask(asker, command, reply) => self.ask(asker, command, reply, turn),
+            Message::Inspected(job, asker, files, reply) => {
+                self.inspected(job, &asker, files, reply, turn);
+            }
+            Message::Gone(connection) => self.capabilities.close_all_of(connection),
+            Message::Report(job, attempt, report, reply) => {
+                let counts = self.report(job, attempt, report, turn);
+                turn.after.push(After::Acknowledge(reply, counts));
+            }
+            Message::Live(job, attempt, file, received) => {
+                self.live(job, attempt, file, received);
+            }
+            Message::AttemptOver(job, attempt) => {
+                if let Some(entry) = self.jobs.get_mut(&job) {
+                    entry.work.attempt_over(attempt);
+                }
+                self.reschedule = true;
+                turn.after.push(After::Act(job));
+            }
+            Message::Completed(job, report) => {
+                self.free(job);
+                self.step(job, Event::CompleteEnded(report), turn).ok();
+                turn.after.push(After::Act(job));
+            }
+            Message::Deleted(job, files) => {
+                self.free(job);
+                for file in files {
+                    self.step(job, Event::Deleted(file), turn).ok();
+                }
+                turn.after.push(After::Act(job));
+            }
+            Message::SessionEnded(session) => self.session_ended(&session, turn),
+            Message::Finish => self.finishing = true,
+        }
+    }
+
+    /// The one way a job changes: decided, put into the turn's transaction, effects and notices
+    /// kept for after it.
+    fn step(&mut self, id: JobId, event: Event, turn: &mut Turn) -> Result<(), Refusal> {
+        self.step_at(id, event, turn, clock::now())
+    }
+
+    fn step_at(
+        &mut self,
+        id: JobId,
+        event: Event,
+        turn: &mut Turn,
+        now: Now,
+    ) -> Result<(), Refusal> {
+        let entry = self.jobs.get_mut(&id).ok_or(Refusal::NotFound)?;
+        let before = views::Before::of(&entry.job);
+        let step = entry.job.decide(event, now)?;
+        if step.job_changed {
+            turn.batch.put_job(&entry.job);
+        }
+        for &at in &step.files_changed {
+            turn.batch.put_file(id, at, &entry.job.files[at as usize]);
+        }
+        entry.work.expect(step.effects);
+        let notices = before.notices(&entry.job, now);
+        // After a notice that work has stopped, none of it may run: it waits for the stop.
+        if entry.work.is_stopping() {
+            entry.work.hold_back(notices);
+        } else {
+            turn.after.extend(notices.into_iter().map(After::Tell));
+        }
+        turn.after.push(After::Act(id));
+        if before.state != entry.job.state {
+            self.reschedule = true;
+            self.index(id);
+        }
+        Ok(())
+    }
+
+    /// Keeps the indexes true after a change of state.
+    fn index(&mut self, id: JobId) {
+        let Some(entry) = self.jobs.get(&id) else {
+            return;
+        };
+        let working = entry.work.attempt_in_hand();
+        if entry.job.state == State::Queued || entry.job.state.attempt().is_some() || working {
+            self.lively.insert(entry.number, id);
+        } else {
+            self.lively.remove(&entry.number);
+        }
+        if matches!(entry.job.state, State::TransientError { .. }) {
+            self.waiting.insert(id);
+        } else {
+            self.waiting.remove(&id);
+        }
+        if entry.job.state.is_final() {
+            self.capabilities.close_all_for(id);
+            self.turns.forget(id);
+        }
+    }
+
+    fn adopt(&mut self, job: Job) {
+        let (id, number) = (job.id, self.next_number);
+        self.next_number += 1;
+        self.order.insert(number, id);
+        self.jobs.insert(
+            id,
+            Entry {
+                job,
+                number,
+                work: Work::default(),
+            },
+        );
+        self.index(id);
+    }
+
+    /// What died with the last life of the service is put right: attempts, tokens of another boot,
+    /// effects that may not have been carried out.
+    fn after_restart(&mut self, turn: &mut Turn) {
+        let ids: Vec<JobId> = self.order.values().copied().collect();
+        for id in ids {
+            let Some(entry) = self.jobs.get_mut(&id) else {
+                continue;
+            };
+            let step = entry.job.after_restart();
+            if step.job_changed {
+                turn.batch.put_job(&entry.job);
+            }
+            entry.work.expect(step.effects);
+            let old = entry
+                .job
+                .helper
+                .as_ref()
+                .is_some_and(|t| t.boot != self.parts.boot);
+            self.index(id);
+            if old {
+                self.discard_helper(id, "another boot", turn);
+            }
+            turn.after.push(After::Act(id));
+        }
+    }
+
+    fn report(&mut self, id: JobId, attempt: AttemptId, report: Report, turn: &mut Turn) -> bool {
+        let counts = self
+            .jobs
+            .get(&id)
+            .is_some_and(|entry| entry.job.state.attempt() == Some(attempt));
+        let done = if let (true, Report::FileDone { file, .. }) = (counts, &report) {
+            Some(*file)
+        } else {
+            None
+        };
+        // Reports are never refused; a job that is forgotten needs none.
+        self.step(id, Event::Report(attempt, report), turn).ok();
+        if let (Some(file), Some(entry)) = (done, self.jobs.get(&id)) {
+            let what = NoticeKind::FileTransferred(file);
+            turn.after.push(After::Tell(Notice {
+                job: id,
+                owner: entry.job.owner.uid,
+                what,
+            }));
+        }
+        counts
+    }
+
+    fn live(&mut self, id: JobId, attempt: AttemptId, file: u32, received: u64) {
+        let now = clock::now();
+        let Some(entry) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        if entry.job.state.attempt() != Some(attempt) {
+            return;
+        }
+        entry.work.live = Some((file, received));
+        let view = views::job(&entry.job, &entry.work, now);
+        let what = NoticeKind::Changed(Box::new(view));
+        // Nobody may be listening.
+        let _ = self.parts.notices.send(Notice {
+            job: id,
+            owner: entry.job.owner.uid,
+            what,
+        });
+    }
+
+    /// Starts whose turn it is, and stops who has to make room.
+    fn schedule(&mut self, turn: &mut Turn) {
+        while std::mem::take(&mut self.reschedule) && !self.finishing {
+            let now = clock::now();
+            let batch = schedule::batch(&self.candidates(), self.slots(), &self.turns, now.moment);
+            self.slice_ends = batch.wake_at;
+            for id in batch.preempt {
+                self.step_at(id, Event::Preempt, turn, now).ok();
+            }
+            for id in batch.start {
+                if let Some(entry) = self.jobs.get(&id) {
+                    self.turns.served(id, entry.job.owner.uid);
+                }
+                self.step_at(id, Event::Start, turn, now).ok();
+            }
+        }
+    }
+
+    fn slots(&self) -> Slots {
+        Slots {
+            foreground: self.parts.policy.foreground_slots as usize,
+            background: self.parts.policy.background_slots as usize,
+        }
+    }
+
+    fn candidates(&self) -> Vec<Candidate> {
+        let entries = self.lively.values().filter_map(|id| self.jobs.get(id));
+        entries
+            .filter(|entry| {
+                entry.job.state == State::Queued
+                    || entry.job.state.attempt().is_some()
+                    || entry.work.attempt_in_hand()
+            })
+            .map(|entry| Candidate {
+                job: entry.job.id,
+                owner: entry.job.owner.uid,
+                priority: entry.job.terms.priority,
+                turn: entry
+                    .work
+                    .slice(&entry.job)
+                    .map_or(Place::Waiting, |(since, bytes)| Place::Running {
+                        since,
+                        bytes,
+                    }),
+            })
+            .collect()
+    }
+
+    /// Retries that are due, slices that are over, memories that fade.
+    fn look_at_the_clock(&mut self, turn: &mut Turn) {
+        let now = clock::now();
+        let due: Vec<JobId> = self
+            .waiting
+            .iter()
+            .filter(|id| self.retry_at(id).is_some_and(|at| at <= now.moment))
+            .copied()
+            .collect();
+        for id in due {
+            self.step_at(id, Event::RetryDue, turn, now).ok();
+        }
+        if self.slice_ends.is_some_and(|at| at <= now.moment) {
+            self.reschedule = true;
+        }
+        self.forget_old(now, turn);
+        self.parts.agents.let_idle_go();
+    }
+
+    fn retry_at(&self, id: &JobId) -> Option<Moment> {
+        let job = &self.jobs.get(id)?.job;
+        let State::TransientError { retry_at } = job.state else {
+            return None;
+        };
+        Some(
+            job.patience_ends()
+                .map_or(retry_at, |end| end.min(retry_at)),
+        )
+    }
+
+    fn sleep(&self, now: Moment) -> Duration {
+        let retries = self.waiting.iter().filter_map(|id| self.retry_at(id));
+        let next = retries.chain(self.slice_ends).min();
+        next.map_or(LONGEST_SLEEP, |at| at.since(now).min(LONGEST_SLEEP))
+    }
+
+    fn forget_old(&mut self, now: Now, turn: &mut Turn) {
+        let old: Vec<JobId> = self
+            .jobs
+            .values()
+            .filter(|entry| entry.job.state.is_final() && entry.work.is_idle())
+            .filter(|entry| now.wall.0 - entry.job.modified.0 > REMEMBERED)
+            .map(|entry| entry.job.id)
+            .collect();
+        for id in old {
+            if let Some(entry) = self.jobs.remove(&id) {
+                self.order.remove(&entry.number);
+            }
+            turn.batch.forget(id);
+        }
+    }
+
+    /// A clean end: agents stop at a synced byte, which is written down.
+    async fn wind_up(mut self) -> Result<(), ebb_store::StoreError> {
+        for entry in self.jobs.values_mut() {
+            entry.work.stop();
+        }
+        let deadline = tokio::time::Instant::now() + FINISH_PATIENCE;
+        while self.jobs.values().any(|entry| entry.work.is_busy()) {
+            let Ok(message) = tokio::time::timeout_at(deadline, self.parts.inbox.recv()).await
+            else {
+                break;
+            };
+            let mut turn = Turn::default();
+            if let Some(message) = message {
+                self.hear(message, &mut turn);
+            }
+            self.finish_turn(turn).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,318 @@
+//! What callers ask: permission first, through one function, then the rules.
+//!
+//! Nobody gets at a job but through [`MainLoop::permit`]; a job that a caller may not see is
+//! answered like one that does not exist.
+
+use std::rc::Rc;
+
+use ebb_core::file::{Destination, File};
+use ebb_core::id::JobId;
+use ebb_core::job::{Event, Job, Setting, Terms};
+use ebb_core::policy::{Caller, Permit, Verb};
+use ebb_core::refusal::Refusal;
+use ebb_core::token::{Resource, Token, TokenRequired};
+use tokio::sync::oneshot;
+
+use super::work::WaitFor;
+use super::{After, Entry, MainLoop, Turn, views};
+use crate::agents::Agents;
+use crate::clock;
+use crate::command::{
+    Answer, Answered, Asker, Command, Filter, Message, NewFile, Notice, NoticeKind, StatusView,
+};
+
+/// The most jobs or files a page holds.
+const PAGE: u32 = 1000;
+
+impl MainLoop {
+    pub(super) fn ask(
+        &mut self,
+        asker: Asker,
+        command: Command,
+        reply: oneshot::Sender<Answered>,
+        turn: &mut Turn,
+    ) {
+        if self.finishing {
+            turn.after
+                .push(After::Answer(reply, Err(Refusal::ShuttingDown)));
+            return;
+        }
+        let caller = asker.caller;
+        let answer = match command {
+            Command::Create { name, settings } => self.create(&asker, &name, settings, turn),
+            Command::Find(job) => self.find(caller, job),
+            Command::List(filter) => self.list(caller, &filter),
+            Command::Status => Ok(Answer::Status(self.status(caller))),
+            Command::Properties(job) => self.see(caller, job).map(|entry| {
+                Answer::Properties(Box::new(views::job(&entry.job, &entry.work, clock::now())))
+            }),
+            Command::Files { job, first, limit } => self.see(caller, job).map(|entry| {
+                let files = views::files(&entry.job, &entry.work, first, limit.min(PAGE));
+                Answer::Files(
+                    files,
+                    u32::try_from(entry.job.files.len()).unwrap_or(u32::MAX),
+                )
+            }),
+            Command::Error(job) => self.error(caller, job),
+            Command::OpenTokenOptions(job) => self.open_token_options(&asker, job),
+            Command::AddFiles(job, files) => return self.add_files(asker, job, files, reply, turn),
+            Command::Steer(job, event) => return self.steer(caller, job, event, reply, turn),
+            Command::TokenOptions(name, call) => {
+                return self.token_call(&name, call, &asker, reply, turn);
+            }
+        };
+        turn.after.push(After::Answer(reply, answer));
+    }
+
+    /// The one choke point: who may do this to this job?
+    fn permit(&self, caller: Caller, verb: Verb, id: JobId) -> Result<Permit, Refusal> {
+        let entry = self.jobs.get(&id).ok_or(Refusal::NotFound)?;
+        self.parts.policy.permit(caller, verb, id, &entry.job.owner)
+    }
+
+    fn see(&self, caller: Caller, id: JobId) -> Result<&Entry, Refusal> {
+        let permit = self.permit(caller, Verb::See, id)?;
+        self.jobs.get(&permit.job()).ok_or(Refusal::NotFound)
+    }
+
+    fn create(
+        &mut self,
+        asker: &Asker,
+        name: &str,
+        settings: Vec<Setting>,
+        turn: &mut Turn,
+    ) -> Answered {
+        let alive = || {
+            self.jobs
+                .values()
+                .filter(|entry| !entry.job.state.is_final())
+        };
+        let own = alive()
+            .filter(|entry| entry.job.owner.uid == asker.caller.uid)
+            .count();
+        self.parts
+            .policy
+            .admit_job(asker.caller, own, alive().count())?;
+        let mut terms = Terms::named(name)?;
+        for setting in settings {
+            terms.apply(setting)?;
+        }
+        let job = Job::new(clock::job_id(), asker.token.clone(), terms, clock::now());
+        let (id, owner) = (job.id, job.owner.uid);
+        turn.batch.put_job(&job);
+        turn.after.push(After::Tell(Notice {
+            job: id,
+            owner,
+            what: NoticeKind::Added,
+        }));
+        self.adopt(job);
+        Ok(Answer::Job(id))
+    }
+
+    fn find(&self, caller: Caller, id: JobId) -> Answered {
+        let entry = self.see(caller, id)?;
+        if entry.job.state.is_final() {
+            return Err(Refusal::NotFound);
+        }
+        Ok(Answer::Job(id))
+    }
+
+    fn list(&self, caller: Caller, filter: &Filter) -> Answered {
+        if filter.all_users && !caller.administrator {
+            return Err(Refusal::AccessDenied);
+        }
+        let first = match filter.after {
+            Some(after) => self.see(caller, after)?.number + 1,
+            None => 0,
+        };
+        let limit = if filter.limit == 0 {
+            PAGE
+        } else {
+            filter.limit.min(PAGE)
+        };
+        let now = clock::now();
+        let mut found = Vec::new();
+        for id in self.order.range(first..).map(|(_, id)| id) {
+            let Ok(entry) = self.see(caller, *id) else {
+                continue;
+            };
+            if !matches(filter, caller, &entry.job) {
+                continue;
+            }
+            if found.len() == limit as usize {
+                let next = found.last().map(|view: &crate::command::JobView| view.id);
+                return Ok(Answer::Jobs(found, next));
+            }
+            found.push(views::job(&entry.job, &entry.work, now));
+        }
+        Ok(Answer::Jobs(found, None))
+    }
+
+    fn status(&self, caller: Caller) -> StatusView {
+        let mut jobs: Vec<(&'static str, u32)> = Vec::new();
+        let own = self.jobs.values().map(|entry| &entry.job);
+        for job in own.filter(|job| job.owner.uid == caller.uid && !job.state.is_final()) {
+            match jobs
+                .iter_mut()
+                .find(|(state, _)| *state == job.state.name())
+            {
+                Some((_, count)) => *count += 1,
+                None => jobs.push((job.state.name(), 1)),
+            }
+        }
+        let policy = &self.parts.policy;
+        StatusView {
+            instance: self.parts.instance,
+            administrator: caller.administrator,
+            jobs,
+            jobs_per_user: policy.jobs_per_user,
+            jobs_per_machine: policy.jobs_per_machine,
+            files_per_job: policy.files_per_job,
+            background_slots: policy.background_slots,
+        }
+    }
+
+    fn error(&self, caller: Caller, id: JobId) -> Answered {
+        let job = &self.see(caller, id)?.job;
+        let trouble = job
+            .error
+            .as_ref()
+            .ok_or(Refusal::ErrorInformationUnavailable)?;
+        Ok(Answer::Error(views::error(job, trouble)))
+    }
+
+    fn open_token_options(&mut self, asker: &Asker, id: JobId) -> Answered {
+        let permit = self.permit(asker.caller, Verb::Lend, id)?;
+        if self.see(asker.caller, id)?.job.state.is_final() {
+            return Err(Refusal::InvalidState);
+        }
+        self.capabilities
+            .open(permit, asker.connection)
+            .map(Answer::TokenOptions)
+    }
+
+    fn steer(
+        &mut self,
+        caller: Caller,
+        id: JobId,
+        event: Event,
+        reply: oneshot::Sender<Answered>,
+        turn: &mut Turn,
+    ) {
+        let what = WaitFor::outcome_of(&event);
+        let priority = matches!(event, Event::Set(Setting::Priority(_)));
+        let done = self
+            .permit(caller, Verb::Steer, id)
+            .and_then(|permit| self.step(permit.job(), event, turn));
+        match done {
+            Ok(()) => self.answer_when_settled(id, what, reply, turn),
+            Err(refusal) => turn.after.push(After::Answer(reply, Err(refusal))),
+        }
+        // Q37: a new priority counts at once.
+        self.reschedule |= priority;
+    }
+
+    /// Destinations are looked at first, by the identity that will write there.
+    fn add_files(
+        &mut self,
+        asker: Asker,
+        id: JobId,
+        files: Vec<NewFile>,
+        reply: oneshot::Sender<Answered>,
+        turn: &mut Turn,
+    ) {
+        let (owner, identity) = match self.prepare_files(&asker, id, files.len()) {
+            Ok(found) => found,
+            Err(refusal) => return turn.after.push(After::Answer(reply, Err(refusal))),
+        };
+        let (agents, outbox) = (Rc::clone(&self.parts.agents), self.parts.outbox.clone());
+        tokio::task::spawn_local(async move {
+            let inspected = inspect(&agents, owner, &identity, files).await;
+            // The main loop ends only with the process.
+            let _ = outbox.send(Message::Inspected(id, asker, inspected, reply));
+        });
+    }
+
+    fn prepare_files(
+        &self,
+        asker: &Asker,
+        id: JobId,
+        more: usize,
+    ) -> Result<(u32, Token), Refusal> {
+        let permit = self.permit(asker.caller, Verb::Steer, id)?;
+        let job = &self.jobs.get(&permit.job()).ok_or(Refusal::NotFound)?.job;
+        if job.state.is_final() {
+            return Err(Refusal::InvalidState);
+        }
+        self.parts
+            .policy
+            .admit_files(asker.caller, job.files.len() + more)?;
+        let identity = job.identity_for(Resource::LocalFile);
+        let identity = identity.map_err(|TokenRequired| Refusal::TokenRequired)?;
+        Ok((job.owner.uid, identity.clone()))
+    }
+
+    /// The destinations have been looked at; meanwhile anything may have happened to the job.
+    pub(super) fn inspected(
+        &mut self,
+        id: JobId,
+        asker: &Asker,
+        files: Result<Vec<File>, Refusal>,
+        reply: oneshot::Sender<Answered>,
+        turn: &mut Turn,
+    ) {
+        let answer = files.and_then(|files| {
+            self.prepare_files(asker, id, files.len())?;
+            let first = self.see(asker.caller, id)?.job.files.len();
+            self.step(id, Event::AddFiles(files), turn)?;
+            Ok(Answer::FirstFile(u32::try_from(first).unwrap_or(u32::MAX)))
+        });
+        turn.after.push(After::Answer(reply, answer));
+    }
+}
+
+async fn inspect(
+    agents: &Agents,
+    owner: u32,
+    identity: &Token,
+    files: Vec<NewFile>,
+) -> Result<Vec<File>, Refusal> {
+    let agent = agents
+        .files(owner, identity)
+        .await
+        .map_err(Refusal::Unusable)?;
+    let mut found = Vec::with_capacity(files.len());
+    for file in files {
+        let looked = agent.inspect(&file.dir, &file.name).await;
+        let (dev, ino) = looked.map_err(Refusal::Unusable)?;
+        let destination = Destination {
+            dir: file.dir,
+            name: file.name,
+            dev,
+            ino,
+        };
+        found.push(File::new(file.url, destination, file.replace));
+    }
+    Ok(found)
+}
+
+fn matches(filter: &Filter, caller: Caller, job: &Job) -> bool {
+    let whose = match filter.owner {
+        Some(owner) => job.owner.uid == owner,
+        None => filter.all_users || job.owner.uid == caller.uid,
+    };
+    whose
+        && (filter.finished || !job.state.is_final())
+        && filter
+            .state
+            .as_ref()
+            .is_none_or(|state| job.state.name() == state)
+        && filter
+            .name
+            .as_ref()
+            .is_none_or(|name| job.terms.name == *name)
+        && filter
+            .id_prefix
+            .as_ref()
+            .is_none_or(|prefix| job.id.to_string().starts_with(&prefix.to_ascii_lowercase()))
+}

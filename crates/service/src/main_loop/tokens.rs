@@ -1,0 +1,223 @@
+//! The capability to set a job's helper token (`helper-tokens.md` 2.2 and 2.4).
+//!
+//! The access check is made once, when the capability is opened (R1). Whoever holds its name, 128
+//! random bits, may call its methods, from any connection, under any identity: the helper who calls
+//! `SetHelperToken` has no right to the job. It remembers who opened it. It ends when closed, when
+//! the opener's connection ends, and when the job does.
+//!
+//! What the other side may try: to guess a name; to lend what is not theirs (the token is the
+//! calling connection's, as the kernel says); to lend more than they may (R2, R3: judged by
+//! `policy`, for the opener). Every capture, change, refusal and discard is in the audit log (R14).
+
+use std::collections::HashMap;
+
+use ebb_core::id::JobId;
+use ebb_core::job::{Event, Job};
+use ebb_core::policy::{Caller, Permit, Policy};
+use ebb_core::refusal::Refusal;
+use ebb_core::token::{SessionId, Token, TokenFlags};
+use tokio::sync::oneshot;
+
+use super::work::WaitFor;
+use super::{After, MainLoop, Turn};
+use crate::audit::Record;
+use crate::clock;
+use crate::command::{Answer, Answered, Asker, ConnectionId, TokenCall};
+
+/// How many capabilities one connection may hold open.
+const PER_CONNECTION: usize = 64;
+
+/// The opened capabilities, by the random part of their names.
+#[derive(Default)]
+pub(super) struct Capabilities {
+    open: HashMap<String, Capability>,
+}
+
+#[derive(Clone, Copy)]
+struct Capability {
+    job: JobId,
+    opener: Caller,
+    connection: ConnectionId,
+}
+
+impl Capabilities {
+    /// Opens one for whoever has the permit.
+    pub(super) fn open(
+        &mut self,
+        permit: Permit,
+        connection: ConnectionId,
+    ) -> Result<String, Refusal> {
+        let held = self
+            .open
+            .values()
+            .filter(|c| c.connection == connection)
+            .count();
+        if held >= PER_CONNECTION {
+            return Err(Refusal::TooManyRequests);
+        }
+        let name = clock::unguessable();
+        let capability = Capability {
+            job: permit.job(),
+            opener: permit.caller(),
+            connection,
+        };
+        self.open.insert(name.clone(), capability);
+        Ok(name)
+    }
+
+    pub(super) fn close_all_of(&mut self, connection: ConnectionId) {
+        self.open
+            .retain(|_, capability| capability.connection != connection);
+    }
+
+    pub(super) fn close_all_for(&mut self, job: JobId) {
+        self.open.retain(|_, capability| capability.job != job);
+    }
+}
+
+impl MainLoop {
+    /// A call on a capability. A name that opens nothing is answered as an unknown object.
+    pub(super) fn token_call(
+        &mut self,
+        name: &str,
+        call: TokenCall,
+        asker: &Asker,
+        reply: oneshot::Sender<Answered>,
+        turn: &mut Turn,
+    ) {
+        let capability = self.capabilities.open.get(name).copied();
+        let Some((capability, job)) =
+            capability.and_then(|c| Some((c, &self.jobs.get(&c.job)?.job)))
+        else {
+            turn.after
+                .push(After::Answer(reply, Err(Refusal::NotFound)));
+            return;
+        };
+        let answer = match call {
+            TokenCall::Flags => Ok(Answer::Flags(job.flags.bits())),
+            TokenCall::Identity => Ok(Answer::Identity(job.helper.as_ref().map(|token| token.uid))),
+            TokenCall::Close => {
+                self.capabilities.open.remove(name);
+                Ok(Answer::Done)
+            }
+            TokenCall::SetToken | TokenCall::SetFlags(_) | TokenCall::Clear => {
+                match self.change(capability, &call, asker, turn) {
+                    // R9: answered when nothing runs under the old identity any more.
+                    Ok(()) => {
+                        return self.answer_when_settled(
+                            capability.job,
+                            WaitFor::Done,
+                            reply,
+                            turn,
+                        );
+                    }
+                    Err(refusal) => Err(refusal),
+                }
+            }
+        };
+        turn.after.push(After::Answer(reply, answer));
+    }
+
+    /// Judges a change by the rules, makes it, and writes it into the audit log either way.
+    fn change(
+        &mut self,
+        capability: Capability,
+        call: &TokenCall,
+        asker: &Asker,
+        turn: &mut Turn,
+    ) -> Result<(), Refusal> {
+        let before = self
+            .jobs
+            .get(&capability.job)
+            .map(|entry| entry.job.clone());
+        let Some(before) = before else {
+            return Err(Refusal::NotFound);
+        };
+        let judged = judge(&self.parts.policy, capability.opener, call, asker, &before);
+        let result = judged.and_then(|event| self.step(capability.job, event, turn));
+        let outcome = result.as_ref().map_or_else(Refusal::name, |()| "done");
+        record(capability.opener, call, asker, &before, outcome);
+        result
+    }
+
+    /// R6: a login session has ended; every helper token captured in it is discarded.
+    pub(super) fn session_ended(&mut self, session: &SessionId, turn: &mut Turn) {
+        let of_session = |token: &Token| token.session.as_ref() == Some(session);
+        let ids: Vec<JobId> = self
+            .jobs
+            .values()
+            .filter(|entry| entry.job.helper.as_ref().is_some_and(of_session))
+            .map(|entry| entry.job.id)
+            .collect();
+        for id in ids {
+            self.discard_helper(id, "session ended", turn);
+        }
+    }
+
+    /// Drops a job's helper token, which nobody asked for.
+    pub(super) fn discard_helper(&mut self, id: JobId, why: &str, turn: &mut Turn) {
+        let Some(entry) = self.jobs.get(&id) else {
+            return;
+        };
+        Record {
+            job: id,
+            opener: "service".into(),
+            action: "discard",
+            old: entry.job.helper.as_ref(),
+            new: None,
+            flags: entry.job.flags.bits(),
+            outcome: why,
+        }
+        .write();
+        self.step(id, Event::HelperTokenLost, turn).ok();
+    }
+}
+
+/// R2, R3, R4: what the call means, if the rules allow it.
+fn judge(
+    policy: &Policy,
+    opener: Caller,
+    call: &TokenCall,
+    asker: &Asker,
+    job: &Job,
+) -> Result<Event, Refusal> {
+    match call {
+        TokenCall::SetToken => {
+            if !asker.process_known {
+                return Err(Refusal::NoProcessDescriptor);
+            }
+            policy.admit_helper(opener, &asker.token)?;
+            Ok(Event::SetHelperToken(asker.token.clone()))
+        }
+        TokenCall::SetFlags(bits) => {
+            let flags = TokenFlags::from_bits(*bits).ok_or(Refusal::InvalidArgument(
+                "the flags are 1, 2, 4 and their sums",
+            ))?;
+            policy.admit_flags(opener, job.helper.as_ref())?;
+            Ok(Event::SetHelperTokenFlags(flags))
+        }
+        TokenCall::Clear => Ok(Event::ClearHelperToken),
+        TokenCall::Flags | TokenCall::Identity | TokenCall::Close => Err(Refusal::InvalidState),
+    }
+}
+
+fn record(opener: Caller, call: &TokenCall, asker: &Asker, before: &Job, outcome: &str) {
+    let old = before.helper.as_ref();
+    let (action, new, flags) = match call {
+        TokenCall::SetToken => ("set", Some(&asker.token), before.flags.bits()),
+        TokenCall::SetFlags(bits) => ("flags", old, *bits),
+        TokenCall::Clear => ("clear", None, before.flags.bits()),
+        TokenCall::Flags | TokenCall::Identity | TokenCall::Close => return,
+    };
+    let opener = opener.uid.to_string();
+    Record {
+        job: before.id,
+        opener,
+        action,
+        old,
+        new,
+        flags,
+        outcome,
+    }
+    .write();
+}

@@ -1,0 +1,197 @@
+//! A job as callers and listeners see it.
+
+use ebb_core::file::{File, Progress};
+use ebb_core::job::{Job, State, Trouble};
+use ebb_core::time::Now;
+
+use super::work::Work;
+use crate::command::{ErrorView, FileView, JobView, Notice, NoticeKind};
+
+/// What a job was before a step, as far as listeners care.
+pub(super) struct Before {
+    pub(super) state: State,
+    transferred: bool,
+    job: Facts,
+}
+
+#[derive(PartialEq)]
+struct Facts {
+    terms: ebb_core::job::Terms,
+    helper: Option<u32>,
+    flags: u32,
+    files: usize,
+    held: u64,
+    error_count: u32,
+}
+
+impl Facts {
+    fn of(job: &Job) -> Self {
+        Self {
+            terms: job.terms.clone(),
+            helper: job.helper.as_ref().map(|token| token.uid),
+            flags: job.flags.bits(),
+            files: job.files.len(),
+            held: job.files.iter().map(|file| file.durable).sum(),
+            error_count: job.error_count,
+        }
+    }
+}
+
+impl Before {
+    pub(super) fn of(job: &Job) -> Self {
+        Self {
+            state: job.state,
+            transferred: job.transferred.is_some(),
+            job: Facts::of(job),
+        }
+    }
+
+    /// What listeners are to be told of the difference, in order.
+    pub(super) fn notices(&self, job: &Job, now: Now) -> Vec<Notice> {
+        let mut found = Vec::new();
+        let (state, previous) = (job.state.name(), self.state.name());
+        if state != previous {
+            found.push(NoticeKind::StateChanged { state, previous });
+        }
+        if job.transferred.is_some() && !self.transferred {
+            found.push(NoticeKind::Transferred);
+        }
+        if job.state == State::Error && self.state != State::Error {
+            found.extend(
+                job.error
+                    .as_ref()
+                    .map(|e| NoticeKind::Failed(error(job, e))),
+            );
+        }
+        if job.state.is_final() && !self.state.is_final() {
+            found.push(NoticeKind::Removed);
+        }
+        if state != previous || self.job != Facts::of(job) {
+            let view = self::job(job, &Work::default(), now);
+            found.push(NoticeKind::Changed(Box::new(view)));
+        }
+        let owner = job.owner.uid;
+        found
+            .into_iter()
+            .map(|what| Notice {
+                job: job.id,
+                owner,
+                what,
+            })
+            .collect()
+    }
+}
+
+/// A job.
+pub(super) fn job(job: &Job, work: &Work, now: Now) -> JobView {
+    let done = |file: &&File| matches!(file.progress, Progress::Transferred | Progress::Completed);
+    let files = (0..).zip(&job.files);
+    JobView {
+        id: job.id,
+        name: job.terms.name.clone(),
+        description: job.terms.description.clone(),
+        priority: job.terms.priority.name(),
+        state: job.state.name(),
+        reason: reason(job),
+        owner: job.owner.uid,
+        created: job.created.0,
+        modified: job.modified.0,
+        transferred: job.transferred.map_or(0, |at| at.0),
+        next_attempt: next_attempt(job, now),
+        files_total: count(job.files.len()),
+        files_transferred: count(job.files.iter().filter(done).count()),
+        bytes_total: job.files.iter().map(File::total).sum(),
+        bytes_transferred: files.map(|(at, file)| received(at, file, work)).sum(),
+        error_count: job.error_count,
+        retry_delay: job.terms.retry_delay,
+        no_progress_timeout: job.terms.no_progress_timeout,
+        auto_complete: job.terms.auto_complete,
+        helper: job.helper.as_ref().map(|token| token.uid),
+        helper_flags: job.flags.bits(),
+    }
+}
+
+/// A page of files.
+pub(super) fn files(job: &Job, work: &Work, first: u32, limit: u32) -> Vec<FileView> {
+    let page = (0..)
+        .zip(&job.files)
+        .skip(first as usize)
+        .take(limit as usize);
+    page.map(|(at, file)| FileView {
+        index: at,
+        url: file.url.clone(),
+        path: path(file),
+        total: file.total(),
+        received: received(at, file, work),
+        durable: file.durable,
+        transferred: matches!(file.progress, Progress::Transferred | Progress::Completed),
+        completed: file.progress == Progress::Completed,
+        temporary: file
+            .temporary
+            .as_ref()
+            .map(|t| t.name.clone())
+            .unwrap_or_default(),
+        final_url: file.final_url.clone().unwrap_or_default(),
+        http_status: file.http_status.unwrap_or(0),
+    })
+    .collect()
+}
+
+/// An error, with the file it belongs to.
+pub(super) fn error(job: &Job, trouble: &Trouble) -> ErrorView {
+    let file = trouble
+        .file
+        .and_then(|at| Some((at, job.files.get(at as usize)?)));
+    ErrorView {
+        failure: trouble.failure,
+        detail: trouble.detail.clone(),
+        file: file.map(|(at, file)| (at, file.url.clone(), path(file))),
+    }
+}
+
+fn path(file: &File) -> Vec<u8> {
+    let dir = &file.destination.dir;
+    let slash: &[u8] = if dir.ends_with(b"/") { b"" } else { b"/" };
+    [dir, slash, &file.destination.name].concat()
+}
+
+fn received(at: u32, file: &File, work: &Work) -> u64 {
+    match work.live {
+        Some((live, bytes)) if live == at && file.progress == Progress::Unfinished => {
+            bytes.max(file.durable)
+        }
+        Some(_) | None => file.durable,
+    }
+}
+
+/// Why it neither moves nor is over, in the words of `command-line.md` 5.8.
+fn reason(job: &Job) -> &'static str {
+    let helper_missing = !job.flags.is_empty() && job.helper.is_none();
+    match job.state {
+        State::Suspended => "paused-by-user",
+        State::Queued => "queued-behind",
+        State::TransientError { .. } => "retry-at",
+        State::Error if helper_missing => "helper-required",
+        State::Error => "error",
+        State::Transferred if job.error.is_some() => "complete-failed",
+        State::Transferred if job.terms.auto_complete && helper_missing => "helper-required",
+        State::Transferred => "waiting-for-complete",
+        State::Connecting { .. }
+        | State::Transferring { .. }
+        | State::Completing
+        | State::Acknowledged
+        | State::Cancelled => "",
+    }
+}
+
+fn next_attempt(job: &Job, now: Now) -> i64 {
+    let State::TransientError { retry_at } = job.state else {
+        return 0;
+    };
+    let wait = i64::try_from(retry_at.since(now.moment).as_secs()).unwrap_or(0);
+    now.wall.0.saturating_add(wait)
+}
+
+fn count(files: usize) -> u32 {
+    u32::try_from(files).unwrap_or(u32::MAX)
+}

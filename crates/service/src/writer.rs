@@ -1,0 +1,48 @@
+//! The store's thread: commits, one transaction after the other, without holding up the loop's
+//! neighbours.
+//!
+//! The main loop waits for its commit; connections and agents go on meanwhile, and what they bring
+//! shares the next transaction.
+
+use std::sync::mpsc;
+use std::thread;
+
+use ebb_store::{Batch, Store, StoreError};
+use tokio::sync::oneshot;
+
+type Request = (Batch, oneshot::Sender<Result<(), StoreError>>);
+
+/// The way to the store.
+pub(crate) struct Writer {
+    requests: mpsc::Sender<Request>,
+}
+
+impl Writer {
+    /// Gives the store a thread of its own.
+    pub(crate) fn new(mut store: Store) -> Self {
+        let (requests, work) = mpsc::channel::<Request>();
+        thread::spawn(move || {
+            for (batch, reply) in work {
+                // The main loop waits for every answer; if it does not, the process is ending.
+                let _ = reply.send(store.commit(batch));
+            }
+        });
+        Self { requests }
+    }
+
+    /// Writes a batch down; durable when it returns.
+    ///
+    /// # Errors
+    ///
+    /// What the store says; nothing of the batch is written then.
+    pub(crate) async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let (tell, told) = oneshot::channel();
+        self.requests
+            .send((batch, tell))
+            .expect("the thread lives as long as its channel");
+        told.await.expect("the thread answers every request")
+    }
+}
