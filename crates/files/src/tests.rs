@@ -175,7 +175,7 @@ fn a_directory_exchanged_for_another_is_noticed_at_every_step() {
 #[test]
 fn kernel_interfaces_take_no_downloads_but_shared_memory_does() {
     for path in [
-        "/proc/self",
+        "/proc/1",
         "/proc/sys/kernel",
         "/sys/kernel",
         "/dev",
