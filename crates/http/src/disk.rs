@@ -1,44 +1,38 @@
 //! Pieces to the file, sync, and what is durable.
 //!
-//! A slow disk must not stall the connections of other files, so each file in transfer has a writer
-//! on a blocking thread, behind a short queue: when the disk is behind, the queue is full, the
-//! socket is not read, and the server waits. This module answers one question: *which bytes,
-//! counted from the beginning, would survive a power cut now?* ([`Marks::durable`])
+//! This module answers one question: *which bytes, counted from the beginning, would survive a
+//! power cut now?* ([`Disk::durable`])
 //!
-//! The writer does what it is told and decides nothing: when to sync is decided by the sending
-//! end, and whether bytes may be written at all by `response.rs`. Nothing in the file is touched
-//! before [`Disk::begin`], and nothing after [`Disk::close`] has returned.
+//! Writing is done on the spot: a write goes to the page cache, and the piece is still in the
+//! processor's. What can take long is done on a blocking thread: cutting and allocating, and every
+//! sync, beside which writing goes on. When a write itself turns out slow, because the kernel makes
+//! writers wait for the disk, the following ones go to a thread too, so that one slow disk does not
+//! stall the connections of other files. At most two checkpoints' worth is ahead of the disk; after
+//! that the socket is not read, and the server waits.
 //!
-//! The page cache is left as it was found: what has been synced is given up at once.
+//! It decides nothing about bytes: whether they may be written at all is decided in `response.rs`.
+//! Nothing in the file is touched before [`Disk::begin`], and nothing after [`Disk::close`] has
+//! returned. The page cache is left as it was found: what has been synced is given up at once.
 
 use bytes::Bytes;
 use rustix::fs::{Advice, FallocateFlags};
 use rustix::io::Errno;
 use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
-
-/// Pieces under way to the disk; each is at most 512 KiB.
-const QUEUE: usize = 4;
 
 /// A checkpoint is due after this much, whichever comes first.
 const CHECKPOINT_BYTES: u64 = 32 * 1024 * 1024;
 const CHECKPOINT_TIME: Duration = Duration::from_secs(4);
 
+/// A write that takes longer has waited for the disk.
+const SLOW_WRITE: Duration = Duration::from_millis(30);
+
 /// Below this, asking for the space beforehand costs more than it is worth.
 const WORTH_ALLOCATING: u64 = 1024 * 1024;
-
-/// How far the file is, counted from its beginning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Marks {
-    /// Written.
-    pub(crate) received: u64,
-    /// Written and synced.
-    pub(crate) durable: u64,
-}
 
 /// The file could not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,231 +54,214 @@ impl From<Errno> for DiskError {
     }
 }
 
-/// The writer's error has been told already, or the runtime is going down.
-const UNTOLD: DiskError = DiskError::Write(Errno::CANCELED.raw_os_error());
+/// What a thread did: bytes written, and how it ended.
+type Work = (u64, Result<(), DiskError>);
 
-enum Command {
-    Begin {
-        from: u64,
-        total: Option<u64>,
-    },
-    Write(Bytes),
-    Sync,
-    /// Without this, the end of the queue means that nobody waits for the file any more; it may
-    /// even have a new writer by then. It is left as it is.
-    End,
-}
-
-/// The sending end of a file in transfer.
+/// A file in transfer.
 pub(crate) struct Disk {
-    queue: Option<mpsc::Sender<Command>>,
-    writer: Option<JoinHandle<Result<(), DiskError>>>,
-    marks: watch::Receiver<Marks>,
-    unsynced: u64,
-    last_sync: Instant,
+    file: Arc<OwnedFd>,
+    begun: bool,
+    position: u64,
+    durable: u64,
+    /// Cutting or writing, on a thread. Nothing else is written meanwhile.
+    work: Option<JoinHandle<Work>>,
+    /// The checkpoint under way, and where it reaches.
+    checkpoint: Option<(JoinHandle<Result<(), DiskError>>, u64)>,
+    last_checkpoint: (Instant, u64),
+    slow: bool,
+    /// A sync has failed. The kernel tells that once and forgets it, so none after it counts.
+    sync_failed: bool,
 }
 
 impl Disk {
-    /// Takes `file`, of which `durable` bytes are there already. Must be called in a runtime.
+    /// Takes `file`, of which `durable` bytes are there already.
     pub(crate) fn open(file: OwnedFd, durable: u64) -> Self {
-        let (queue, commands) = mpsc::channel(QUEUE);
-        let (told, marks) = watch::channel(Marks {
-            received: durable,
-            durable,
-        });
-        let writer = Writer {
-            file,
-            position: durable,
-            synced: durable,
-            begun: false,
-            told,
-        };
         Self {
-            queue: Some(queue),
-            writer: Some(tokio::task::spawn_blocking(|| writer.run(commands))),
-            marks,
-            unsynced: 0,
-            last_sync: Instant::now(),
+            file: Arc::new(file),
+            begun: false,
+            position: durable,
+            durable,
+            work: None,
+            checkpoint: None,
+            last_checkpoint: (Instant::now(), durable),
+            slow: false,
+            sync_failed: false,
         }
     }
 
-    /// How far the file is; changes are announced when `durable` does.
-    pub(crate) fn marks(&self) -> watch::Receiver<Marks> {
-        self.marks.clone()
+    /// Bytes written and synced, from the beginning.
+    pub(crate) fn durable(&self) -> u64 {
+        self.durable
     }
 
-    /// Cuts the file to `from` bytes and gets ready to write there.
+    /// Bytes written, from the beginning.
+    pub(crate) fn received(&self) -> u64 {
+        self.position
+    }
+
+    /// Cuts the file to `from` bytes and gets ready to write there. What was beyond was never
+    /// durable, or belongs to another version.
     pub(crate) async fn begin(&mut self, from: u64, total: Option<u64>) -> Result<(), DiskError> {
-        self.last_sync = Instant::now();
-        self.send(Command::Begin { from, total }).await
-    }
-
-    /// Writes a piece after the last one. Waits while the queue is full.
-    pub(crate) async fn write(&mut self, piece: Bytes) -> Result<(), DiskError> {
-        self.unsynced += piece.len() as u64;
-        self.send(Command::Write(piece)).await?;
-        if self.unsynced >= CHECKPOINT_BYTES {
-            self.checkpoint_begun();
-            self.send(Command::Sync).await?;
-        }
-        Ok(())
-    }
-
-    /// Asks for a checkpoint if it is time for one. Waits for nothing: a disk whose queue is full
-    /// is asked again at the next opportunity.
-    pub(crate) fn checkpoint_if_due(&mut self) {
-        if self.unsynced == 0 || self.last_sync.elapsed() < CHECKPOINT_TIME {
-            return;
-        }
-        if let Some(queue) = &self.queue
-            && queue.try_send(Command::Sync).is_ok()
-        {
-            self.checkpoint_begun();
-        }
-    }
-
-    /// Writes out what is queued, cuts off what was allocated beyond it, syncs, and ends the
-    /// writer. When this returns the descriptor is closed.
-    pub(crate) async fn close(mut self) -> (Marks, Result<(), DiskError>) {
-        let ended = match self.send(Command::End).await {
-            Ok(()) => self.ended().await,
-            Err(error) => Err(error),
-        };
-        let marks = *self.marks.borrow();
-        (marks, ended)
-    }
-
-    /// Why the writer ended before it was told to; it does so only with an error.
-    pub(crate) async fn failure(&mut self) -> DiskError {
-        self.ended().await.err().unwrap_or(UNTOLD)
-    }
-
-    fn checkpoint_begun(&mut self) {
-        self.unsynced = 0;
-        self.last_sync = Instant::now();
-    }
-
-    async fn send(&mut self, command: Command) -> Result<(), DiskError> {
-        if let Some(queue) = &self.queue
-            && queue.send(command).await.is_ok()
-        {
-            return Ok(());
-        }
-        Err(self.failure().await)
-    }
-
-    /// Waits for the writer's end. If this is dropped halfway, it can be called again.
-    async fn ended(&mut self) -> Result<(), DiskError> {
-        self.queue = None;
-        let Some(writer) = &mut self.writer else {
-            return Ok(());
-        };
-        let ended = writer.await;
-        self.writer = None;
-        ended.unwrap_or(Err(UNTOLD))
-    }
-}
-
-/// The end on the blocking thread.
-struct Writer {
-    file: OwnedFd,
-    position: u64,
-    synced: u64,
-    begun: bool,
-    told: watch::Sender<Marks>,
-}
-
-impl Writer {
-    fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Result<(), DiskError> {
-        while let Some(command) = commands.blocking_recv() {
-            if let Err(error) = self.carry_out(command) {
-                // What has been written stays, and is made durable. The first error is told.
-                let _ = self.end();
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    fn carry_out(&mut self, command: Command) -> Result<(), DiskError> {
-        match command {
-            Command::Begin { from, total } => self.begin(from, total),
-            Command::Write(piece) => self.write(&piece),
-            Command::Sync => self.sync(),
-            Command::End => self.end(),
-        }
-    }
-
-    /// Bytes beyond `from` were never durable, or belong to another version: they go.
-    fn begin(&mut self, from: u64, total: Option<u64>) -> Result<(), DiskError> {
-        rustix::fs::ftruncate(&self.file, from)?;
+        self.settle().await?;
         self.begun = true;
         self.position = from;
-        self.synced = from;
-        // No checkpoint, so nobody is woken for it.
-        self.told.send_if_modified(|marks| {
-            *marks = Marks {
-                received: from,
-                durable: from,
-            };
-            false
-        });
-        match total.and_then(|total| total.checked_sub(from)) {
-            Some(rest) if rest >= WORTH_ALLOCATING => self.allocate(from, rest),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// A disk that is too full is better noticed now than after hours.
-    fn allocate(&self, from: u64, length: u64) -> Result<(), DiskError> {
-        loop {
-            match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, from, length) {
-                Err(Errno::INTR) => {}
-                Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(()),
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-    }
-
-    fn write(&mut self, mut piece: &[u8]) -> Result<(), DiskError> {
-        while !piece.is_empty() {
-            match rustix::io::pwrite(&self.file, piece, self.position) {
-                Ok(0) => return Err(DiskError::NoSpace),
-                Ok(written) => {
-                    self.position += written as u64;
-                    piece = &piece[written..];
-                }
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-        let received = self.position;
-        self.told.send_if_modified(|marks| {
-            marks.received = received;
-            false
-        });
-        Ok(())
-    }
-
-    fn sync(&mut self) -> Result<(), DiskError> {
-        rustix::fs::fdatasync(&self.file)?;
-        if let Some(length) = NonZeroU64::new(self.position - self.synced) {
-            // Advice; a file system that does not take it loses nothing.
-            let _ = rustix::fs::fadvise(&self.file, self.synced, Some(length), Advice::DontNeed);
-        }
-        self.synced = self.position;
-        self.told.send_replace(Marks {
-            received: self.position,
-            durable: self.position,
-        });
-        Ok(())
-    }
-
-    fn end(&mut self) -> Result<(), DiskError> {
-        if !self.begun {
+        self.durable = from;
+        self.last_checkpoint = (Instant::now(), from);
+        let rest = total.and_then(|total| total.checked_sub(from));
+        let rest = rest.filter(|rest| *rest >= WORTH_ALLOCATING);
+        // Nothing to cut and nothing to allocate: so it is with most small files.
+        if rest.is_none() && length(&self.file)? == from {
             return Ok(());
         }
-        rustix::fs::ftruncate(&self.file, self.position)?;
-        self.sync()
+        self.work(move |file| (0, prepare(file, from, rest))).await
     }
+
+    /// Writes a piece after the last one, and begins a checkpoint when one is due.
+    pub(crate) async fn write(&mut self, piece: Bytes) -> Result<(), DiskError> {
+        if self.position - self.durable >= 2 * CHECKPOINT_BYTES {
+            self.settle().await?;
+        }
+        let at = self.position;
+        if self.slow {
+            self.work(move |file| write_all(file, &piece, at)).await?;
+        } else {
+            let start = Instant::now();
+            let (written, ended) = write_all(&self.file, &piece, at);
+            self.position += written;
+            self.slow = start.elapsed() > SLOW_WRITE;
+            ended?;
+        }
+        if self.position - self.last_checkpoint.1 >= CHECKPOINT_BYTES {
+            self.begin_checkpoint();
+        }
+        Ok(())
+    }
+
+    /// Begins a checkpoint if enough time has passed since the last one.
+    pub(crate) fn checkpoint_if_due(&mut self) {
+        if self.last_checkpoint.0.elapsed() >= CHECKPOINT_TIME {
+            self.begin_checkpoint();
+        }
+    }
+
+    /// Waits until the checkpoint under way is done; without one, for ever.
+    pub(crate) async fn checkpoint_done(&mut self) -> Result<(), DiskError> {
+        let Some((sync, reached)) = &mut self.checkpoint else {
+            return std::future::pending().await;
+        };
+        let synced = sync.await.unwrap_or(Err(LOST));
+        let reached = *reached;
+        self.checkpoint = None;
+        self.slow = false;
+        self.sync_failed |= synced.is_err();
+        synced?;
+        self.durable = reached;
+        Ok(())
+    }
+
+    /// Ends all work, cuts off what was allocated beyond the last byte, syncs, and closes the
+    /// descriptor. Returns how much is durable: also after an error what was written stays.
+    pub(crate) async fn close(mut self) -> (u64, Result<(), DiskError>) {
+        let mut ended = self.settle().await;
+        if self.begun && !self.sync_failed {
+            let (from, to) = (self.durable, self.position);
+            let finished = self.work(move |file| (0, finish(file, from, to))).await;
+            if finished.is_ok() {
+                self.durable = to;
+            }
+            ended = ended.and(finished);
+        }
+        (self.durable, ended)
+    }
+
+    /// Waits until nothing is under way. If this is dropped halfway, it can be called again.
+    async fn settle(&mut self) -> Result<(), DiskError> {
+        let worked = self.work_done().await;
+        if self.checkpoint.is_some() {
+            self.checkpoint_done().await?;
+        }
+        worked
+    }
+
+    fn begin_checkpoint(&mut self) {
+        if self.checkpoint.is_some() || self.sync_failed || self.position == self.durable {
+            return;
+        }
+        let (file, from, to) = (Arc::clone(&self.file), self.durable, self.position);
+        self.last_checkpoint = (Instant::now(), to);
+        self.checkpoint = Some((spawn_blocking(move || sync(&file, from, to)), to));
+    }
+
+    async fn work(
+        &mut self,
+        work: impl FnOnce(&OwnedFd) -> Work + Send + 'static,
+    ) -> Result<(), DiskError> {
+        let file = Arc::clone(&self.file);
+        self.work = Some(spawn_blocking(move || work(&file)));
+        self.work_done().await
+    }
+
+    async fn work_done(&mut self) -> Result<(), DiskError> {
+        let Some(work) = &mut self.work else {
+            return Ok(());
+        };
+        let (written, ended) = work.await.unwrap_or((0, Err(LOST)));
+        self.work = None;
+        self.position += written;
+        ended
+    }
+}
+
+/// The runtime went down before a thread had done its work.
+const LOST: DiskError = DiskError::Write(Errno::CANCELED.raw_os_error());
+
+fn length(file: &OwnedFd) -> Result<u64, DiskError> {
+    let length = rustix::fs::fstat(file)?.st_size;
+    Ok(u64::try_from(length).expect("the kernel has no files of negative length"))
+}
+
+fn prepare(file: &OwnedFd, from: u64, rest: Option<u64>) -> Result<(), DiskError> {
+    rustix::fs::ftruncate(file, from)?;
+    rest.map_or(Ok(()), |rest| allocate(file, from, rest))
+}
+
+fn finish(file: &OwnedFd, from: u64, to: u64) -> Result<(), DiskError> {
+    rustix::fs::ftruncate(file, to)?;
+    sync(file, from, to)
+}
+
+/// A disk that is too full is better noticed now than after hours.
+fn allocate(file: &OwnedFd, from: u64, length: u64) -> Result<(), DiskError> {
+    loop {
+        match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, from, length) {
+            Err(Errno::INTR) => {}
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(()),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+fn write_all(file: &OwnedFd, mut piece: &[u8], at: u64) -> Work {
+    let mut written = 0;
+    while !piece.is_empty() {
+        match rustix::io::pwrite(file, piece, at + written) {
+            Ok(0) => return (written, Err(DiskError::NoSpace)),
+            Ok(some) => {
+                written += some as u64;
+                piece = &piece[some..];
+            }
+            Err(Errno::INTR) => {}
+            Err(errno) => return (written, Err(errno.into())),
+        }
+    }
+    (written, Ok(()))
+}
+
+fn sync(file: &OwnedFd, from: u64, to: u64) -> Result<(), DiskError> {
+    rustix::fs::fdatasync(file)?;
+    if let Some(length) = NonZeroU64::new(to.saturating_sub(from)) {
+        // Advice; a file system that does not take it loses nothing.
+        let _ = rustix::fs::fadvise(file, from, Some(length), Advice::DontNeed);
+    }
+    Ok(())
 }

@@ -20,7 +20,7 @@
 use crate::answer::modified;
 use crate::client::{Client, ExchangeError, Link};
 use crate::control::Control;
-use crate::disk::{Disk, DiskError, Marks};
+use crate::disk::{Disk, DiskError};
 use crate::redirect::{Downgrade, MOST_REDIRECTS, RedirectError, follow};
 use crate::request::{Held, Validators, ask};
 use crate::response::{AnswerError, Decision, judge};
@@ -159,7 +159,7 @@ pub async fn fetch(
         end = run.until_whole() => Some(end),
     };
     let Run { url, disk, .. } = run;
-    let (Marks { durable, .. }, closed) = disk.close().await;
+    let (durable, closed) = disk.close().await;
     match (end, closed) {
         (None, _) => Ended::Stopped { durable },
         (Some(Err(error)), _) => Ended::Failed {
@@ -268,9 +268,15 @@ impl<R: Reports> Run<'_, R> {
         });
     }
 
+    fn report_progress(&mut self) -> (u64, u64) {
+        let (durable, received) = (self.disk.durable(), self.disk.received());
+        self.reports.progress(durable, received);
+        (durable, received)
+    }
+
     /// Waits for the owner's word if there are bytes the owner counts on.
     async fn drop_what_is_held(&mut self) {
-        if self.disk.marks().borrow().durable > 0 {
+        if self.disk.durable() > 0 {
             self.control.proceeded().await;
         }
     }
@@ -284,30 +290,20 @@ impl<R: Reports> Run<'_, R> {
         until: Option<u64>,
     ) -> Result<u64, FetchError> {
         self.reports.connected(link.socket());
-        let mut marks = self.disk.marks();
         let mut tick = interval(REPORT_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let patience = self.order.stall_timeout;
-        let mut reported = from;
+        let mut reported = (from, from);
         let mut position = from;
         let mut deadline = Instant::now() + patience;
         loop {
             tokio::select! {
                 biased;
-                changed = marks.changed() => {
-                    if changed.is_err() {
-                        return Err(self.disk.failure().await.into());
-                    }
-                    let Marks { durable, received } = *marks.borrow_and_update();
-                    reported = received;
-                    self.reports.progress(durable, received);
-                }
+                done = self.disk.checkpoint_done() => done?,
                 _ = tick.tick() => {
                     self.disk.checkpoint_if_due();
-                    let Marks { durable, received } = *marks.borrow();
-                    if received > reported {
-                        reported = received;
-                        self.reports.progress(durable, received);
+                    if self.disk.received() > reported.1 {
+                        reported = self.report_progress();
                     }
                 }
                 piece = timeout_at(deadline, link.next(&mut body)) => {
@@ -320,6 +316,9 @@ impl<R: Reports> Run<'_, R> {
                     self.disk.write(piece).await?;
                     deadline = Instant::now() + patience;
                 }
+            }
+            if self.disk.durable() > reported.0 {
+                reported = self.report_progress();
             }
         }
         if until.is_some_and(|until| position < until) {
