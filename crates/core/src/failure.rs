@@ -483,3 +483,6 @@ impl fmt::Display for DestinationTrouble {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

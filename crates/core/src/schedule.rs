@@ -179,6 +179,9 @@ fn end_slices(class: &[Candidate], waiting: usize, now: Moment, batch: &mut Batc
 }
 
 #[cfg(test)]
+mod whatever;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
