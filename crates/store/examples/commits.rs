@@ -1,4 +1,5 @@
-//! Prints how many durable commits a second the disk under a directory gives.
+//! Prints how many durable commits a second the disk under a directory gives, and how long it takes
+//! to load what they left.
 //!
 //! `cargo run --release -p ebb-store --example commits -- DIRECTORY`
 
@@ -23,6 +24,12 @@ fn main() -> Result<(), Anything> {
         let rate = f64::from(commits) / time.as_secs_f64();
         println!("{jobs} new job(s) with one file per commit: {rate:.0} commits/s");
     }
+    let begin = Instant::now();
+    let jobs = store.load()?.len();
+    println!(
+        "{jobs} jobs loaded in {:.2} s",
+        begin.elapsed().as_secs_f64()
+    );
     drop(store);
     Ok(std::fs::remove_file(path)?)
 }
