@@ -7,7 +7,7 @@
 use ebb_sandbox::{Confinement, Demand};
 use std::fs::{self, File};
 use std::io;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{TcpListener, ToSocketAddrs, UdpSocket};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
@@ -61,6 +61,7 @@ fn network(dir: &Path) {
     say("tcp listen", TcpListener::bind("127.0.0.1:0"));
     say("unix listen", UnixListener::bind(dir.join("socket")));
     say("unix pair", UnixStream::pair());
+    say("resolve", ("localhost", 80).to_socket_addrs());
     let open = |family, kind| rustix::net::socket(family, kind, None).map_err(io::Error::from);
     use rustix::net::{AddressFamily, SocketType};
     say("tcp socket", open(AddressFamily::INET6, SocketType::STREAM));
@@ -85,6 +86,7 @@ fn calls() {
         ("ptrace", libc::SYS_ptrace),
         ("process_vm_readv", libc::SYS_process_vm_readv),
         ("pidfd_getfd", libc::SYS_pidfd_getfd),
+        ("kill", libc::SYS_kill),
         ("mount", libc::SYS_mount),
         ("open_tree", libc::SYS_open_tree),
         ("unshare", libc::SYS_unshare),

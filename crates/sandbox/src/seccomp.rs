@@ -34,6 +34,11 @@ const DENIED: &[i64] = &[
     libc::SYS_kcmp,
     libc::SYS_pidfd_getfd,
     libc::SYS_pidfd_send_signal,
+    // Signals to others; an abort of one's own is `tgkill`. Newer kernels' Landlock says it too.
+    libc::SYS_kill,
+    libc::SYS_tkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
     // Mounts, roots and namespaces.
     libc::SYS_mount,
     libc::SYS_umount2,
