@@ -5,6 +5,7 @@
 //! to: both are written down in one step, so a file is never continued from another version.
 
 use crate::failure::DestinationTrouble;
+use crate::id::JobId;
 
 /// The longest path Linux takes, in bytes, without the terminator.
 pub const PATH_LIMIT: usize = 4095;
@@ -122,6 +123,34 @@ impl File {
     }
 }
 
+/// The mark of the next temporary file that would be made for this file. It stays the same until
+/// one is written down, so a file that was made just before a crash can be found and swept away;
+/// after that it is another. Only the job's id makes it hard to guess.
+#[must_use]
+pub fn next_mark(job: JobId, at: u32, file: &File) -> u64 {
+    let half = |at: usize| {
+        job.as_bytes()[at..at + 8]
+            .iter()
+            .fold(0, |n, b| n << 8 | u64::from(*b))
+    };
+    let before = file
+        .temporary
+        .as_ref()
+        .map_or(&[][..], |temporary| &temporary.name);
+    let seed = half(0) ^ half(8).rotate_left(17) ^ u64::from(at);
+    mix(before
+        .iter()
+        .fold(seed, |seed, byte| mix(seed ^ u64::from(*byte))))
+        & 0xff_ffff_ffff
+}
+
+/// The finisher of SplitMix64: every bit that goes in reaches every bit that comes out.
+fn mix(seed: u64) -> u64 {
+    let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
 /// Splits an absolute path into directory and name.
 ///
 /// # Errors
@@ -156,6 +185,29 @@ impl From<DestinationTrouble> for crate::failure::Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_stays_until_a_temporary_file_is_written_down_and_then_changes() {
+        let destination = Destination {
+            dir: b"/".into(),
+            name: b"x".into(),
+            dev: 1,
+            ino: 1,
+        };
+        let mut file = File::new("http://h/".into(), destination, true);
+        let job = JobId::from_random([7; 16]);
+        let first = next_mark(job, 0, &file);
+        assert_eq!(first, next_mark(job, 0, &file));
+        assert_ne!(first, next_mark(job, 1, &file));
+        assert_ne!(first, next_mark(JobId::from_random([8; 16]), 0, &file));
+        file.temporary = Some(Temporary {
+            name: b".x.abcdefgh.ebb".into(),
+            dev: 1,
+            ino: 2,
+            made_by: 0,
+        });
+        assert_ne!(first, next_mark(job, 0, &file));
+    }
 
     #[test]
     fn a_path_splits_into_directory_and_name() {

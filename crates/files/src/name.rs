@@ -2,13 +2,12 @@
 
 use ebb_wire::files::FileTrouble;
 use rustix::io::Errno;
-use rustix::rand::{GetRandomFlags, getrandom};
 
 /// Longest name in bytes on nearly every file system.
 const NAME_MAX: usize = 255;
 const SUFFIX: &[u8] = b".ebb";
-const RANDOM: usize = 8;
-/// 32 of them, so that five random bits choose one without a bias.
+const LETTERS_IN_NAME: usize = 8;
+/// 32 of them: five bits choose one.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// Refuses what is not the name of one file in one directory.
@@ -20,11 +19,12 @@ pub(crate) fn check(name: &[u8]) -> Result<(), FileTrouble> {
     Err(FileTrouble::Io(Errno::INVAL.raw_os_error()))
 }
 
-/// A fresh name `.NAME.XXXXXXXX.ebb`, with `NAME` shortened where that would be too long.
-pub(crate) fn temporary(name: &[u8]) -> Result<Vec<u8>, Errno> {
-    let room = NAME_MAX - b"..".len() - RANDOM - SUFFIX.len();
-    let parts: [&[u8]; 5] = [b".", shortened(name, room), b".", &letters()?, SUFFIX];
-    Ok(parts.concat())
+/// The name `.NAME.XXXXXXXX.ebb`, with `NAME` shortened where that would be too long. The letters
+/// are the lowest 40 bits of `mark`, which the service draws so that no two files share it.
+pub(crate) fn temporary(name: &[u8], mark: u64) -> Vec<u8> {
+    let room = NAME_MAX - b"..".len() - LETTERS_IN_NAME - SUFFIX.len();
+    let parts: [&[u8]; 5] = [b".", shortened(name, room), b".", &letters(mark), SUFFIX];
+    parts.concat()
 }
 
 /// The beginning of `name`, not cut within a character.
@@ -39,9 +39,11 @@ fn shortened(name: &[u8], room: usize) -> &[u8] {
     &name[..end]
 }
 
-fn letters() -> Result<[u8; RANDOM], Errno> {
-    let mut bytes = [0_u8; RANDOM];
-    // So few bytes come whole once the kernel's generator is ready, which the call waits for.
-    getrandom(&mut bytes, GetRandomFlags::empty())?;
-    Ok(bytes.map(|byte| LETTERS[usize::from(byte % 32)]))
+fn letters(mark: u64) -> [u8; LETTERS_IN_NAME] {
+    let mut rest = mark;
+    [(); LETTERS_IN_NAME].map(|()| {
+        let letter = LETTERS[(rest & 31) as usize];
+        rest >>= 5;
+        letter
+    })
 }

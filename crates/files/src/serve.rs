@@ -34,9 +34,23 @@ fn attempt(request: &ToFiles) -> Result<(FromFiles, Option<OwnedFd>), FileTroubl
                 None,
             ))
         }
-        ToFiles::Create { seq, place, name } => {
-            let opened = temporary::create(place, name)?;
+        ToFiles::Create {
+            seq,
+            place,
+            name,
+            mark,
+        } => {
+            let opened = temporary::create(place, name, *mark)?;
             Ok(handed_out(*seq, opened))
+        }
+        ToFiles::Sweep {
+            seq,
+            place,
+            name,
+            mark,
+        } => {
+            temporary::sweep(place, name, *mark)?;
+            Ok((FromFiles::Done { seq: *seq }, None))
         }
         ToFiles::Reopen {
             seq,
@@ -93,6 +107,7 @@ fn seq(request: &ToFiles) -> u64 {
     match request {
         ToFiles::Inspect { seq, .. }
         | ToFiles::Create { seq, .. }
+        | ToFiles::Sweep { seq, .. }
         | ToFiles::Reopen { seq, .. }
         | ToFiles::Rename { seq, .. }
         | ToFiles::Delete { seq, .. } => *seq,

@@ -11,9 +11,6 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 
-/// How often a name may be taken already. With 40 random bits, once is somebody's doing.
-const TRIES: u32 = 16;
-
 /// An open temporary file.
 pub(crate) struct Opened {
     pub(crate) file: OwnedFd,
@@ -25,23 +22,30 @@ pub(crate) struct Opened {
 ///
 /// Its directory entry is not synced here: syncing the file, which every checkpoint does, brings
 /// the entry along on the file systems we know, and a file that is lost is made anew.
-pub(crate) fn create(place: &Place, name: &[u8]) -> Result<Opened, FileTrouble> {
+pub(crate) fn create(place: &Place, name: &[u8], mark: u64) -> Result<Opened, FileTrouble> {
     name::check(name)?;
     let dir = place::open(place)?;
-    for _ in 0..TRIES {
-        let name = name::temporary(name).map_err(trouble::from)?;
-        match rustix::fs::openat(
-            &dir,
-            &*name,
-            flags() | OFlags::CREATE | OFlags::EXCL,
-            private(),
-        ) {
-            Ok(file) => return made(&dir, file, name),
-            Err(Errno::EXIST) => {}
-            Err(errno) => return Err(trouble::from(errno)),
-        }
+    let name = name::temporary(name, mark);
+    let flags = flags() | OFlags::CREATE | OFlags::EXCL;
+    let file = rustix::fs::openat(&dir, &*name, flags, private()).map_err(trouble::from)?;
+    made(&dir, file, name)
+}
+
+/// Deletes what `create` with this mark made and nobody wrote down, because a crash came between.
+/// Bytes go into a file only after it is written down, so one that is not empty is another's.
+pub(crate) fn sweep(place: &Place, name: &[u8], mark: u64) -> Result<(), FileTrouble> {
+    name::check(name)?;
+    let dir = place::open(place)?;
+    let name = name::temporary(name, mark);
+    let unwritten = match rustix::fs::statat(&dir, &*name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => is_regular(&stat) && stat.st_size == 0 && stat.st_nlink == 1,
+        Err(Errno::NOENT) => false,
+        Err(errno) => return Err(trouble::from(errno)),
+    };
+    if unwritten {
+        rustix::fs::unlinkat(&dir, &*name, AtFlags::empty()).map_err(trouble::from)?;
     }
-    Err(trouble::from(Errno::EXIST))
+    Ok(())
 }
 
 /// Opens one that was made earlier.
@@ -113,11 +117,14 @@ fn made(dir: &OwnedFd, file: OwnedFd, name: Vec<u8>) -> Result<Opened, FileTroub
     })
 }
 
+fn is_regular(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+}
+
 /// The one check everything that is opened goes through.
 fn check(stat: &Stat, temporary: &Temporary) -> Result<(), FileTrouble> {
-    let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     let is_ours = stat.st_uid == rustix::process::geteuid().as_raw();
-    if is_same(stat, temporary) && is_file && is_ours && stat.st_nlink == 1 {
+    if is_same(stat, temporary) && is_regular(stat) && is_ours && stat.st_nlink == 1 {
         return Ok(());
     }
     Err(FileTrouble::TemporaryChanged)

@@ -12,6 +12,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// A directory of one test, gone at its end.
 struct Ground(PathBuf);
 
+/// A mark no other file of this process has.
+fn mark() -> u64 {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
+
 impl Ground {
     fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -31,7 +37,7 @@ impl Ground {
 
     /// A temporary file with something in it.
     fn temporary(&self) -> Temporary {
-        let opened = temporary::create(&self.place(), b"song.ogg").unwrap();
+        let opened = temporary::create(&self.place(), b"song.ogg", mark()).unwrap();
         rustix::io::write(&opened.file, b"la la").unwrap();
         opened.temporary
     }
@@ -154,10 +160,13 @@ fn a_directory_exchanged_for_another_is_noticed_at_every_step() {
     fs::create_dir(&dir).unwrap();
     fs::create_dir(&elsewhere).unwrap();
     let place = place_of(&dir);
-    let temporary = temporary::create(&place, b"x").unwrap().temporary;
+    let temporary = temporary::create(&place, b"x", mark()).unwrap().temporary;
     fs::rename(&dir, ground.at("away")).unwrap();
     let every_step = |expected: FileTrouble| {
-        assert_eq!(temporary::create(&place, b"x").err(), Some(expected));
+        assert_eq!(
+            temporary::create(&place, b"x", mark()).err(),
+            Some(expected)
+        );
         assert_eq!(temporary::reopen(&place, &temporary).err(), Some(expected));
         let renamed = rename::finish(&place, &temporary, b"x", Clash::Replace, None);
         assert_eq!(renamed, Err(expected));
@@ -234,7 +243,7 @@ fn names_that_are_not_names_are_refused() {
             "{name:?}"
         );
         assert_eq!(
-            temporary::create(&ground.place(), name).err(),
+            temporary::create(&ground.place(), name, mark()).err(),
             Some(FileTrouble::Io(22))
         );
         let temporary = Temporary {
@@ -267,15 +276,12 @@ fn a_name_too_long_for_the_file_system_is_said_so() {
 fn the_longest_name_still_has_a_temporary_one_and_no_character_is_cut() {
     let ground = Ground::new();
     let long = "é".repeat(127) + "x";
-    let temporary = temporary::create(&ground.place(), long.as_bytes())
+    let temporary = temporary::create(&ground.place(), long.as_bytes(), mark())
         .unwrap()
         .temporary;
     assert!(temporary.name.len() <= 255);
     String::from_utf8(temporary.name).unwrap();
-    assert_eq!(
-        name::temporary(b"a").unwrap().len(),
-        b".a.XXXXXXXX.ebb".len()
-    );
+    assert_eq!(name::temporary(b"a", 1).len(), b".a.XXXXXXXX.ebb".len());
 }
 
 #[test]
@@ -383,4 +389,24 @@ fn set_id_bits_are_never_kept() {
     ground.finish(&temporary, Clash::Replace).unwrap();
     let stat = rustix::fs::statat(CWD, ground.at("song.ogg"), AtFlags::empty()).unwrap();
     assert_eq!(stat.st_mode & 0o7777, 0o644);
+}
+
+#[test]
+fn a_file_that_was_made_and_never_written_down_is_swept_away() {
+    let ground = Ground::new();
+    let mark = mark();
+    let opened = temporary::create(&ground.place(), b"x", mark).unwrap();
+    temporary::sweep(&ground.place(), b"x", mark).unwrap();
+    assert!(!ground.path_of(&opened.temporary).exists());
+    temporary::sweep(&ground.place(), b"x", mark).unwrap();
+}
+
+#[test]
+fn a_file_with_something_in_it_is_never_swept_away() {
+    let ground = Ground::new();
+    let mark = mark();
+    let opened = temporary::create(&ground.place(), b"x", mark).unwrap();
+    rustix::io::write(&opened.file, b"la").unwrap();
+    temporary::sweep(&ground.place(), b"x", mark).unwrap();
+    assert!(ground.path_of(&opened.temporary).exists());
 }

@@ -14,7 +14,7 @@
 use std::rc::Rc;
 
 use ebb_core::failure::{DestinationTrouble, Failure, ServiceTrouble};
-use ebb_core::file::File;
+use ebb_core::file::{File, next_mark};
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{Report, Trouble};
 use ebb_core::token::Token;
@@ -124,7 +124,10 @@ impl Attempt {
                 Err(failure) => return Err(of(failure)),
             }
         }
-        let opened = files.create(&file.destination).await.map_err(of)?;
+        let mark = next_mark(self.order.job, at, file);
+        // One that was made and never written down, because we crashed in between.
+        files.sweep(&file.destination, mark).await.map_err(of)?;
+        let opened = files.create(&file.destination, mark).await.map_err(of)?;
         self.report(Report::Created(at, opened.temporary.clone()))
             .await;
         if let Some(temporary) = before {

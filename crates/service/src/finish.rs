@@ -7,7 +7,8 @@
 use std::rc::Rc;
 
 use ebb_core::failure::{DestinationTrouble, Failure};
-use ebb_core::file::{File, Progress, Temporary};
+use ebb_core::file::{File, Progress, Temporary, next_mark};
+use ebb_core::id::JobId;
 use ebb_core::job::{CompleteReport, Job, Trouble};
 use ebb_core::token::{Resource, Token};
 
@@ -15,6 +16,8 @@ use crate::agents::Agents;
 
 /// What is to be finished, and as whom.
 pub(crate) struct Finish {
+    job: JobId,
+    attempted: bool,
     owner: Token,
     helper: Option<Token>,
     file_identity: Token,
@@ -31,6 +34,8 @@ impl Finish {
             .unwrap_or(&job.owner)
             .clone();
         Self {
+            job: job.id,
+            attempted: job.attempts > 0,
             owner: job.owner.clone(),
             helper: job.helper.clone(),
             file_identity,
@@ -70,7 +75,7 @@ impl Finish {
             if file.progress != Progress::Unfinished {
                 continue;
             }
-            match self.delete_temporary_of(file).await {
+            match self.delete_temporary_of(at, file).await {
                 true => report.dropped.push(at),
                 false => report.left_over.push(at),
             }
@@ -81,7 +86,8 @@ impl Finish {
     pub(crate) async fn delete_all(&self) -> Vec<u32> {
         let mut gone = Vec::new();
         for (at, file) in (0..).zip(&self.files) {
-            if file.temporary.is_some() && self.delete_temporary_of(file).await {
+            let gone_now = self.delete_temporary_of(at, file).await;
+            if gone_now && file.temporary.is_some() {
                 gone.push(at);
             }
         }
@@ -102,7 +108,20 @@ impl Finish {
             .await
     }
 
-    async fn delete_temporary_of(&self, file: &File) -> bool {
+    /// Deletes a temporary file that was made just before a crash and never written down. That
+    /// there is none is the rule, and what cannot be reached could not have been made either.
+    async fn sweep(&self, at: u32, file: &File) {
+        if let Ok(agent) = self.agents.files(self.owner.uid, &self.file_identity).await {
+            let _ = agent
+                .sweep(&file.destination, next_mark(self.job, at, file))
+                .await;
+        }
+    }
+
+    async fn delete_temporary_of(&self, at: u32, file: &File) -> bool {
+        if self.attempted && file.progress == Progress::Unfinished {
+            self.sweep(at, file).await;
+        }
         let Some(temporary) = &file.temporary else {
             return true;
         };

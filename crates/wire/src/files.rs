@@ -48,6 +48,21 @@ pub enum ToFiles {
         place: Place,
         /// The final name, from which the temporary name is made.
         name: Vec<u8>,
+        /// The rest of the temporary name: its lowest 40 bits. The service can say it again after
+        /// a crash, and have the file swept away that it never heard of.
+        mark: u64,
+    },
+    /// Delete the temporary file that `Create` with this mark would have made, if it is there and
+    /// empty: a crash came between its making and its being written down. Answered by `Done`.
+    Sweep {
+        /// Request number.
+        seq: u64,
+        /// Where.
+        place: Place,
+        /// The final name.
+        name: Vec<u8>,
+        /// The mark.
+        mark: u64,
     },
     /// Open a temporary file made earlier. Answered by `Opened`.
     Reopen {

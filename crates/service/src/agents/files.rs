@@ -104,13 +104,29 @@ impl FileAgent {
     }
 
     /// Makes a temporary file.
-    pub(crate) async fn create(&self, destination: &Destination) -> Result<Opened, Failure> {
+    pub(crate) async fn create(
+        &self,
+        destination: &Destination,
+        mark: u64,
+    ) -> Result<Opened, Failure> {
         let question = |seq| ToFiles::Create {
             seq,
             place: place(destination),
             name: destination.name.clone(),
+            mark,
         };
         self.opened(self.ask(question).await?).await
+    }
+
+    /// Deletes what `create` with this mark made, if a crash came before it was written down.
+    pub(crate) async fn sweep(&self, destination: &Destination, mark: u64) -> Result<(), Failure> {
+        let question = |seq| ToFiles::Sweep {
+            seq,
+            place: place(destination),
+            name: destination.name.clone(),
+            mark,
+        };
+        self.done(self.ask(question).await?).await
     }
 
     /// Opens a temporary file made earlier. Its length is at least `durable`, or it does not count

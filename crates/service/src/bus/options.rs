@@ -139,7 +139,9 @@ fn check_url(url: &str) -> Result<(), Refusal> {
             "the URL must not contain a user name or password",
         ));
     }
-    if parsed.host_str().is_none_or(str::is_empty) {
+    // The parser forgives `http:///f` and takes `f` for the host; nobody means that.
+    let authority = url.split_once("://").map_or("", |(_, rest)| rest);
+    if authority.starts_with(['/', '\\']) || parsed.host_str().is_none_or(str::is_empty) {
         return Err(Refusal::InvalidArgument("the URL names no host"));
     }
     Ok(())

@@ -10,9 +10,26 @@ impl Message for ToFiles {
                 .put(seq)
                 .bytes(dir, PATH_MAX)
                 .bytes(name, NAME_MAX),
-            Self::Create { seq, place, name } => {
-                Writer::new(2).put(seq).put(place).bytes(name, NAME_MAX)
-            }
+            Self::Create {
+                seq,
+                place,
+                name,
+                mark,
+            } => Writer::new(2)
+                .put(seq)
+                .put(place)
+                .bytes(name, NAME_MAX)
+                .put(mark),
+            Self::Sweep {
+                seq,
+                place,
+                name,
+                mark,
+            } => Writer::new(6)
+                .put(seq)
+                .put(place)
+                .bytes(name, NAME_MAX)
+                .put(mark),
             Self::Reopen {
                 seq,
                 place,
@@ -54,6 +71,13 @@ impl Message for ToFiles {
                 seq: from.get()?,
                 place: from.get()?,
                 name: from.bytes(NAME_MAX)?,
+                mark: from.get()?,
+            },
+            6 => Self::Sweep {
+                seq: from.get()?,
+                place: from.get()?,
+                name: from.bytes(NAME_MAX)?,
+                mark: from.get()?,
             },
             3 => Self::Reopen {
                 seq: from.get()?,

@@ -91,10 +91,11 @@ fn to_files() -> impl Strategy<Value = ToFiles> {
             dir,
             name
         }),
-        (any::<u64>(), place(), name()).prop_map(|(seq, place, name)| ToFiles::Create {
-            seq,
-            place,
-            name
+        (any::<u64>(), place(), name(), any::<u64>()).prop_map(|(seq, place, name, mark)| {
+            ToFiles::Create { seq, place, name, mark }
+        }),
+        (any::<u64>(), place(), name(), any::<u64>()).prop_map(|(seq, place, name, mark)| {
+            ToFiles::Sweep { seq, place, name, mark }
         }),
         (any::<u64>(), place(), temporary()).prop_map(|(seq, place, temporary)| ToFiles::Reopen {
             seq,
