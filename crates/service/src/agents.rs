@@ -66,6 +66,22 @@ struct Slot<A> {
     last_used: Instant,
 }
 
+/// The task that listens to an agent. It ends with the last user of the agent: only then is the
+/// channel closed, and the agent's process exits.
+struct Listening(tokio::task::JoinHandle<()>);
+
+impl Listening {
+    fn begin(task: impl Future<Output = ()> + 'static) -> Self {
+        Self(tokio::task::spawn_local(task))
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// What the pool needs to know of an agent.
 trait Alive {
     fn is_alive(&self) -> bool;

@@ -17,8 +17,8 @@ use ebb_wire::files::{FileTrouble, FromFiles, Place, ToFiles};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use tokio::sync::oneshot;
 
-use super::Channel;
 use super::launcher::Process;
+use super::{Channel, Listening};
 
 /// A disk may be slow, a network file system may hang; the service does not wait for ever.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -45,6 +45,7 @@ pub(crate) struct FileAgent {
     uid: u32,
     next: Cell<u64>,
     asked: Rc<RefCell<Asked>>,
+    _listening: Listening,
 }
 
 #[derive(Default)]
@@ -74,13 +75,15 @@ impl FileAgent {
         };
         let channel = Rc::new(channel);
         let asked = Rc::new(RefCell::new(Asked::default()));
-        tokio::task::spawn_local(listen(Rc::clone(&channel), Rc::clone(&asked), uid));
+        let task = listen(Rc::clone(&channel), Rc::clone(&asked), uid);
+        let _listening = Listening::begin(task);
         let agent = Self {
             channel,
             process,
             uid,
             next: Cell::new(1),
             asked,
+            _listening,
         };
         Ok((Rc::new(agent), sandbox))
     }

@@ -17,8 +17,8 @@ use ebb_wire::Sandbox;
 use ebb_wire::net::{FetchId, FromNet, NetTrouble, ToNet};
 use tokio::sync::mpsc;
 
-use super::Channel;
 use super::launcher::Process;
+use super::{Channel, Listening};
 
 /// A fetch that is told to stop has this long to do so; then its agent is ended.
 pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(3);
@@ -33,6 +33,7 @@ pub(crate) struct NetAgent {
     process: Process,
     next: Cell<u64>,
     fetches: Rc<RefCell<Fetches>>,
+    _listening: Listening,
 }
 
 #[derive(Default)]
@@ -60,13 +61,14 @@ impl NetAgent {
         };
         let channel = Rc::new(channel);
         let fetches = Rc::new(RefCell::new(Fetches::default()));
-        tokio::task::spawn_local(listen(Rc::clone(&channel), Rc::clone(&fetches)));
+        let _listening = Listening::begin(listen(Rc::clone(&channel), Rc::clone(&fetches)));
         Ok((
             Rc::new(Self {
                 channel,
                 process,
                 next: Cell::new(1),
                 fetches,
+                _listening,
             }),
             sandbox,
         ))
