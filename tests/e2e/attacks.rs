@@ -40,7 +40,7 @@ fn a_temporary_file_exchanged_while_the_daemon_was_away_is_not_written_to() {
         let job = Job::create(&bus, kind);
         job.add(&server.url("/f"), &directory.join("f"));
         job.resume();
-        server.wait_for_bytes("/f", HALF);
+        job.wait_for_bytes(HALF);
         job.call("Suspend").unwrap();
         let temporary = only_file(&directory);
         instance.kill();

@@ -6,8 +6,10 @@
 use std::os::unix::fs::MetadataExt;
 use std::process::Output;
 use std::sync::Arc;
+use support::bus::MANAGER_PATH;
 use support::content::Content;
 use support::instance::Instance;
+use support::job::Job;
 use support::server::{Gate, Lie, Resource, Server};
 use support::users::{User, needs_root};
 
@@ -89,7 +91,14 @@ fn a_helper_is_lent_by_root_and_a_missing_one_is_told_by_exit_code_13() {
         ],
     );
     instance.must(&root, &["resume", &id]);
-    server.wait_for_bytes("/f", 1000);
+    let bus = instance.bus(&root);
+    let path_of_job = format!("{MANAGER_PATH}/job/{}", id.replace('-', "_"));
+    let job = Job {
+        bus: &bus,
+        path: path_of_job,
+        id: id.clone(),
+    };
+    job.wait_for_bytes(1000);
     instance.must(&root, &["helper", "clear", &id]);
     let waited = instance.run(&root, &["wait", &id, "--timeout", "60s"]);
     assert_eq!(code(&waited), 13, "{}", said(&waited));

@@ -5,7 +5,6 @@
 //! here by what `GetFiles` said was durable before the kill; the requests after it may ask for
 //! nothing before that.
 
-use rustix::process::Signal;
 use std::path::Path;
 use std::sync::Arc;
 use support::bus::{Bus, Options};
@@ -56,18 +55,6 @@ fn start(bus: &Bus, server: &Server, directory: &Path, number: u64) -> Transfer 
         gate,
         path: job.path,
         id: job.id,
-    }
-}
-
-/// Kills a process of this name, if there is one, and has the whole back.
-fn kill(instance: &mut Instance, name: &str) {
-    let Some(victim) = instance.processes(name).pop() else {
-        return;
-    };
-    victim.signal(Signal::KILL);
-    assert!(victim.ended_within(PATIENCE));
-    if ["ebbd", "ebb-service"].contains(&name) {
-        instance.start_again();
     }
 }
 
@@ -151,7 +138,7 @@ fn one_kill(instance: &mut Instance, server: &Server, transfers: &[Transfer], di
         .map(|t| server.requests(&t.name).len())
         .collect();
     let victim = dice.pick(&VICTIMS);
-    kill(instance, victim);
+    instance.kill_one(victim);
     let bus = instance.bus(&User::alice());
     for ((transfer, durable), seen) in transfers.iter().zip(durable).zip(seen) {
         push_on(&transfer.job(&bus));
@@ -182,7 +169,7 @@ fn a_file_large_enough_for_checkpoints_goes_on_from_the_last_one() {
     job.resume();
     server.wait_for_bytes("/large", 70 << 20);
     let durable = wait_for_durable(&job, 32 << 20);
-    kill(&mut instance, "ebbd");
+    instance.kill_one("ebbd");
     gate.open();
     let bus = instance.bus(&alice);
     job.over(&bus).finish();
@@ -227,7 +214,7 @@ fn after_cancel_nothing_is_left_whoever_died_meanwhile() {
         server.wait_for("the middle", |log| {
             log.get(asked).filter(|r| r.sent >= SIZE / 2).map(|_| ())
         });
-        kill(&mut instance, victim);
+        instance.kill_one(victim);
         let bus = instance.bus(&alice);
         job.over(&bus).call("Cancel").unwrap();
         let left: Vec<_> = std::fs::read_dir(&directory).unwrap().collect();

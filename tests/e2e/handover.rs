@@ -39,7 +39,7 @@ fn running(job_name: &str, change: impl FnOnce(&Running, &Job<'_>)) {
         &running.instance.directory_of(&alice).join("f"),
     );
     job.resume();
-    running.server.wait_for_bytes("/f", HALF);
+    job.wait_for_bytes(HALF);
     change(&running, &job);
 }
 

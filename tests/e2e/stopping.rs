@@ -20,7 +20,7 @@ fn busy(instance: &Instance, server: &Server) -> (Arc<Gate>, String, String) {
     let job = Job::create(&bus, "busy");
     job.add(&server.url("/f"), &instance.directory_of(&alice).join("f"));
     job.resume();
-    server.wait_for_bytes("/f", FILE.size / 2);
+    job.wait_for_bytes(FILE.size / 2);
     (gate, job.path, job.id)
 }
 

@@ -5,7 +5,6 @@
 //! that bytes are durable and a careless client would go on from them) and one of the processes is
 //! killed before the swap.
 
-use rustix::process::Signal;
 use std::path::Path;
 use std::sync::Arc;
 use support::bus::{Bus, Options};
@@ -126,7 +125,8 @@ fn a_kill_before_the_swap_leads_to_one_version() {
             .map(|n| (format!("/kill-{n}"), swapped(n, n)))
             .collect();
         let ids = suspend_half_way(&instance, &server, &directory, &all, &mut dice);
-        kill_one(&mut instance, &mut dice);
+        let names: Vec<String> = instance.family().into_iter().map(|p| p.name).collect();
+        instance.kill_one(dice.pick::<String>(&names));
         let bus = instance.bus(&alice);
         for ((name, versions), (path, id, gate)) in all.iter().zip(ids) {
             server.swap(name);
@@ -159,21 +159,10 @@ fn suspend_half_way(
         let gate = Arc::new(Gate::after(half));
         server.put(name, Resource::of_versions(versions.clone()).through(&gate));
         let job = job_for(&bus, server, name, directory);
-        server.wait_for_bytes(name, half);
+        job.wait_for_bytes(half);
         job.call("Suspend").unwrap();
         assert!(AT_REST.contains(&job.state().as_str()));
         (job.path, job.id, gate)
     });
     suspended.collect()
-}
-
-/// Kills one of the processes, whichever the dice say, and has the whole back afterwards.
-fn kill_one(instance: &mut Instance, dice: &mut Dice) {
-    let family = instance.family();
-    let victim = dice.pick(&family);
-    victim.signal(Signal::KILL);
-    assert!(victim.ended_within(support::server::PATIENCE));
-    if ["ebbd", "ebb-service"].contains(&victim.name.as_str()) {
-        instance.start_again();
-    }
 }

@@ -83,7 +83,11 @@ fn outcome(
     helper
         .call(&options, TOKEN_OPTIONS, "SetHelperToken", &())
         .unwrap();
-    let none: Vec<(&str, &[u8], Options<'_>)> = Vec::new();
+    let file = [(
+        "http://localhost/f",
+        b"/nonexistent/f".as_slice(),
+        Options::new(),
+    )];
     let empty = Options::new();
     let call = match (interface, method) {
         ("Manager", "CreateJob") => {
@@ -95,7 +99,7 @@ fn outcome(
             caller.call(MANAGER_PATH, MANAGER, method, &"token-required")
         }
         ("Manager", _) => caller.call(MANAGER_PATH, MANAGER, method, &()),
-        ("Job", "AddFiles") => caller.call(&job.path, JOB, method, &(none,)),
+        ("Job", "AddFiles") => caller.call(&job.path, JOB, method, &(file.as_slice(),)),
         ("Job", "GetFiles") => caller.call(&job.path, JOB, method, &(0_u32, 10_u32)),
         ("Job", _) => caller.call(&job.path, JOB, method, &()),
         (_, "SetHelperTokenFlags") => caller.call(&options, TOKEN_OPTIONS, method, &0_u32),

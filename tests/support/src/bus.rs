@@ -199,26 +199,57 @@ impl Bus {
     ///
     /// When it is not reached for [`PATIENCE`].
     pub fn wait_for_state(&self, job: &str, reached: impl Fn(&str) -> bool) -> Result<String, No> {
+        let mut refused = None;
+        let state = self.wait_until("a state", || {
+            match self.property::<String>(job, JOB, "State") {
+                Ok(state) => reached(&state).then_some(state),
+                Err(no) => {
+                    refused = Some(no);
+                    Some(String::new())
+                }
+            }
+        })?;
+        refused.map_or(Ok(state), Err)
+    }
+
+    /// Waits until `found` finds something, looking again after every signal.
+    ///
+    /// # Errors
+    ///
+    /// When the service goes away meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// When nothing is found for [`PATIENCE`].
+    pub fn wait_until<T>(&self, what: &str, mut found: impl FnMut() -> Option<T>) -> Result<T, No> {
         // Subscribed before the first look, so that nothing is missed in between.
         let mut signals = MessageStream::from(&self.connection);
         self.call(MANAGER_PATH, MANAGER, "Subscribe", &())?;
         let end = Instant::now() + PATIENCE;
         loop {
-            let state: String = self.property(job, JOB, "State")?;
-            if reached(&state) {
-                return Ok(state);
+            if let Some(thing) = found() {
+                return Ok(thing);
             }
             let left = end.saturating_duration_since(Instant::now());
             let heard = self
                 .runtime
-                .block_on(async { timeout(left, signals.next()).await });
-            match heard {
-                Err(_) => panic!("{job} is still {state}"),
-                Ok(Some(Ok(_))) => {}
-                Ok(Some(Err(_)) | None) => return Err(No::disconnected()),
+                .block_on(async { timeout(left, next_signal(&mut signals)).await });
+            let heard = heard.unwrap_or_else(|_| panic!("waited in vain for {what}"));
+            if !heard {
+                return Err(No::disconnected());
             }
         }
     }
+}
+
+/// Waits for a signal; `false` when the connection ends instead. Answers to calls pass by here too.
+async fn next_signal(messages: &mut MessageStream) -> bool {
+    while let Some(Ok(message)) = messages.next().await {
+        if message.message_type() == zbus::message::Type::Signal {
+            return true;
+        }
+    }
+    false
 }
 
 impl No {

@@ -240,7 +240,7 @@ impl Instance {
         self.launch();
     }
 
-    /// Starts again after the launcher has ended or been killed.
+    /// Starts again after it has been ended.
     ///
     /// # Panics
     ///
@@ -248,6 +248,25 @@ impl Instance {
     pub fn start_again(&mut self) {
         self.wait();
         self.launch();
+    }
+
+    /// Kills one process of this name with SIGKILL, if there is one, and has the whole back: where
+    /// the death of one ends all, waits for that and starts anew.
+    ///
+    /// # Panics
+    ///
+    /// When what should end goes on, or the new instance does not come.
+    pub fn kill_one(&mut self, name: &str) {
+        let family = self.family();
+        let Some(victim) = family.iter().find(|process| process.name == name) else {
+            return;
+        };
+        victim.signal(Signal::KILL);
+        assert!(victim.ended_within(PATIENCE), "{name} survives SIGKILL");
+        if ["ebbd", "ebb-service"].contains(&name) {
+            assert_all_end(&family);
+            self.start_again();
+        }
     }
 
     /// Kills the launcher with SIGKILL and waits until nothing of the instance runs.
@@ -261,14 +280,7 @@ impl Instance {
             let _ = child.kill();
             let _ = child.wait();
         }
-        for process in family {
-            let ended = process.ended_within(Duration::from_secs(10));
-            assert!(
-                ended,
-                "{} ({}) outlived its launcher",
-                process.name, process.pid
-            );
-        }
+        assert_all_end(&family);
     }
 
     /// Asks it to end, waits, and gives its exit code.
@@ -282,14 +294,7 @@ impl Instance {
             process.signal(Signal::TERM);
         }
         let code = self.wait();
-        for process in family {
-            let ended = process.ended_within(Duration::from_secs(10));
-            assert!(
-                ended,
-                "{} ({}) outlived its launcher",
-                process.name, process.pid
-            );
-        }
+        assert_all_end(&family);
         code
     }
 
@@ -431,5 +436,17 @@ impl Drop for Instance {
             self.kill();
         }
         let _ = fs::remove_dir_all(&self.scratch);
+    }
+}
+
+/// Nothing may outlive its launcher.
+fn assert_all_end(family: &[Process]) {
+    for process in family {
+        let ended = process.ended_within(Duration::from_secs(10));
+        assert!(
+            ended,
+            "{} ({}) outlived its launcher",
+            process.name, process.pid
+        );
     }
 }

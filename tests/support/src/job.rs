@@ -174,6 +174,19 @@ impl<'a> Job<'a> {
         reached.expect("the service stays")
     }
 
+    /// Waits until it has received so many bytes, durable or not.
+    ///
+    /// # Panics
+    ///
+    /// When it does not get there.
+    pub fn wait_for_bytes(&self, bytes: u64) {
+        let enough = |job: &Self| job.property::<u64>("BytesTransferred") >= bytes;
+        let waited = self
+            .bus
+            .wait_until(&format!("{bytes} bytes"), || enough(self).then_some(()));
+        waited.expect("the service stays");
+    }
+
     /// Waits until all files are transferred, and completes it.
     ///
     /// # Panics
