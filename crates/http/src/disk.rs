@@ -265,3 +265,97 @@ fn sync(file: &OwnedFd, from: u64, to: u64) -> Result<(), DiskError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{Mode, OFlags, open};
+
+    fn opened(path: &str, flags: OFlags) -> OwnedFd {
+        open(path, flags | OFlags::CLOEXEC, Mode::from(0o600)).unwrap()
+    }
+
+    fn unnamed(content: &[u8]) -> OwnedFd {
+        let file = opened("/tmp", OFlags::TMPFILE | OFlags::RDWR);
+        assert_eq!(
+            rustix::io::pwrite(&file, content, 0).unwrap(),
+            content.len()
+        );
+        file
+    }
+
+    #[tokio::test]
+    async fn nothing_is_touched_before_begin() {
+        let file = unnamed(b"12345");
+        let disk = Disk::open(file.try_clone().unwrap(), 3);
+        assert_eq!(disk.close().await, (3, Ok(())));
+        assert_eq!(length(&file), Ok(5));
+    }
+
+    #[tokio::test]
+    async fn what_is_allocated_beyond_the_last_byte_is_given_back() {
+        let file = unnamed(b"12345");
+        let mut disk = Disk::open(file.try_clone().unwrap(), 3);
+        disk.begin(3, Some(64 * 1024 * 1024)).await.unwrap();
+        assert!(rustix::fs::fstat(&file).unwrap().st_blocks > 1000);
+        disk.write(Bytes::from_static(b"xyz")).await.unwrap();
+        assert_eq!((disk.durable(), disk.received()), (3, 6));
+        assert_eq!(disk.close().await, (6, Ok(())));
+        assert_eq!(length(&file), Ok(6));
+        assert!(rustix::fs::fstat(&file).unwrap().st_blocks <= 64);
+    }
+
+    #[tokio::test]
+    async fn writing_goes_on_beside_a_checkpoint() {
+        let mut disk = Disk::open(unnamed(b""), 0);
+        disk.begin(0, None).await.unwrap();
+        let piece = Bytes::from(vec![7; 1024 * 1024]);
+        for _ in 0..33 {
+            disk.write(piece.clone()).await.unwrap();
+        }
+        assert_eq!(disk.received(), 33 * 1024 * 1024);
+        disk.checkpoint_done().await.unwrap();
+        assert_eq!(disk.durable(), CHECKPOINT_BYTES);
+        assert_eq!(disk.close().await, (33 * 1024 * 1024, Ok(())));
+    }
+
+    #[tokio::test]
+    async fn a_slow_disk_gets_its_writes_from_a_thread_and_in_order() {
+        let file = unnamed(b"");
+        let mut disk = Disk::open(file.try_clone().unwrap(), 0);
+        disk.begin(0, None).await.unwrap();
+        disk.slow = true;
+        disk.write(Bytes::from_static(b"one ")).await.unwrap();
+        disk.write(Bytes::from_static(b"two")).await.unwrap();
+        assert_eq!(disk.close().await, (7, Ok(())));
+        let mut content = [0; 7];
+        rustix::io::pread(&file, &mut content, 0).unwrap();
+        assert_eq!(&content, b"one two");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_as_no_space_and_nothing_is_claimed() {
+        let mut disk = Disk::open(opened("/dev/full", OFlags::RDWR), 0);
+        disk.begin(0, None).await.unwrap();
+        assert_eq!(
+            disk.write(Bytes::from_static(b"x")).await,
+            Err(DiskError::NoSpace)
+        );
+        assert_eq!(disk.close().await.0, 0);
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_sync_nothing_counts_any_more() {
+        // Takes every write, and has no sync.
+        let mut disk = Disk::open(opened("/dev/null", OFlags::RDWR), 0);
+        disk.begin(0, None).await.unwrap();
+        disk.write(Bytes::from(vec![0; 33 * 1024 * 1024]))
+            .await
+            .unwrap();
+        assert!(disk.checkpoint_done().await.is_err());
+        assert!(disk.sync_failed);
+        disk.begin_checkpoint();
+        assert!(disk.checkpoint.is_none());
+        assert_eq!(disk.close().await, (0, Ok(())));
+    }
+}
