@@ -101,10 +101,7 @@ impl Alive for net::NetAgent {
 
 impl<A: Alive> Pool<A> {
     fn new() -> Self {
-        Self {
-            agents: RefCell::default(),
-            starting: tokio::sync::Mutex::default(),
-        }
+        Self { agents: RefCell::default(), starting: tokio::sync::Mutex::default() }
     }
 
     fn find(&self, pair: &Pair) -> Option<Rc<A>> {
@@ -115,10 +112,7 @@ impl<A: Alive> Pool<A> {
     }
 
     fn keep(&self, pair: Pair, agent: &Rc<A>) {
-        let slot = Slot {
-            agent: Rc::clone(agent),
-            last_used: Instant::now(),
-        };
+        let slot = Slot { agent: Rc::clone(agent), last_used: Instant::now() };
         self.agents.borrow_mut().insert(pair, slot);
     }
 
@@ -135,12 +129,7 @@ impl<A: Alive> Pool<A> {
 
 impl Agents {
     pub(crate) fn new(launcher: Rc<Launcher>, demand: SandboxDemand) -> Self {
-        Self {
-            launcher,
-            demand,
-            files: Pool::new(),
-            nets: Pool::new(),
-        }
+        Self { launcher, demand, files: Pool::new(), nets: Pool::new() }
     }
 
     /// The file agent of this owner under this identity; started if there is none.
@@ -219,11 +208,7 @@ impl Agents {
 
 impl Pair {
     fn of(owner: u32, token: &Token) -> Self {
-        let identity = Identity {
-            uid: token.uid,
-            gid: token.gid,
-            groups: token.groups.clone(),
-        };
+        let identity = Identity { uid: token.uid, gid: token.gid, groups: token.groups.clone() };
         Self { owner, identity }
     }
 }

@@ -61,12 +61,7 @@ impl Attempt {
         inbox: mpsc::UnboundedSender<Message>,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        Self {
-            order,
-            agents,
-            inbox,
-            stop,
-        }
+        Self { order, agents, inbox, stop }
     }
 
     /// Does it, and says at the very end that nothing of it runs any more.
@@ -93,15 +88,11 @@ impl Attempt {
     async fn one_file(&mut self, at: u32, mut file: File) -> Result<(), Break> {
         let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
         self.unless_stopped()?;
-        let files = self
-            .agents
-            .files(self.order.owner, &self.order.file_identity);
+        let files = self.agents.files(self.order.owner, &self.order.file_identity);
         let files = files.await.map_err(of)?;
         self.unless_stopped()?;
         let opened = self.open(&files, at, &mut file).await?;
-        let net = self
-            .agents
-            .net(self.order.owner, &self.order.network_identity);
+        let net = self.agents.net(self.order.owner, &self.order.network_identity);
         let net = net.await.map_err(of)?;
         self.unless_stopped()?;
         let fetch = net.fetch(&file, opened.fd).await.map_err(of)?;
@@ -113,10 +104,7 @@ impl Attempt {
         let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
         let before = file.temporary.clone();
         if let Some(temporary) = &before {
-            match files
-                .reopen(&file.destination, temporary, file.durable)
-                .await
-            {
+            match files.reopen(&file.destination, temporary, file.durable).await {
                 Ok(opened) => return Ok(opened),
                 Err(Failure::Destination(
                     DestinationTrouble::TemporaryLost | DestinationTrouble::AccessDenied,
@@ -128,8 +116,7 @@ impl Attempt {
         // One that was made and never written down, because we crashed in between.
         files.sweep(&file.destination, mark).await.map_err(of)?;
         let opened = files.create(&file.destination, mark).await.map_err(of)?;
-        self.report(Report::Created(at, opened.temporary.clone()))
-            .await;
+        self.report(Report::Created(at, opened.temporary.clone())).await;
         if let Some(temporary) = before {
             // Made under another identity; whoever may write the directory may delete it.
             if files.delete(&file.destination, &temporary).await.is_err() {
@@ -165,25 +152,14 @@ impl Attempt {
                 () = stopped(&mut self.stop) => return self.wind_up(net, fetch, at, accepted).await,
             };
             match heard {
-                Some(FromNet::Head {
-                    status,
-                    validators,
-                    final_url,
-                    from,
-                    ..
-                }) => {
+                Some(FromNet::Head { status, validators, final_url, from, .. }) => {
                     if from != 0 && from != held {
                         net.end().await;
                         return Err(lost(at));
                     }
                     let validators = from_wire(validators);
-                    let answered = Report::Answered {
-                        file: at,
-                        validators,
-                        final_url,
-                        status,
-                        from,
-                    };
+                    let answered =
+                        Report::Answered { file: at, validators, final_url, status, from };
                     accepted = self.report(answered).await;
                     if !accepted {
                         return self.wind_up(net, fetch, at, false).await;
@@ -192,34 +168,16 @@ impl Attempt {
                         net.proceed(fetch.id).await;
                     }
                 }
-                Some(FromNet::Progress {
-                    durable, received, ..
-                }) if accepted => {
+                Some(FromNet::Progress { durable, received, .. }) if accepted => {
                     let Order { job, attempt, .. } = self.order;
                     self.tell(Message::Live(job, attempt, at, received));
                     self.checkpoint(at, durable).await;
                 }
-                Some(FromNet::Done {
-                    length, modified, ..
-                }) if accepted => {
-                    let done = Report::FileDone {
-                        file: at,
-                        length,
-                        modified,
-                    };
-                    return if self.report(done).await {
-                        Ok(())
-                    } else {
-                        Err(Break::Stopped)
-                    };
+                Some(FromNet::Done { length, modified, .. }) if accepted => {
+                    let done = Report::FileDone { file: at, length, modified };
+                    return if self.report(done).await { Ok(()) } else { Err(Break::Stopped) };
                 }
-                Some(FromNet::Failed {
-                    durable,
-                    trouble: told,
-                    retry_after,
-                    detail,
-                    ..
-                }) => {
+                Some(FromNet::Failed { durable, trouble: told, retry_after, detail, .. }) => {
                     if accepted {
                         self.checkpoint(at, durable).await;
                     }
@@ -283,12 +241,7 @@ impl Attempt {
     /// Reports, waits until it is written down, and says whether this attempt still counts.
     async fn report(&self, report: Report) -> bool {
         let (tell, told) = oneshot::channel();
-        self.tell(Message::Report(
-            self.order.job,
-            self.order.attempt,
-            report,
-            tell,
-        ));
+        self.tell(Message::Report(self.order.job, self.order.attempt, report, tell));
         told.await.unwrap_or(false)
     }
 
@@ -298,11 +251,7 @@ impl Attempt {
     }
 
     fn unless_stopped(&self) -> Result<(), Break> {
-        if *self.stop.borrow() {
-            Err(Break::Stopped)
-        } else {
-            Ok(())
-        }
+        if *self.stop.borrow() { Err(Break::Stopped) } else { Ok(()) }
     }
 }
 
@@ -316,10 +265,5 @@ fn lost(at: u32) -> Break {
 }
 
 fn trouble(at: u32, failure: Failure, detail: String, retry_after: Option<u32>) -> Trouble {
-    Trouble {
-        failure,
-        file: Some(at),
-        detail,
-        retry_after,
-    }
+    Trouble { failure, file: Some(at), detail, retry_after }
 }

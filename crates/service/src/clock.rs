@@ -23,18 +23,12 @@ pub(crate) fn job_id() -> JobId {
 
 /// 128 random bits in hexadecimal: a name that cannot be guessed.
 pub(crate) fn unguessable() -> String {
-    random::<16>()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    random::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
-    assert!(
-        filled == Ok(N),
-        "the kernel gives so few random bytes at once, always"
-    );
+    assert!(filled == Ok(N), "the kernel gives so few random bytes at once, always");
     bytes
 }

@@ -32,10 +32,7 @@ pub(crate) struct Asker {
 #[derive(Debug)]
 pub(crate) enum Command {
     /// A new job.
-    Create {
-        name: String,
-        settings: Vec<Setting>,
-    },
+    Create { name: String, settings: Vec<Setting> },
     /// Does this job exist, for this caller?
     Find(JobId),
     /// A page of jobs.
@@ -201,12 +198,7 @@ pub(crate) enum Message {
     /// A caller asks.
     Ask(Asker, Command, oneshot::Sender<Answered>),
     /// Destinations have been looked at.
-    Inspected(
-        JobId,
-        Asker,
-        Result<Vec<ebb_core::file::File>, Refusal>,
-        oneshot::Sender<Answered>,
-    ),
+    Inspected(JobId, Asker, Result<Vec<ebb_core::file::File>, Refusal>, oneshot::Sender<Answered>),
     /// A connection is gone, and with it the capabilities opened on it.
     Gone(ConnectionId),
     /// An attempt reports; answered, once it is written down, with whether it still counts.
@@ -222,10 +214,7 @@ pub(crate) enum Message {
     /// A login session has ended (R6).
     #[cfg_attr(
         not(test),
-        expect(
-            dead_code,
-            reason = "sent by the session tracker, which comes with logind"
-        )
+        expect(dead_code, reason = "sent by the session tracker, which comes with logind")
     )]
     SessionEnded(SessionId),
     /// Finish cleanly.

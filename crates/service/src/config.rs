@@ -57,9 +57,7 @@ impl Config {
     }
 
     fn parse(path: &Path, text: &str, groups: &str) -> Result<Self, ConfigError> {
-        let table: Table = text
-            .parse()
-            .map_err(|error| ConfigError::Syntax(path.into(), error))?;
+        let table: Table = text.parse().map_err(|error| ConfigError::Syntax(path.into(), error))?;
         let mut config = Self::default();
         for (key, value) in &table {
             config.apply(path, key, value, groups)?;
@@ -77,28 +75,20 @@ impl Config {
         let wrong = |expected| ConfigError::Value(path.into(), key.into(), expected);
         let number = || {
             let number = value.as_integer().and_then(|n| u32::try_from(n).ok());
-            number
-                .filter(|n| *n > 0)
-                .ok_or_else(|| wrong("a whole number above 0"))
+            number.filter(|n| *n > 0).ok_or_else(|| wrong("a whole number above 0"))
         };
         match key {
             "admin-groups" => {
-                let names = value
-                    .as_array()
-                    .ok_or_else(|| wrong("a list of group names"))?;
+                let names = value.as_array().ok_or_else(|| wrong("a list of group names"))?;
                 for name in names {
-                    let name = name
-                        .as_str()
-                        .ok_or_else(|| wrong("a list of group names"))?;
+                    let name = name.as_str().ok_or_else(|| wrong("a list of group names"))?;
                     let gid = group_id(groups, name)
                         .ok_or_else(|| ConfigError::UnknownGroup(path.into(), name.into()))?;
                     self.policy.administrator_groups.push(gid);
                 }
             }
             "bus-address" => {
-                let address = value
-                    .as_str()
-                    .ok_or_else(|| wrong("a D-Bus address, or empty"))?;
+                let address = value.as_str().ok_or_else(|| wrong("a D-Bus address, or empty"))?;
                 self.bus_address = Some(address.to_owned());
             }
             "jobs-per-user" => self.policy.jobs_per_user = number()?,
@@ -149,10 +139,7 @@ mod tests {
             background_slots: 4,
             foreground_slots: 5,
         };
-        assert_eq!(
-            (config.policy, config.bus_address.as_deref()),
-            (expected, Some(""))
-        );
+        assert_eq!((config.policy, config.bus_address.as_deref()), (expected, Some("")));
     }
 
     #[test]

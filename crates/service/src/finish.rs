@@ -29,10 +29,7 @@ impl Finish {
     /// For a job as it stands. Where the helper is needed and gone, the owner finishes what the
     /// owner can: this is for deleting only, Complete is refused before it comes here.
     pub(crate) fn of(job: &Job, agents: Rc<Agents>) -> Self {
-        let file_identity = job
-            .identity_for(Resource::LocalFile)
-            .unwrap_or(&job.owner)
-            .clone();
+        let file_identity = job.identity_for(Resource::LocalFile).unwrap_or(&job.owner).clone();
         Self {
             job: job.id,
             attempted: job.attempts > 0,
@@ -99,22 +96,15 @@ impl Finish {
         if temporary.made_by != self.file_identity.uid {
             return Err(DestinationTrouble::TemporaryLost.into());
         }
-        let agent = self
-            .agents
-            .files(self.owner.uid, &self.file_identity)
-            .await?;
-        agent
-            .rename(&file.destination, temporary, file.replace, file.modified)
-            .await
+        let agent = self.agents.files(self.owner.uid, &self.file_identity).await?;
+        agent.rename(&file.destination, temporary, file.replace, file.modified).await
     }
 
     /// Deletes a temporary file that was made just before a crash and never written down. That
     /// there is none is the rule, and what cannot be reached could not have been made either.
     async fn sweep(&self, at: u32, file: &File) {
         if let Ok(agent) = self.agents.files(self.owner.uid, &self.file_identity).await {
-            let _ = agent
-                .sweep(&file.destination, next_mark(self.job, at, file))
-                .await;
+            let _ = agent.sweep(&file.destination, next_mark(self.job, at, file)).await;
         }
     }
 
@@ -125,15 +115,11 @@ impl Finish {
         let Some(temporary) = &file.temporary else {
             return true;
         };
-        let maker = [
-            Some(&self.file_identity),
-            self.helper.as_ref(),
-            Some(&self.owner),
-        ]
-        .into_iter()
-        .flatten()
-        .find(|token| token.uid == temporary.made_by)
-        .unwrap_or(&self.owner);
+        let maker = [Some(&self.file_identity), self.helper.as_ref(), Some(&self.owner)]
+            .into_iter()
+            .flatten()
+            .find(|token| token.uid == temporary.made_by)
+            .unwrap_or(&self.owner);
         let deleted = match self.agents.files(self.owner.uid, maker).await {
             Ok(agent) => agent.delete(&file.destination, temporary).await,
             Err(failure) => Err(failure),
@@ -150,10 +136,5 @@ impl Finish {
 }
 
 fn trouble(at: u32, failure: Failure) -> Trouble {
-    Trouble {
-        failure,
-        file: Some(at),
-        detail: String::new(),
-        retry_after: None,
-    }
+    Trouble { failure, file: Some(at), detail: String::new(), retry_after: None }
 }

@@ -62,9 +62,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let config = Config::read(&arguments.config)?;
     let mut store = Store::open(&arguments.state_dir.join("jobs.sqlite"))?;
     let jobs = store.load()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, serve(arguments, config, store, jobs))
 }
@@ -84,11 +82,7 @@ async fn serve(
     store: Store,
     jobs: Vec<ebb_core::job::Job>,
 ) -> Result<(), Box<dyn Error>> {
-    let boot = BootId(
-        fs::read_to_string("/proc/sys/kernel/random/boot_id")?
-            .trim()
-            .to_owned(),
-    );
+    let boot = BootId(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned());
     let channel = rustix::io::dup(rustix::stdio::stdin())?;
     let launcher = Launcher::new(Channel::new(channel)?);
     let agents = Rc::new(Agents::new(Rc::clone(&launcher), arguments.sandbox));

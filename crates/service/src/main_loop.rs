@@ -16,6 +16,8 @@
 //! Never here: D-Bus, SQL, descriptors, users' paths being opened.
 
 mod commands;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod views;
 mod work;
@@ -270,14 +272,7 @@ impl MainLoop {
         let (id, number) = (job.id, self.next_number);
         self.next_number += 1;
         self.order.insert(number, id);
-        self.jobs.insert(
-            id,
-            Entry {
-                job,
-                number,
-                work: Work::default(),
-            },
-        );
+        self.jobs.insert(id, Entry { job, number, work: Work::default() });
         self.index(id);
     }
 
@@ -294,11 +289,7 @@ impl MainLoop {
                 turn.batch.put_job(&entry.job);
             }
             entry.work.expect(step.effects);
-            let old = entry
-                .job
-                .helper
-                .as_ref()
-                .is_some_and(|t| t.boot != self.parts.boot);
+            let old = entry.job.helper.as_ref().is_some_and(|t| t.boot != self.parts.boot);
             self.index(id);
             if old {
                 self.discard_helper(id, "another boot", turn);
@@ -308,10 +299,8 @@ impl MainLoop {
     }
 
     fn report(&mut self, id: JobId, attempt: AttemptId, report: Report, turn: &mut Turn) -> bool {
-        let counts = self
-            .jobs
-            .get(&id)
-            .is_some_and(|entry| entry.job.state.attempt() == Some(attempt));
+        let counts =
+            self.jobs.get(&id).is_some_and(|entry| entry.job.state.attempt() == Some(attempt));
         let done = if let (true, Report::FileDone { file, .. }) = (counts, &report) {
             Some(*file)
         } else {
@@ -321,11 +310,7 @@ impl MainLoop {
         self.step(id, Event::Report(attempt, report), turn).ok();
         if let (Some(file), Some(entry)) = (done, self.jobs.get(&id)) {
             let what = NoticeKind::FileTransferred(file);
-            turn.after.push(After::Tell(Notice {
-                job: id,
-                owner: entry.job.owner.uid,
-                what,
-            }));
+            turn.after.push(After::Tell(Notice { job: id, owner: entry.job.owner.uid, what }));
         }
         counts
     }
@@ -342,11 +327,7 @@ impl MainLoop {
         let view = views::job(&entry.job, &entry.work, now);
         let what = NoticeKind::Changed(Box::new(view));
         // Nobody may be listening.
-        let _ = self.parts.notices.send(Notice {
-            job: id,
-            owner: entry.job.owner.uid,
-            what,
-        });
+        let _ = self.parts.notices.send(Notice { job: id, owner: entry.job.owner.uid, what });
     }
 
     /// Starts whose turn it is, and stops who has to make room.
@@ -389,10 +370,7 @@ impl MainLoop {
                 turn: entry
                     .work
                     .slice(&entry.job)
-                    .map_or(Place::Waiting, |(since, bytes)| Place::Running {
-                        since,
-                        bytes,
-                    }),
+                    .map_or(Place::Waiting, |(since, bytes)| Place::Running { since, bytes }),
             })
             .collect()
     }
@@ -421,10 +399,7 @@ impl MainLoop {
         let State::TransientError { retry_at } = job.state else {
             return None;
         };
-        Some(
-            job.patience_ends()
-                .map_or(retry_at, |end| end.min(retry_at)),
-        )
+        Some(job.patience_ends().map_or(retry_at, |end| end.min(retry_at)))
     }
 
     fn sleep(&self, now: Moment) -> Duration {
@@ -466,6 +441,7 @@ impl MainLoop {
             }
             self.finish_turn(turn).await?;
         }
+        self.parts.writer.close();
         Ok(())
     }
 }

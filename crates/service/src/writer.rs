@@ -15,19 +15,27 @@ type Request = (Batch, oneshot::Sender<Result<(), StoreError>>);
 /// The way to the store.
 pub(crate) struct Writer {
     requests: mpsc::Sender<Request>,
+    thread: thread::JoinHandle<()>,
 }
 
 impl Writer {
     /// Gives the store a thread of its own.
     pub(crate) fn new(mut store: Store) -> Self {
         let (requests, work) = mpsc::channel::<Request>();
-        thread::spawn(move || {
+        let thread = thread::spawn(move || {
             for (batch, reply) in work {
                 // The main loop waits for every answer; if it does not, the process is ending.
                 let _ = reply.send(store.commit(batch));
             }
         });
-        Self { requests }
+        Self { requests, thread }
+    }
+
+    /// Closes the store, so that the next life of the service can open it.
+    pub(crate) fn close(self) {
+        drop(self.requests);
+        // A thread that panicked has ended the process already.
+        let _ = self.thread.join();
     }
 
     /// Writes a batch down; durable when it returns.
@@ -40,9 +48,7 @@ impl Writer {
             return Ok(());
         }
         let (tell, told) = oneshot::channel();
-        self.requests
-            .send((batch, tell))
-            .expect("the thread lives as long as its channel");
+        self.requests.send((batch, tell)).expect("the thread lives as long as its channel");
         told.await.expect("the thread answers every request")
     }
 }

@@ -26,9 +26,7 @@ impl Channel {
     pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
         let socket = std::os::unix::net::UnixDatagram::from(fd);
         socket.set_nonblocking(true)?;
-        Ok(Self {
-            socket: UnixDatagram::from_std(socket)?,
-        })
+        Ok(Self { socket: UnixDatagram::from_std(socket)? })
     }
 
     /// Sends one message, waiting for room.

@@ -25,15 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An answer to one question.
 enum Answer {
-    Inspected {
-        dev: u64,
-        ino: u64,
-    },
-    Opened {
-        temporary: Temporary,
-        length: u64,
-        fd: OwnedFd,
-    },
+    Inspected { dev: u64, ino: u64 },
+    Opened { temporary: Temporary, length: u64, fd: OwnedFd },
     Done,
     Failed(FileTrouble),
 }
@@ -77,14 +70,7 @@ impl FileAgent {
         let asked = Rc::new(RefCell::new(Asked::default()));
         let task = listen(Rc::clone(&channel), Rc::clone(&asked), uid);
         let _listening = Listening::begin(task);
-        let agent = Self {
-            channel,
-            process,
-            uid,
-            next: Cell::new(1),
-            asked,
-            _listening,
-        };
+        let agent = Self { channel, process, uid, next: Cell::new(1), asked, _listening };
         Ok((Rc::new(agent), sandbox))
     }
 
@@ -94,11 +80,7 @@ impl FileAgent {
 
     /// Looks at a destination that is being added.
     pub(crate) async fn inspect(&self, dir: &[u8], name: &[u8]) -> Result<(u64, u64), Failure> {
-        let question = |seq| ToFiles::Inspect {
-            seq,
-            dir: dir.to_vec(),
-            name: name.to_vec(),
-        };
+        let question = |seq| ToFiles::Inspect { seq, dir: dir.to_vec(), name: name.to_vec() };
         match self.ask(question).await? {
             Answer::Inspected { dev, ino } => Ok((dev, ino)),
             Answer::Failed(trouble) => Err(trouble_of(trouble).into()),
@@ -140,11 +122,8 @@ impl FileAgent {
         temporary: &Temporary,
         durable: u64,
     ) -> Result<Opened, Failure> {
-        let question = |seq| ToFiles::Reopen {
-            seq,
-            place: place(destination),
-            temporary: wire(temporary),
-        };
+        let question =
+            |seq| ToFiles::Reopen { seq, place: place(destination), temporary: wire(temporary) };
         let answer = self.ask(question).await?;
         if matches!(answer, Answer::Opened { length, .. } if length < durable) {
             return Err(DestinationTrouble::TemporaryLost.into());
@@ -177,11 +156,8 @@ impl FileAgent {
         destination: &Destination,
         temporary: &Temporary,
     ) -> Result<(), Failure> {
-        let question = |seq| ToFiles::Delete {
-            seq,
-            place: place(destination),
-            temporary: wire(temporary),
-        };
+        let question =
+            |seq| ToFiles::Delete { seq, place: place(destination), temporary: wire(temporary) };
         self.done(self.ask(question).await?).await
     }
 
@@ -200,11 +176,7 @@ impl FileAgent {
 
     async fn opened(&self, answer: Answer) -> Result<Opened, Failure> {
         match answer {
-            Answer::Opened {
-                temporary,
-                length: _,
-                fd,
-            } => Ok(Opened { temporary, fd }),
+            Answer::Opened { temporary, length: _, fd } => Ok(Opened { temporary, fd }),
             Answer::Failed(trouble) => Err(trouble_of(trouble).into()),
             Answer::Inspected { .. } | Answer::Done => Err(self.broken().await),
         }
@@ -220,10 +192,7 @@ impl FileAgent {
 
     /// The agent hangs, or answers what was not asked: it is ended.
     async fn broken(&self) -> Failure {
-        eprintln!(
-            "a file agent (uid {}) hangs or broke the protocol; it is ended",
-            self.uid
-        );
+        eprintln!("a file agent (uid {}) hangs or broke the protocol; it is ended", self.uid);
         self.asked.borrow_mut().over = true;
         self.process.kill().await;
         LOST
@@ -253,28 +222,15 @@ fn check(message: FromFiles, fd: Option<OwnedFd>, uid: u32) -> Option<(u64, Answ
         (FromFiles::Inspected { seq, dev, ino }, None) => {
             Some((seq, Answer::Inspected { dev, ino }))
         }
-        (
-            FromFiles::Opened {
-                seq,
-                temporary,
-                length,
-            },
-            Some(fd),
-        ) => {
+        (FromFiles::Opened { seq, temporary, length }, Some(fd)) => {
             let temporary = Temporary {
                 name: temporary.name,
                 dev: temporary.dev,
                 ino: temporary.ino,
                 made_by: uid,
             };
-            is_what_it_says(&fd, &temporary).then_some((
-                seq,
-                Answer::Opened {
-                    temporary,
-                    length,
-                    fd,
-                },
-            ))
+            is_what_it_says(&fd, &temporary)
+                .then_some((seq, Answer::Opened { temporary, length, fd }))
         }
         (FromFiles::Done { seq }, None) => Some((seq, Answer::Done)),
         (FromFiles::Failed { seq, trouble }, None) => Some((seq, Answer::Failed(trouble))),
@@ -303,11 +259,7 @@ fn is_what_it_says(fd: &OwnedFd, temporary: &Temporary) -> bool {
 }
 
 fn place(destination: &Destination) -> Place {
-    Place {
-        dir: destination.dir.clone(),
-        dev: destination.dev,
-        ino: destination.ino,
-    }
+    Place { dir: destination.dir.clone(), dev: destination.dev, ino: destination.ino }
 }
 
 fn wire(temporary: &Temporary) -> ebb_wire::files::Temporary {

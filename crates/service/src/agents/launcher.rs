@@ -35,21 +35,13 @@ impl Process {
     /// Has the process killed. It is gone when its channel closes.
     pub(crate) async fn kill(&self) {
         // If ebbd does not hear us, it is gone, and its children with it.
-        let _ = self
-            .launcher
-            .channel
-            .send(&ToLauncher::Stop { agent: self.agent }, None)
-            .await;
+        let _ = self.launcher.channel.send(&ToLauncher::Stop { agent: self.agent }, None).await;
     }
 }
 
 impl Launcher {
     pub(crate) fn new(channel: Channel) -> Rc<Self> {
-        Rc::new(Self {
-            channel,
-            next: Cell::new(1),
-            starting: RefCell::default(),
-        })
+        Rc::new(Self { channel, next: Cell::new(1), starting: RefCell::default() })
     }
 
     /// Starts an agent; `Err(None)` when `ebbd` is gone.
@@ -61,20 +53,10 @@ impl Launcher {
         let agent = AgentId(self.next.replace(self.next.get() + 1));
         let (tell, told) = oneshot::channel();
         self.starting.borrow_mut().insert(agent, tell);
-        let start = ToLauncher::Start {
-            agent,
-            role,
-            identity,
-        };
+        let start = ToLauncher::Start { agent, role, identity };
         self.channel.send(&start, None).await.map_err(|_| None)?;
         let channel = told.await.map_err(|_| None)?.map_err(Some)?;
-        Ok((
-            channel,
-            Process {
-                agent,
-                launcher: Rc::clone(self),
-            },
-        ))
+        Ok((channel, Process { agent, launcher: Rc::clone(self) }))
     }
 
     /// Tells `ebbd` that we are done.

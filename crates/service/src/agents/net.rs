@@ -62,16 +62,7 @@ impl NetAgent {
         let channel = Rc::new(channel);
         let fetches = Rc::new(RefCell::new(Fetches::default()));
         let _listening = Listening::begin(listen(Rc::clone(&channel), Rc::clone(&fetches)));
-        Ok((
-            Rc::new(Self {
-                channel,
-                process,
-                next: Cell::new(1),
-                fetches,
-                _listening,
-            }),
-            sandbox,
-        ))
+        Ok((Rc::new(Self { channel, process, next: Cell::new(1), fetches, _listening }), sandbox))
     }
 
     pub(crate) fn is_alive(&self) -> bool {

@@ -43,17 +43,8 @@ impl Client {
         asker: Asker,
         face: Rc<Face>,
     ) -> Self {
-        let shared = Rc::new(Shared {
-            connection,
-            waiting: Cell::new(0),
-            destination,
-        });
-        Self {
-            shared,
-            asker,
-            face,
-            subscription: RefCell::new(None),
-        }
+        let shared = Rc::new(Shared { connection, waiting: Cell::new(0), destination });
+        Self { shared, asker, face, subscription: RefCell::new(None) }
     }
 
     pub(super) fn asker(&self) -> &Asker {
@@ -105,9 +96,7 @@ impl Client {
         tokio::task::spawn_local(async move {
             let answered = told.await.unwrap_or(Err(Refusal::ShuttingDown));
             shared.waiting.set(shared.waiting.get() - 1);
-            shared
-                .send(&message, values::reply(&message, &shape, answered))
-                .await;
+            shared.send(&message, values::reply(&message, &shape, answered)).await;
         });
     }
 
@@ -149,11 +138,7 @@ impl Drop for Client {
 
 impl Shared {
     async fn send(&self, to: &zbus::Message, reply: zbus::Result<zbus::Message>) {
-        if to
-            .primary_header()
-            .flags()
-            .contains(Flags::NO_REPLY_EXPECTED)
-        {
+        if to.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED) {
             return;
         }
         match reply {

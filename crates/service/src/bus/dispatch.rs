@@ -134,27 +134,15 @@ fn manager(message: &Message, member: &str) -> Result<Call, No> {
             if kind != "download" {
                 return Err(Refusal::NotSupported("the type of a job is download").into());
             }
-            (
-                Command::Create {
-                    name,
-                    settings: options::settings(options)?,
-                },
-                Shape::Created,
-            )
+            (Command::Create { name, settings: options::settings(options)? }, Shape::Created)
         }
         "GetJob" => {
             let (id,): (String,) = body(message)?;
-            (
-                Command::Find(JobId::parse(&id).ok_or(Refusal::NotFound)?),
-                Shape::Plain,
-            )
+            (Command::Find(JobId::parse(&id).ok_or(Refusal::NotFound)?), Shape::Plain)
         }
         "ListJobs" => {
             let (filter, after, limit): (Options, String, u32) = body(message)?;
-            (
-                Command::List(options::filter(filter, &after, limit)?),
-                Shape::Plain,
-            )
+            (Command::List(options::filter(filter, &after, limit)?), Shape::Plain)
         }
         "DescribeError" => {
             let (name,): (String,) = body(message)?;
@@ -181,11 +169,7 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
         "Complete" => steer(Event::Complete)?,
         "GetFiles" => {
             let (first, limit): (u32, u32) = body(message)?;
-            Command::Files {
-                job: id,
-                first,
-                limit,
-            }
+            Command::Files { job: id, first, limit }
         }
         "GetError" => nothing(message, Command::Error(id))?,
         "OpenTokenOptions" => nothing(message, Command::OpenTokenOptions(id))?,
@@ -207,10 +191,7 @@ fn token_options(message: &Message, member: &str, name: String) -> Result<Call, 
         "Close" => nothing(message, TokenCall::Close)?,
         _ => return Err(NO_METHOD),
     };
-    Ok(Call::Ask(
-        Command::TokenOptions(name, call),
-        Shape::Capability,
-    ))
+    Ok(Call::Ask(Command::TokenOptions(name, call), Shape::Capability))
 }
 
 fn properties(message: &Message, member: &str, face: &Face, object: Object) -> Result<Call, No> {
@@ -227,25 +208,15 @@ fn properties(message: &Message, member: &str, face: &Face, object: Object) -> R
             let (_, name, value): (String, String, OwnedVariant) = body(message)?;
             let setting = options::property(&name, &value)
                 .ok_or(No::Unknown("Property", "there is no such property"))??;
-            Ok(Call::Ask(
-                Command::Steer(id, Event::Set(setting)),
-                Shape::Plain,
-            ))
+            Ok(Call::Ask(Command::Steer(id, Event::Set(setting)), Shape::Plain))
         }
         ("GetAll", Object::Manager) => {
             let (_,): (String,) = body(message)?;
-            Ok(Call::Answer(values::manager_properties(
-                message,
-                face.instance.name(),
-            )?))
+            Ok(Call::Answer(values::manager_properties(message, face.instance.name())?))
         }
         ("Get", Object::Manager) => {
             let (_, name): (String, String) = body(message)?;
-            Ok(Call::Answer(values::manager_property(
-                message,
-                face.instance.name(),
-                &name,
-            )?))
+            Ok(Call::Answer(values::manager_property(message, face.instance.name(), &name)?))
         }
         ("Set", Object::Manager) => Err(Refusal::ReadOnlyProperty.into()),
         ("GetAll" | "Get" | "Set", Object::TokenOptions(_) | Object::Way) => Err(NO_INTERFACE),
@@ -260,17 +231,14 @@ fn introspection(message: &Message, member: &str, path: &str, object: Object) ->
     let xml = introspect::xml(path).ok_or(NO_OBJECT)?;
     match object {
         // Whether a job or capability is there is told only to who may know.
-        Object::Job(id) => Ok(Call::Ask(
-            Command::Properties(id),
-            Shape::Introspection(xml),
-        )),
+        Object::Job(id) => Ok(Call::Ask(Command::Properties(id), Shape::Introspection(xml))),
         Object::TokenOptions(name) => {
             let call = Command::TokenOptions(name, TokenCall::Flags);
             Ok(Call::Ask(call, Shape::CapabilityIntrospection(xml)))
         }
-        Object::Manager | Object::Way => Ok(Call::Answer(
-            Message::method_return(&message.header()).build(&(xml,))?,
-        )),
+        Object::Manager | Object::Way => {
+            Ok(Call::Answer(Message::method_return(&message.header()).build(&(xml,))?))
+        }
     }
 }
 
@@ -280,9 +248,7 @@ fn peer(message: &Message, member: &str) -> Result<Call, No> {
         "Ping" => Ok(Call::Answer(Message::method_return(&header).build(&())?)),
         "GetMachineId" => {
             let id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
-            Ok(Call::Answer(
-                Message::method_return(&header).build(&(id.trim(),))?,
-            ))
+            Ok(Call::Answer(Message::method_return(&header).build(&(id.trim(),))?))
         }
         _ => Err(NO_METHOD),
     }
@@ -292,9 +258,7 @@ fn describe(message: &Message, name: &str) -> Result<Call, No> {
     let described = ebb_core::describe::error(name)
         .ok_or(Refusal::InvalidArgument("there is no error of that name"))?;
     let body = (described.code, described.sentence, described.advice);
-    Ok(Call::Answer(
-        Message::method_return(&message.header()).build(&body)?,
-    ))
+    Ok(Call::Answer(Message::method_return(&message.header()).build(&body)?))
 }
 
 /// The arguments, whose signature must be exactly the method's.
@@ -307,9 +271,5 @@ where
 
 /// A method without arguments takes none.
 fn nothing<T>(message: &Message, value: T) -> Result<T, No> {
-    if message.body().is_empty() {
-        Ok(value)
-    } else {
-        Err(No::Arguments)
-    }
+    if message.body().is_empty() { Ok(value) } else { Err(No::Arguments) }
 }

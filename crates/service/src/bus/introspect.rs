@@ -60,10 +60,8 @@ pub(super) fn xml(path: &str) -> Option<String> {
 }
 
 fn with(xml: &str, children: &[&str]) -> String {
-    let nodes: String = children
-        .iter()
-        .map(|name| format!("  <node name=\"{name}\"/>\n"))
-        .collect();
+    let nodes: String =
+        children.iter().map(|name| format!("  <node name=\"{name}\"/>\n")).collect();
     let end = xml.rfind("</node>").unwrap_or(xml.len());
     format!("{}{COMMON}{nodes}{}", &xml[..end], &xml[end..])
 }
@@ -75,11 +73,7 @@ mod tests {
     #[test]
     fn an_object_shows_its_contract_and_what_every_object_has() {
         let xml = xml(names::MANAGER_PATH).unwrap();
-        for part in [
-            "org.ebb.Transfer1.Manager",
-            "DBus.Peer",
-            "<node name=\"job\"/>",
-        ] {
+        for part in ["org.ebb.Transfer1.Manager", "DBus.Peer", "<node name=\"job\"/>"] {
             assert!(xml.contains(part), "{part}");
         }
         assert!(xml.trim_end().ends_with("</node>"));

@@ -24,10 +24,7 @@ pub(super) async fn forward(
             Ok(notice) => notice,
             // A slow reader misses notices; the next ones carry whole states again.
             Err(RecvError::Lagged(missed)) => {
-                eprintln!(
-                    "a subscriber (uid {}) is slow and missed {missed} notices",
-                    caller.uid
-                );
+                eprintln!("a subscriber (uid {}) is slow and missed {missed} notices", caller.uid);
                 continue;
             }
             Err(RecvError::Closed) => return,
@@ -68,12 +65,11 @@ fn signal(notice: &Notice, destination: Option<&OwnedUniqueName>) -> zbus::Resul
         NoticeKind::Changed(view) => {
             let none: [&str; 0] = [];
             let changed = values::job(view);
-            make(
-                path.as_str(),
-                "org.freedesktop.DBus.Properties",
-                "PropertiesChanged",
-            )
-            .build(&(names::JOB, changed, &none[..]))
+            make(path.as_str(), "org.freedesktop.DBus.Properties", "PropertiesChanged").build(&(
+                names::JOB,
+                changed,
+                &none[..],
+            ))
         }
     }
 }

@@ -17,10 +17,7 @@ const WRONG_TYPE: Refusal = Refusal::InvalidArgument("an option has a value of t
 
 /// The options of `CreateJob`.
 pub(super) fn settings(options: Options) -> Result<Vec<Setting>, Refusal> {
-    options
-        .into_iter()
-        .map(|(key, value)| setting(&key, &value))
-        .collect()
+    options.into_iter().map(|(key, value)| setting(&key, &value)).collect()
 }
 
 fn setting(key: &str, value: &Variant<'_>) -> Result<Setting, Refusal> {
@@ -31,9 +28,7 @@ fn setting(key: &str, value: &Variant<'_>) -> Result<Setting, Refusal> {
         "no-progress-timeout" => Setting::NoProgressTimeout(number(value)?),
         "auto-complete" => Setting::AutoComplete(truth(value)?),
         _ => {
-            return Err(Refusal::InvalidArgument(
-                "there is no such option for a job",
-            ));
+            return Err(Refusal::InvalidArgument("there is no such option for a job"));
         }
     })
 }
@@ -43,9 +38,7 @@ pub(super) fn property(name: &str, value: &Variant<'_>) -> Option<Result<Setting
     Some(match name {
         "DisplayName" => text(value).map(Setting::DisplayName),
         "Description" => text(value).map(Setting::Description),
-        "Priority" => text(value)
-            .and_then(|name| Priority::parse(&name))
-            .map(Setting::Priority),
+        "Priority" => text(value).and_then(|name| Priority::parse(&name)).map(Setting::Priority),
         "MinimumRetryDelay" => number(value).map(Setting::MinimumRetryDelay),
         "NoProgressTimeout" => number(value).map(Setting::NoProgressTimeout),
         "AutoComplete" => truth(value).map(Setting::AutoComplete),
@@ -59,10 +52,7 @@ pub(super) fn property(name: &str, value: &Variant<'_>) -> Option<Result<Setting
 
 /// The filter of `ListJobs`.
 pub(super) fn filter(options: Options, after: &str, limit: u32) -> Result<Filter, Refusal> {
-    let mut filter = Filter {
-        limit,
-        ..Filter::default()
-    };
+    let mut filter = Filter { limit, ..Filter::default() };
     if !after.is_empty() {
         let id = JobId::parse(after);
         filter.after = Some(id.ok_or(Refusal::InvalidArgument("`after` is no job id"))?);
@@ -86,10 +76,7 @@ pub(super) fn files(files: Vec<(String, Vec<u8>, Options)>) -> Result<Vec<NewFil
     if files.is_empty() {
         return Err(Refusal::InvalidArgument("no file was given"));
     }
-    files
-        .into_iter()
-        .map(|(url, path, options)| file(url, &path, options))
-        .collect()
+    files.into_iter().map(|(url, path, options)| file(url, &path, options)).collect()
 }
 
 fn file(url: String, path: &[u8], options: Options) -> Result<NewFile, Refusal> {
@@ -100,27 +87,17 @@ fn file(url: String, path: &[u8], options: Options) -> Result<NewFile, Refusal> 
         match key.as_str() {
             "no-clobber" => replace = !truth(value)?,
             _ => {
-                return Err(Refusal::InvalidArgument(
-                    "there is no such option for a file",
-                ));
+                return Err(Refusal::InvalidArgument("there is no such option for a file"));
             }
         }
     }
-    Ok(NewFile {
-        url,
-        dir,
-        name,
-        replace,
-    })
+    Ok(NewFile { url, dir, name, replace })
 }
 
 /// What a remote name must be (`job-model.md` 5.2, `decisions.md`).
 fn check_url(url: &str) -> Result<(), Refusal> {
     if url.len() > URL_LIMIT {
-        return Err(Refusal::StringTooLong {
-            what: "URL",
-            limit: 8000,
-        });
+        return Err(Refusal::StringTooLong { what: "URL", limit: 8000 });
     }
     if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Refusal::InvalidArgument(
@@ -130,14 +107,10 @@ fn check_url(url: &str) -> Result<(), Refusal> {
     let parsed = url::Url::parse(url)
         .map_err(|_| Refusal::InvalidArgument("the URL is not well formed: https://host/path"))?;
     if !matches!(parsed.scheme(), "http" | "https") {
-        return Err(Refusal::InvalidArgument(
-            "the URL must begin with http:// or https://",
-        ));
+        return Err(Refusal::InvalidArgument("the URL must begin with http:// or https://"));
     }
     if !parsed.username().is_empty() || parsed.password().is_some() {
-        return Err(Refusal::InvalidArgument(
-            "the URL must not contain a user name or password",
-        ));
+        return Err(Refusal::InvalidArgument("the URL must not contain a user name or password"));
     }
     // The parser forgives `http:///f` and takes `f` for the host; nobody means that.
     let authority = url.split_once("://").map_or("", |(_, rest)| rest);
@@ -169,11 +142,7 @@ mod tests {
 
     #[test]
     fn only_http_and_https_without_secrets_are_taken() {
-        for url in [
-            "http://h/f",
-            "https://h:8443/a%20b?sig=1",
-            "http://[::1]:80/",
-        ] {
+        for url in ["http://h/f", "https://h:8443/a%20b?sig=1", "http://[::1]:80/"] {
             assert!(check_url(url).is_ok(), "{url}");
         }
         for url in [
@@ -198,12 +167,7 @@ mod tests {
     fn an_option_nobody_knows_is_refused() {
         assert!(settings(options("notify-command", Variant::from("sh"))).is_err());
         assert!(
-            files(vec![(
-                "http://h/".into(),
-                b"/a".to_vec(),
-                options("x", true.into())
-            )])
-            .is_err()
+            files(vec![("http://h/".into(), b"/a".to_vec(), options("x", true.into()))]).is_err()
         );
         assert!(filter(options("x", true.into()), "", 0).is_err());
     }

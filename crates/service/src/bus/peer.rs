@@ -61,11 +61,7 @@ pub(crate) async fn serve(path: &Path, face: Rc<Face>) -> io::Result<()> {
             continue;
         };
         let uid = peer.uid;
-        let theirs = connected
-            .borrow()
-            .iter()
-            .filter(|other| **other == uid)
-            .count();
+        let theirs = connected.borrow().iter().filter(|other| **other == uid).count();
         if uid != 0 && theirs >= PER_USER {
             eprintln!("uid {uid} has {PER_USER} connections already; another is refused");
             continue;
@@ -94,9 +90,7 @@ async fn serve_one(stream: UnixStream, peer: ebb_peer::Peer, face: Rc<Face>) {
     let Ok(Ok(messages)) = greeting else { return };
     let connection = zbus::Connection::from(&messages);
     let id = asker.connection;
-    Client::new(connection, None, asker, Rc::clone(&face))
-        .serve(messages)
-        .await;
+    Client::new(connection, None, asker, Rc::clone(&face)).serve(messages).await;
     face.gone(id);
 }
 

@@ -78,12 +78,7 @@ async fn hear(
             return;
         };
         let asker = face.asker(peer);
-        let client = Client::new(
-            connection.clone(),
-            Some(sender.clone()),
-            asker,
-            Rc::clone(face),
-        );
+        let client = Client::new(connection.clone(), Some(sender.clone()), asker, Rc::clone(face));
         clients.insert(sender.clone(), client);
     }
     if let Some(client) = clients.get(&sender) {
@@ -93,10 +88,7 @@ async fn hear(
 
 /// The bus' word about a caller; nothing unless it tells uid and gid and groups.
 async fn credentials(bus: &DBusProxy<'_>, name: &OwnedUniqueName) -> Option<Peer> {
-    let told = bus
-        .get_connection_credentials(BusName::from(name.as_ref()))
-        .await
-        .ok()?;
+    let told = bus.get_connection_credentials(BusName::from(name.as_ref())).await.ok()?;
     let uid = told.unix_user_id()?;
     let mut groups = told.unix_group_ids()?.clone();
     // The bus tells one list; the first is not promised to be the effective one.
@@ -104,11 +96,5 @@ async fn credentials(bus: &DBusProxy<'_>, name: &OwnedUniqueName) -> Option<Peer
     groups.retain(|group| *group != gid);
     let label = told.linux_security_label().cloned();
     let process_known = told.process_fd().is_some();
-    Some(Peer {
-        uid,
-        gid,
-        groups,
-        label,
-        process_known,
-    })
+    Some(Peer { uid, gid, groups, label, process_known })
 }

@@ -126,20 +126,14 @@ pub(super) fn job(view: &JobView) -> Dict<'_> {
         ("NextAttempt", Variant::from(view.next_attempt)),
         ("FilesTotal", Variant::from(view.files_total)),
         ("FilesTransferred", Variant::from(view.files_transferred)),
-        (
-            "BytesTotal",
-            Variant::from(view.bytes_total.unwrap_or(UNKNOWN_SIZE)),
-        ),
+        ("BytesTotal", Variant::from(view.bytes_total.unwrap_or(UNKNOWN_SIZE))),
         ("BytesTransferred", Variant::from(view.bytes_transferred)),
         ("ErrorCount", Variant::from(view.error_count)),
         ("MinimumRetryDelay", Variant::from(view.retry_delay)),
         ("NoProgressTimeout", Variant::from(view.no_progress_timeout)),
         ("AutoComplete", Variant::from(view.auto_complete)),
         ("HelperTokenSet", Variant::from(view.helper.is_some())),
-        (
-            "HelperTokenUid",
-            Variant::from(view.helper.unwrap_or(NO_UID)),
-        ),
+        ("HelperTokenUid", Variant::from(view.helper.unwrap_or(NO_UID))),
         ("HelperTokenFlags", Variant::from(view.helper_flags)),
     ])
 }
@@ -155,10 +149,7 @@ fn file(view: &FileView) -> Dict<'_> {
         ("Index", Variant::from(view.index)),
         ("RemoteName", Variant::from(view.url.as_str())),
         ("LocalName", Variant::from(view.path.as_slice())),
-        (
-            "BytesTotal",
-            Variant::from(view.total.unwrap_or(UNKNOWN_SIZE)),
-        ),
+        ("BytesTotal", Variant::from(view.total.unwrap_or(UNKNOWN_SIZE))),
         ("BytesTransferred", Variant::from(view.received)),
         ("BytesDurable", Variant::from(view.durable)),
         ("Transferred", Variant::from(view.transferred)),

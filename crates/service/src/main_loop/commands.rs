@@ -33,8 +33,7 @@ impl MainLoop {
         turn: &mut Turn,
     ) {
         if self.finishing {
-            turn.after
-                .push(After::Answer(reply, Err(Refusal::ShuttingDown)));
+            turn.after.push(After::Answer(reply, Err(Refusal::ShuttingDown)));
             return;
         }
         let caller = asker.caller;
@@ -48,10 +47,7 @@ impl MainLoop {
             }),
             Command::Files { job, first, limit } => self.see(caller, job).map(|entry| {
                 let files = views::files(&entry.job, &entry.work, first, limit.min(PAGE));
-                Answer::Files(
-                    files,
-                    u32::try_from(entry.job.files.len()).unwrap_or(u32::MAX),
-                )
+                Answer::Files(files, u32::try_from(entry.job.files.len()).unwrap_or(u32::MAX))
             }),
             Command::Error(job) => self.error(caller, job),
             Command::OpenTokenOptions(job) => self.open_token_options(&asker, job),
@@ -82,17 +78,9 @@ impl MainLoop {
         settings: Vec<Setting>,
         turn: &mut Turn,
     ) -> Answered {
-        let alive = || {
-            self.jobs
-                .values()
-                .filter(|entry| !entry.job.state.is_final())
-        };
-        let own = alive()
-            .filter(|entry| entry.job.owner.uid == asker.caller.uid)
-            .count();
-        self.parts
-            .policy
-            .admit_job(asker.caller, own, alive().count())?;
+        let alive = || self.jobs.values().filter(|entry| !entry.job.state.is_final());
+        let own = alive().filter(|entry| entry.job.owner.uid == asker.caller.uid).count();
+        self.parts.policy.admit_job(asker.caller, own, alive().count())?;
         let mut terms = Terms::named(name)?;
         for setting in settings {
             terms.apply(setting)?;
@@ -100,11 +88,7 @@ impl MainLoop {
         let job = Job::new(clock::job_id(), asker.token.clone(), terms, clock::now());
         let (id, owner) = (job.id, job.owner.uid);
         turn.batch.put_job(&job);
-        turn.after.push(After::Tell(Notice {
-            job: id,
-            owner,
-            what: NoticeKind::Added,
-        }));
+        turn.after.push(After::Tell(Notice { job: id, owner, what: NoticeKind::Added }));
         self.adopt(job);
         Ok(Answer::Job(id))
     }
@@ -125,11 +109,7 @@ impl MainLoop {
             Some(after) => self.see(caller, after)?.number + 1,
             None => 0,
         };
-        let limit = if filter.limit == 0 {
-            PAGE
-        } else {
-            filter.limit.min(PAGE)
-        };
+        let limit = if filter.limit == 0 { PAGE } else { filter.limit.min(PAGE) };
         let now = clock::now();
         let mut found = Vec::new();
         for id in self.order.range(first..).map(|(_, id)| id) {
@@ -152,10 +132,7 @@ impl MainLoop {
         let mut jobs: Vec<(&'static str, u32)> = Vec::new();
         let own = self.jobs.values().map(|entry| &entry.job);
         for job in own.filter(|job| job.owner.uid == caller.uid && !job.state.is_final()) {
-            match jobs
-                .iter_mut()
-                .find(|(state, _)| *state == job.state.name())
-            {
+            match jobs.iter_mut().find(|(state, _)| *state == job.state.name()) {
                 Some((_, count)) => *count += 1,
                 None => jobs.push((job.state.name(), 1)),
             }
@@ -174,10 +151,7 @@ impl MainLoop {
 
     fn error(&self, caller: Caller, id: JobId) -> Answered {
         let job = &self.see(caller, id)?.job;
-        let trouble = job
-            .error
-            .as_ref()
-            .ok_or(Refusal::ErrorInformationUnavailable)?;
+        let trouble = job.error.as_ref().ok_or(Refusal::ErrorInformationUnavailable)?;
         Ok(Answer::Error(views::error(job, trouble)))
     }
 
@@ -186,9 +160,7 @@ impl MainLoop {
         if self.see(asker.caller, id)?.job.state.is_final() {
             return Err(Refusal::InvalidState);
         }
-        self.capabilities
-            .open(permit, asker.connection)
-            .map(Answer::TokenOptions)
+        self.capabilities.open(permit, asker.connection).map(Answer::TokenOptions)
     }
 
     fn steer(
@@ -244,9 +216,7 @@ impl MainLoop {
         if job.state.is_final() {
             return Err(Refusal::InvalidState);
         }
-        self.parts
-            .policy
-            .admit_files(asker.caller, job.files.len() + more)?;
+        self.parts.policy.admit_files(asker.caller, job.files.len() + more)?;
         let identity = job.identity_for(Resource::LocalFile);
         let identity = identity.map_err(|TokenRequired| Refusal::TokenRequired)?;
         Ok((job.owner.uid, identity.clone()))
@@ -277,20 +247,12 @@ async fn inspect(
     identity: &Token,
     files: Vec<NewFile>,
 ) -> Result<Vec<File>, Refusal> {
-    let agent = agents
-        .files(owner, identity)
-        .await
-        .map_err(Refusal::Unusable)?;
+    let agent = agents.files(owner, identity).await.map_err(Refusal::Unusable)?;
     let mut found = Vec::with_capacity(files.len());
     for file in files {
         let looked = agent.inspect(&file.dir, &file.name).await;
         let (dev, ino) = looked.map_err(Refusal::Unusable)?;
-        let destination = Destination {
-            dir: file.dir,
-            name: file.name,
-            dev,
-            ino,
-        };
+        let destination = Destination { dir: file.dir, name: file.name, dev, ino };
         found.push(File::new(file.url, destination, file.replace));
     }
     Ok(found)
@@ -303,14 +265,8 @@ fn matches(filter: &Filter, caller: Caller, job: &Job) -> bool {
     };
     whose
         && (filter.finished || !job.state.is_final())
-        && filter
-            .state
-            .as_ref()
-            .is_none_or(|state| job.state.name() == state)
-        && filter
-            .name
-            .as_ref()
-            .is_none_or(|name| job.terms.name == *name)
+        && filter.state.as_ref().is_none_or(|state| job.state.name() == state)
+        && filter.name.as_ref().is_none_or(|name| job.terms.name == *name)
         && filter
             .id_prefix
             .as_ref()

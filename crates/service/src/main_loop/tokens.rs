@@ -47,27 +47,18 @@ impl Capabilities {
         permit: Permit,
         connection: ConnectionId,
     ) -> Result<String, Refusal> {
-        let held = self
-            .open
-            .values()
-            .filter(|c| c.connection == connection)
-            .count();
+        let held = self.open.values().filter(|c| c.connection == connection).count();
         if held >= PER_CONNECTION {
             return Err(Refusal::TooManyRequests);
         }
         let name = clock::unguessable();
-        let capability = Capability {
-            job: permit.job(),
-            opener: permit.caller(),
-            connection,
-        };
+        let capability = Capability { job: permit.job(), opener: permit.caller(), connection };
         self.open.insert(name.clone(), capability);
         Ok(name)
     }
 
     pub(super) fn close_all_of(&mut self, connection: ConnectionId) {
-        self.open
-            .retain(|_, capability| capability.connection != connection);
+        self.open.retain(|_, capability| capability.connection != connection);
     }
 
     pub(super) fn close_all_for(&mut self, job: JobId) {
@@ -89,8 +80,7 @@ impl MainLoop {
         let Some((capability, job)) =
             capability.and_then(|c| Some((c, &self.jobs.get(&c.job)?.job)))
         else {
-            turn.after
-                .push(After::Answer(reply, Err(Refusal::NotFound)));
+            turn.after.push(After::Answer(reply, Err(Refusal::NotFound)));
             return;
         };
         let answer = match call {
@@ -126,10 +116,7 @@ impl MainLoop {
         asker: &Asker,
         turn: &mut Turn,
     ) -> Result<(), Refusal> {
-        let before = self
-            .jobs
-            .get(&capability.job)
-            .map(|entry| entry.job.clone());
+        let before = self.jobs.get(&capability.job).map(|entry| entry.job.clone());
         let Some(before) = before else {
             return Err(Refusal::NotFound);
         };
@@ -190,9 +177,8 @@ fn judge(
             Ok(Event::SetHelperToken(asker.token.clone()))
         }
         TokenCall::SetFlags(bits) => {
-            let flags = TokenFlags::from_bits(*bits).ok_or(Refusal::InvalidArgument(
-                "the flags are 1, 2, 4 and their sums",
-            ))?;
+            let flags = TokenFlags::from_bits(*bits)
+                .ok_or(Refusal::InvalidArgument("the flags are 1, 2, 4 and their sums"))?;
             policy.admit_flags(opener, job.helper.as_ref())?;
             Ok(Event::SetHelperTokenFlags(flags))
         }
@@ -210,14 +196,5 @@ fn record(opener: Caller, call: &TokenCall, asker: &Asker, before: &Job, outcome
         TokenCall::Flags | TokenCall::Identity | TokenCall::Close => return,
     };
     let opener = opener.uid.to_string();
-    Record {
-        job: before.id,
-        opener,
-        action,
-        old,
-        new,
-        flags,
-        outcome,
-    }
-    .write();
+    Record { job: before.id, opener, action, old, new, flags, outcome }.write();
 }

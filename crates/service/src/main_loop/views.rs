@@ -39,11 +39,7 @@ impl Facts {
 
 impl Before {
     pub(super) fn of(job: &Job) -> Self {
-        Self {
-            state: job.state,
-            transferred: job.transferred.is_some(),
-            job: Facts::of(job),
-        }
+        Self { state: job.state, transferred: job.transferred.is_some(), job: Facts::of(job) }
     }
 
     /// What listeners are to be told of the difference, in order.
@@ -57,11 +53,7 @@ impl Before {
             found.push(NoticeKind::Transferred);
         }
         if job.state == State::Error && self.state != State::Error {
-            found.extend(
-                job.error
-                    .as_ref()
-                    .map(|e| NoticeKind::Failed(error(job, e))),
-            );
+            found.extend(job.error.as_ref().map(|e| NoticeKind::Failed(error(job, e))));
         }
         if job.state.is_final() && !self.state.is_final() {
             found.push(NoticeKind::Removed);
@@ -71,14 +63,7 @@ impl Before {
             found.push(NoticeKind::Changed(Box::new(view)));
         }
         let owner = job.owner.uid;
-        found
-            .into_iter()
-            .map(|what| Notice {
-                job: job.id,
-                owner,
-                what,
-            })
-            .collect()
+        found.into_iter().map(|what| Notice { job: job.id, owner, what }).collect()
     }
 }
 
@@ -113,10 +98,7 @@ pub(super) fn job(job: &Job, work: &Work, now: Now) -> JobView {
 
 /// A page of files.
 pub(super) fn files(job: &Job, work: &Work, first: u32, limit: u32) -> Vec<FileView> {
-    let page = (0..)
-        .zip(&job.files)
-        .skip(first as usize)
-        .take(limit as usize);
+    let page = (0..).zip(&job.files).skip(first as usize).take(limit as usize);
     page.map(|(at, file)| FileView {
         index: at,
         url: file.url.clone(),
@@ -126,11 +108,7 @@ pub(super) fn files(job: &Job, work: &Work, first: u32, limit: u32) -> Vec<FileV
         durable: file.durable,
         transferred: matches!(file.progress, Progress::Transferred | Progress::Completed),
         completed: file.progress == Progress::Completed,
-        temporary: file
-            .temporary
-            .as_ref()
-            .map(|t| t.name.clone())
-            .unwrap_or_default(),
+        temporary: file.temporary.as_ref().map(|t| t.name.clone()).unwrap_or_default(),
         final_url: file.final_url.clone().unwrap_or_default(),
         http_status: file.http_status.unwrap_or(0),
     })
@@ -139,9 +117,7 @@ pub(super) fn files(job: &Job, work: &Work, first: u32, limit: u32) -> Vec<FileV
 
 /// An error, with the file it belongs to.
 pub(super) fn error(job: &Job, trouble: &Trouble) -> ErrorView {
-    let file = trouble
-        .file
-        .and_then(|at| Some((at, job.files.get(at as usize)?)));
+    let file = trouble.file.and_then(|at| Some((at, job.files.get(at as usize)?)));
     ErrorView {
         failure: trouble.failure,
         detail: trouble.detail.clone(),

@@ -87,11 +87,7 @@ impl Work {
     /// Whether a stop is under way or waits to be.
     pub(super) fn is_stopping(&self) -> bool {
         let asked = matches!(&self.hand, Hand::Attempt(running) if *running.stop.borrow());
-        asked
-            || self
-                .queue
-                .iter()
-                .any(|effect| matches!(effect, Effect::StopAttempt(_)))
+        asked || self.queue.iter().any(|effect| matches!(effect, Effect::StopAttempt(_)))
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -109,10 +105,9 @@ impl Work {
     /// Since when the job runs, and how many bytes it has moved since.
     pub(super) fn slice(&self, job: &Job) -> Option<(Moment, u64)> {
         match &self.hand {
-            Hand::Attempt(running) => Some((
-                running.since,
-                held(job).saturating_sub(running.bytes_before),
-            )),
+            Hand::Attempt(running) => {
+                Some((running.since, held(job).saturating_sub(running.bytes_before)))
+            }
             Hand::Free | Hand::Finishing if job.state.attempt().is_some() => {
                 Some((clock::now().moment, 0))
             }
@@ -136,10 +131,7 @@ impl Work {
 
     /// Whether everything that was asked for has been done; a running attempt is not asked for.
     fn is_settled(&self) -> bool {
-        let only_starts = self
-            .queue
-            .iter()
-            .all(|e| matches!(e, Effect::StartAttempt(_)));
+        let only_starts = self.queue.iter().all(|e| matches!(e, Effect::StartAttempt(_)));
         only_starts && !matches!(self.hand, Hand::Finishing) && !self.is_stopping()
     }
 
@@ -194,9 +186,7 @@ impl MainLoop {
     ) {
         match self.jobs.get_mut(&id) {
             Some(entry) => entry.work.waiters.push(Waiter { what, reply }),
-            None => turn
-                .after
-                .push(After::Answer(reply, Err(Refusal::NotFound))),
+            None => turn.after.push(After::Answer(reply, Err(Refusal::NotFound))),
         }
         turn.after.push(After::Act(id));
     }
@@ -231,10 +221,8 @@ impl MainLoop {
         if job.state.attempt() != Some(attempt) {
             return;
         }
-        let identities = (
-            job.identity_for(Resource::LocalFile),
-            job.identity_for(Resource::Network),
-        );
+        let identities =
+            (job.identity_for(Resource::LocalFile), job.identity_for(Resource::Network));
         let (Ok(file_identity), Ok(network_identity)) = identities else {
             return;
         };
@@ -244,22 +232,14 @@ impl MainLoop {
             owner: job.owner.uid,
             file_identity: file_identity.clone(),
             network_identity: network_identity.clone(),
-            files: job
-                .unfinished()
-                .map(|at| (at, job.files[at as usize].clone()))
-                .collect(),
+            files: job.unfinished().map(|at| (at, job.files[at as usize].clone())).collect(),
         };
         let (stop, stopped) = watch::channel(false);
         let (agents, outbox) = (Rc::clone(&self.parts.agents), self.parts.outbox.clone());
         tokio::task::spawn_local(Attempt::new(order, agents, outbox, stopped).run());
         let since = clock::now().moment;
         let bytes_before = held(job);
-        entry.work.hand = Hand::Attempt(Running {
-            attempt,
-            stop,
-            since,
-            bytes_before,
-        });
+        entry.work.hand = Hand::Attempt(Running { attempt, stop, since, bytes_before });
     }
 
     fn begin_finish<F>(&mut self, id: JobId, how: impl FnOnce(Finish) -> F + 'static)
@@ -287,10 +267,7 @@ fn held(job: &Job) -> u64 {
 /// What became of what was asked for.
 fn outcome(what: WaitFor, job: &Job) -> Answered {
     let left_over = job.files.iter().any(|file| file.temporary.is_some());
-    let dropped = job
-        .files
-        .iter()
-        .any(|file| file.progress == Progress::Dropped);
+    let dropped = job.files.iter().any(|file| file.progress == Progress::Dropped);
     match what {
         WaitFor::Done => Ok(Answer::Done),
         WaitFor::Complete if !job.state.is_final() => match &job.error {

@@ -1,0 +1,330 @@
+//! The loop with a made-up `ebbd` and made-up agents, for what needs no real processes: the order
+//! in which things are stopped, written down and told.
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::rc::Rc;
+
+use ebb_core::job::{Event, Setting};
+use ebb_core::policy::Policy;
+use ebb_core::token::{BootId, SessionId, Token};
+use ebb_store::Store;
+use ebb_wire::Sandbox;
+use ebb_wire::files::{FromFiles, Temporary, ToFiles};
+use ebb_wire::launcher::{FromLauncher, Role, ToLauncher};
+use ebb_wire::net::{FromNet, ToNet, Validators};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use super::{MainLoop, Parts};
+use crate::agents::{Agents, Channel, Launcher, SandboxDemand};
+use crate::clock;
+use crate::command::{
+    Answer, Answered, Asker, Command, ConnectionId, Message, NewFile, Notice, NoticeKind, TokenCall,
+};
+use crate::writer::Writer;
+use ebb_core::id::JobId;
+use ebb_core::refusal::Refusal;
+use ebb_core::time::WallTime;
+
+const WHOLE: Sandbox = Sandbox { landlock_abi: 7, landlock_full: true, seccomp: true };
+const OWNER: u32 = 4001;
+const HELPER: u32 = 4002;
+
+/// What the made-up agents have seen, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Seen {
+    Fetch { uid: u32, offset: u64 },
+    Stop,
+}
+
+/// A loop, somebody who asks, and somebody who listens.
+struct Stage {
+    inbox: mpsc::UnboundedSender<Message>,
+    notices: broadcast::Receiver<Notice>,
+    seen: mpsc::UnboundedReceiver<Seen>,
+}
+
+impl Stage {
+    fn new(dir: &std::path::Path, boot: &str) -> Self {
+        let (ours, theirs) = ebb_wire::channel::pair().unwrap();
+        let launcher = Launcher::new(Channel::new(ours).unwrap());
+        let (see, seen) = mpsc::unbounded_channel();
+        tokio::task::spawn_local(ebbd(Channel::new(theirs).unwrap(), see));
+        let listening = Rc::clone(&launcher);
+        tokio::task::spawn_local(async move { listening.listen().await.ok() });
+        let (outbox, inbox) = mpsc::unbounded_channel();
+        let (tell, notices) = broadcast::channel(1024);
+        let mut store = Store::open(&dir.join("jobs.sqlite")).unwrap();
+        let jobs = store.load().unwrap();
+        let parts = Parts {
+            instance: "system",
+            policy: Policy::default(),
+            boot: BootId(boot.into()),
+            agents: Rc::new(Agents::new(launcher, SandboxDemand::Required)),
+            writer: Writer::new(store),
+            inbox,
+            outbox: outbox.clone(),
+            notices: tell,
+        };
+        tokio::task::spawn_local(MainLoop::new(parts, jobs).run());
+        Self { inbox: outbox, notices, seen }
+    }
+
+    async fn ask(&self, asker: &Asker, command: Command) -> Answered {
+        let (tell, told) = oneshot::channel();
+        self.inbox.send(Message::Ask(asker.clone(), command, tell)).ok();
+        told.await.unwrap()
+    }
+
+    async fn state(&self, job: JobId) -> &'static str {
+        match self.ask(&asker(OWNER, None), Command::Properties(job)).await {
+            Ok(Answer::Properties(view)) => view.state,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A job whose network is a helper's, lent in session "c2", and which is transferring.
+    async fn lent(&mut self, dir: &std::path::Path) -> JobId {
+        let owner = asker(OWNER, None);
+        let settings = vec![Setting::AutoComplete(false)];
+        let create = Command::Create { name: "lent".into(), settings };
+        let Ok(Answer::Job(job)) = self.ask(&owner, create).await else { panic!("no job") };
+        let file = NewFile {
+            url: "http://h/f".into(),
+            dir: dir.as_os_str().as_encoded_bytes().to_vec(),
+            name: b"f".to_vec(),
+            replace: true,
+        };
+        self.ask(&owner, Command::AddFiles(job, vec![file])).await.unwrap();
+        self.lend(job).await;
+        self.ask(&owner, Command::Steer(job, Event::Resume)).await.unwrap();
+        assert_eq!(self.seen.recv().await, Some(Seen::Fetch { uid: HELPER, offset: 0 }));
+        self.until(job, |what| {
+            matches!(what, NoticeKind::StateChanged { state: "transferring", .. })
+        })
+        .await;
+        job
+    }
+
+    async fn lend(&self, job: JobId) {
+        let owner = asker(OWNER, None);
+        let opened = self.ask(&owner, Command::OpenTokenOptions(job)).await;
+        let Ok(Answer::TokenOptions(name)) = opened else { panic!("{opened:?}") };
+        let call = |call| Command::TokenOptions(name.clone(), call);
+        self.ask(&owner, call(TokenCall::SetFlags(2))).await.unwrap();
+        self.ask(&asker(HELPER, Some("c2")), call(TokenCall::SetToken)).await.unwrap();
+    }
+
+    async fn until(&mut self, job: JobId, wanted: impl Fn(&NoticeKind) -> bool) {
+        loop {
+            let notice = self.notices.recv().await.unwrap();
+            if notice.job == job && wanted(&notice.what) {
+                return;
+            }
+        }
+    }
+}
+
+fn asker(uid: u32, session: Option<&str>) -> Asker {
+    let policy = Policy::default();
+    Asker {
+        caller: policy.caller(uid, uid, &[]),
+        token: Token {
+            uid,
+            gid: uid,
+            groups: vec![],
+            session: session.map(|name| SessionId(name.into())),
+            label: None,
+            boot: BootId("this".into()),
+            captured: WallTime(0),
+        },
+        process_known: true,
+        connection: ConnectionId(u64::from(uid)),
+    }
+}
+
+/// Starts made-up agents as asked.
+async fn ebbd(channel: Channel, see: mpsc::UnboundedSender<Seen>) {
+    while let Ok(Some((ToLauncher::Start { agent, role, identity }, None))) =
+        channel.receive::<ToLauncher>().await
+    {
+        let (ours, theirs) = ebb_wire::channel::pair().unwrap();
+        let (ours, uid) = (Channel::new(ours).unwrap(), identity.uid);
+        match role {
+            Role::Files => drop(tokio::task::spawn_local(file_agent(ours))),
+            Role::Network => drop(tokio::task::spawn_local(net_agent(ours, uid, see.clone()))),
+        }
+        let started = FromLauncher::Started { agent, pid: 1 };
+        channel.send(&started, Some(theirs.as_fd())).await.unwrap();
+    }
+}
+
+async fn file_agent(channel: Channel) {
+    channel.send(&FromFiles::Hello { sandbox: WHOLE }, None).await.unwrap();
+    while let Ok(Some((question, None))) = channel.receive::<ToFiles>().await {
+        let (answer, file) = answer(question);
+        channel.send(&answer, file.as_ref().map(AsFd::as_fd)).await.unwrap();
+    }
+}
+
+/// Temporary files are real ones, so that the loop's own look at the descriptor is real.
+fn answer(question: ToFiles) -> (FromFiles, Option<OwnedFd>) {
+    match question {
+        ToFiles::Inspect { seq, .. } => (FromFiles::Inspected { seq, dev: 1, ino: 1 }, None),
+        ToFiles::Create { seq, place, .. } => open(seq, &place.dir, true),
+        ToFiles::Reopen { seq, place, .. } => open(seq, &place.dir, false),
+        ToFiles::Sweep { seq, .. } | ToFiles::Rename { seq, .. } | ToFiles::Delete { seq, .. } => {
+            (FromFiles::Done { seq }, None)
+        }
+    }
+}
+
+fn open(seq: u64, dir: &[u8], new: bool) -> (FromFiles, Option<OwnedFd>) {
+    let path = std::path::Path::new(std::str::from_utf8(dir).unwrap()).join("temporary");
+    let file =
+        File::options().read(true).write(true).create(new).truncate(false).open(path).unwrap();
+    std::os::unix::fs::fchown(&file, Some(OWNER), None).unwrap();
+    file.set_len(100).unwrap();
+    let stat = file.metadata().unwrap();
+    let temporary = Temporary { name: b"temporary".to_vec(), dev: stat.dev(), ino: stat.ino() };
+    (FromFiles::Opened { seq, temporary, length: 100 }, Some(file.into()))
+}
+
+/// Sends ten bytes of a hundred, and then nothing until it is told to stop.
+async fn net_agent(channel: Channel, uid: u32, see: mpsc::UnboundedSender<Seen>) {
+    channel.send(&FromNet::Hello { sandbox: WHOLE }, None).await.unwrap();
+    while let Ok(Some((order, _))) = channel.receive::<ToNet>().await {
+        match order {
+            ToNet::Fetch { fetch, offset, .. } => {
+                see.send(Seen::Fetch { uid, offset }).ok();
+                let validators = Validators {
+                    etag: Some(b"\"1\"".into()),
+                    total: Some(100),
+                    ..Default::default()
+                };
+                let (status, final_url) = (200, "http://h/f".into());
+                let head = FromNet::Head { fetch, status, validators, final_url, from: offset };
+                channel.send(&head, None).await.unwrap();
+            }
+            ToNet::Stop { fetch } => {
+                see.send(Seen::Stop).ok();
+                channel.send(&FromNet::Stopped { fetch, durable: 10 }, None).await.unwrap();
+            }
+            ToNet::Proceed { .. } => panic!("nothing was dropped"),
+        }
+    }
+}
+
+/// Runs a scene on one thread, in a directory of its own. Ownership of files matters, so it takes
+/// root; without, the scene is left out and says so.
+fn scene<F: Future<Output = ()>>(play: impl FnOnce(std::path::PathBuf) -> F) {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("left out: needs root");
+        return;
+    }
+    let name = format!("ebb-loop-{}", clock::unguessable());
+    let dir = std::env::temp_dir().join(name);
+    std::fs::create_dir(&dir).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, play(dir.clone()));
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn when_a_session_ends_its_tokens_work_stops_before_anybody_is_told() {
+    scene(|dir| async move {
+        let mut stage = Stage::new(&dir, "this");
+        let job = stage.lent(&dir).await;
+        stage.inbox.send(Message::SessionEnded(SessionId("c2".into()))).ok();
+        stage.until(job, |what| matches!(what, NoticeKind::Failed(_))).await;
+        // The stop is already seen when the notice comes; nothing is waited for.
+        assert_eq!(stage.seen.try_recv(), Ok(Seen::Stop));
+        let error = stage.ask(&asker(OWNER, None), Command::Error(job)).await;
+        let Ok(Answer::Error(error)) = error else { panic!("{error:?}") };
+        assert_eq!(error.failure.name(), "token-required");
+        assert_eq!(stage.state(job).await, "error");
+    });
+}
+
+#[test]
+fn a_new_token_goes_on_from_the_last_durable_byte() {
+    scene(|dir| async move {
+        let mut stage = Stage::new(&dir, "this");
+        let job = stage.lent(&dir).await;
+        stage.inbox.send(Message::SessionEnded(SessionId("c2".into()))).ok();
+        stage.until(job, |what| matches!(what, NoticeKind::Failed(_))).await;
+        stage.lend(job).await;
+        stage.ask(&asker(OWNER, None), Command::Steer(job, Event::Resume)).await.unwrap();
+        assert_eq!(stage.seen.recv().await, Some(Seen::Stop));
+        assert_eq!(stage.seen.recv().await, Some(Seen::Fetch { uid: HELPER, offset: 10 }));
+    });
+}
+
+#[test]
+fn another_session_ending_leaves_the_job_alone() {
+    scene(|dir| async move {
+        let mut stage = Stage::new(&dir, "this");
+        let job = stage.lent(&dir).await;
+        stage.inbox.send(Message::SessionEnded(SessionId("c3".into()))).ok();
+        assert_eq!(stage.state(job).await, "transferring");
+    });
+}
+
+#[test]
+fn clearing_the_token_is_answered_only_when_its_work_has_stopped() {
+    scene(|dir| async move {
+        let mut stage = Stage::new(&dir, "this");
+        let job = stage.lent(&dir).await;
+        let owner = asker(OWNER, None);
+        let opened = stage.ask(&owner, Command::OpenTokenOptions(job)).await;
+        let Ok(Answer::TokenOptions(name)) = opened else { panic!("{opened:?}") };
+        let clear = Command::TokenOptions(name, TokenCall::Clear);
+        stage.ask(&owner, clear).await.unwrap();
+        assert_eq!(stage.seen.try_recv(), Ok(Seen::Stop));
+        assert_eq!(stage.state(job).await, "error");
+    });
+}
+
+#[test]
+fn a_token_survives_a_restart_in_the_same_boot_and_no_other() {
+    for (boot, expected) in [("this", "suspended"), ("another", "error")] {
+        scene(|dir| async move {
+            let mut stage = Stage::new(&dir, "this");
+            let job = stage.lent(&dir).await;
+            stage.ask(&asker(OWNER, None), Command::Steer(job, Event::Suspend)).await.unwrap();
+            stage.inbox.send(Message::Finish).ok();
+            stage.inbox.closed().await;
+            let stage = Stage::new(&dir, boot);
+            assert_eq!(stage.state(job).await, expected, "{boot}");
+        });
+    }
+}
+
+#[test]
+fn a_capability_ends_with_the_connection_that_opened_it() {
+    scene(|dir| async move {
+        let mut stage = Stage::new(&dir, "this");
+        let job = stage.lent(&dir).await;
+        let owner = asker(OWNER, None);
+        let opened = stage.ask(&owner, Command::OpenTokenOptions(job)).await;
+        let Ok(Answer::TokenOptions(name)) = opened else { panic!("{opened:?}") };
+        stage.inbox.send(Message::Gone(owner.connection)).ok();
+        let call = Command::TokenOptions(name, TokenCall::Flags);
+        assert_eq!(stage.ask(&owner, call).await.err(), Some(Refusal::NotFound));
+    });
+}
+
+#[test]
+fn a_connection_that_tells_no_process_cannot_lend() {
+    scene(|dir| async move {
+        let mut stage = Stage::new(&dir, "this");
+        let job = stage.lent(&dir).await;
+        let owner = asker(OWNER, None);
+        let opened = stage.ask(&owner, Command::OpenTokenOptions(job)).await;
+        let Ok(Answer::TokenOptions(name)) = opened else { panic!("{opened:?}") };
+        let blind = Asker { process_known: false, ..asker(HELPER, None) };
+        let call = Command::TokenOptions(name, TokenCall::SetToken);
+        assert_eq!(stage.ask(&blind, call).await.err(), Some(Refusal::NoProcessDescriptor));
+    });
+}
