@@ -57,10 +57,7 @@ pub const REFUSALS: [Refusal; 18] = [
     Refusal::Empty,
     Refusal::InvalidArgument("an argument makes no sense"),
     Refusal::NotSupported("a value is not supported"),
-    Refusal::StringTooLong {
-        what: "text",
-        limit: 0,
-    },
+    Refusal::StringTooLong { what: "text", limit: 0 },
     Refusal::TooManyJobsPerUser(60),
     Refusal::TooManyJobsPerMachine(300),
     Refusal::TooManyFilesInJob(200),
@@ -77,35 +74,20 @@ pub const REFUSALS: [Refusal; 18] = [
 /// Looks an error up by its symbolic name; `http-NNN` for any status.
 #[must_use]
 pub fn error(name: &str) -> Option<Description> {
-    let status = name
-        .strip_prefix("http-")
-        .and_then(|digits| digits.parse().ok());
+    let status = name.strip_prefix("http-").and_then(|digits| digits.parse().ok());
     if let Some(status) = status.filter(|status| (100..=599).contains(status)) {
         return Some(of(Failure::Server(ServerTrouble::Status(status))));
     }
-    if let Some(failure) = FAILURES
-        .into_iter()
-        .find(|failure| failure.full_name() == name)
-    {
+    if let Some(failure) = FAILURES.into_iter().find(|failure| failure.full_name() == name) {
         return Some(of(failure));
     }
-    let refusal = REFUSALS
-        .into_iter()
-        .find(|refusal| refusal.name() == name)?;
+    let refusal = REFUSALS.into_iter().find(|refusal| refusal.name() == name)?;
     let sentence = refusal.to_string();
-    Some(Description {
-        code: refusal.code(),
-        sentence,
-        advice: refusal.advice(),
-    })
+    Some(Description { code: refusal.code(), sentence, advice: refusal.advice() })
 }
 
 fn of(failure: Failure) -> Description {
-    Description {
-        code: failure.code(),
-        sentence: failure.to_string(),
-        advice: failure.advice(),
-    }
+    Description { code: failure.code(), sentence: failure.to_string(), advice: failure.advice() }
 }
 
 #[cfg(test)]
@@ -115,10 +97,7 @@ mod tests {
     #[test]
     fn every_error_can_be_looked_up_by_its_name() {
         for failure in FAILURES {
-            assert_eq!(
-                error(&failure.full_name()).map(|d| d.code),
-                Some(failure.code())
-            );
+            assert_eq!(error(&failure.full_name()).map(|d| d.code), Some(failure.code()));
         }
         for refusal in REFUSALS {
             assert_eq!(error(refusal.name()).map(|d| d.code), Some(refusal.code()));

@@ -128,20 +128,10 @@ impl File {
 /// after that it is another. Only the job's id makes it hard to guess.
 #[must_use]
 pub fn next_mark(job: JobId, at: u32, file: &File) -> u64 {
-    let half = |at: usize| {
-        job.as_bytes()[at..at + 8]
-            .iter()
-            .fold(0, |n, b| n << 8 | u64::from(*b))
-    };
-    let before = file
-        .temporary
-        .as_ref()
-        .map_or(&[][..], |temporary| &temporary.name);
+    let half = |at: usize| job.as_bytes()[at..at + 8].iter().fold(0, |n, b| n << 8 | u64::from(*b));
+    let before = file.temporary.as_ref().map_or(&[][..], |temporary| &temporary.name);
     let seed = half(0) ^ half(8).rotate_left(17) ^ u64::from(at);
-    mix(before
-        .iter()
-        .fold(seed, |seed, byte| mix(seed ^ u64::from(*byte))))
-        & 0xff_ffff_ffff
+    mix(before.iter().fold(seed, |seed, byte| mix(seed ^ u64::from(*byte)))) & 0xff_ffff_ffff
 }
 
 /// The finisher of SplitMix64: every bit that goes in reaches every bit that comes out.
@@ -188,24 +178,15 @@ mod tests {
 
     #[test]
     fn a_mark_stays_until_a_temporary_file_is_written_down_and_then_changes() {
-        let destination = Destination {
-            dir: b"/".into(),
-            name: b"x".into(),
-            dev: 1,
-            ino: 1,
-        };
+        let destination = Destination { dir: b"/".into(), name: b"x".into(), dev: 1, ino: 1 };
         let mut file = File::new("http://h/".into(), destination, true);
         let job = JobId::from_random([7; 16]);
         let first = next_mark(job, 0, &file);
         assert_eq!(first, next_mark(job, 0, &file));
         assert_ne!(first, next_mark(job, 1, &file));
         assert_ne!(first, next_mark(JobId::from_random([8; 16]), 0, &file));
-        file.temporary = Some(Temporary {
-            name: b".x.abcdefgh.ebb".into(),
-            dev: 1,
-            ino: 2,
-            made_by: 0,
-        });
+        file.temporary =
+            Some(Temporary { name: b".x.abcdefgh.ebb".into(), dev: 1, ino: 2, made_by: 0 });
         assert_ne!(first, next_mark(job, 0, &file));
     }
 
@@ -214,24 +195,14 @@ mod tests {
         let split = |path: &[u8]| split_path(path).unwrap();
         assert_eq!(split(b"/srv/a/b"), (b"/srv/a".to_vec(), b"b".to_vec()));
         assert_eq!(split(b"/b"), (b"/".to_vec(), b"b".to_vec()));
-        assert_eq!(
-            split(b"/srv/*?\xff"),
-            (b"/srv".to_vec(), b"*?\xff".to_vec())
-        );
+        assert_eq!(split(b"/srv/*?\xff"), (b"/srv".to_vec(), b"*?\xff".to_vec()));
     }
 
     #[test]
     fn a_path_that_names_no_file_is_refused() {
-        for path in [
-            &b""[..],
-            b"a/b",
-            b"/srv/",
-            b"/srv/.",
-            b"/srv/..",
-            b"/",
-            b"/a\0b",
-            &[b'/'; 5000],
-        ] {
+        for path in
+            [&b""[..], b"a/b", b"/srv/", b"/srv/.", b"/srv/..", b"/", b"/a\0b", &[b'/'; 5000]]
+        {
             assert!(split_path(path).is_err(), "{path:?}");
         }
         let long = [b"/".as_slice(), &[b'a'; 256]].concat();

@@ -41,10 +41,7 @@ impl JobId {
         if text.len() != 36 || [8, 13, 18, 23].iter().any(|&at| text[at] != b'-') {
             return None;
         }
-        let mut digits = text
-            .iter()
-            .filter(|&&c| c != b'-')
-            .map(|&c| (c as char).to_digit(16));
+        let mut digits = text.iter().filter(|&&c| c != b'-').map(|&c| (c as char).to_digit(16));
         let mut bytes = [0; 16];
         for byte in &mut bytes {
             let high = digits.next()??;

@@ -293,11 +293,7 @@ impl Step {
     }
 
     fn changed(effects: Vec<Effect>) -> Self {
-        Self {
-            effects,
-            job_changed: true,
-            files_changed: Vec::new(),
-        }
+        Self { effects, job_changed: true, files_changed: Vec::new() }
     }
 
     fn and_files(mut self, files: impl IntoIterator<Item = u32>) -> Self {
@@ -381,14 +377,10 @@ impl Job {
                 self.patience.since = None;
                 Step::changed(vec![])
             }
-            State::Completing => Step {
-                effects: vec![Effect::Complete],
-                ..Step::stay()
-            },
-            State::Cancelled if self.files.iter().any(|file| file.temporary.is_some()) => Step {
-                effects: vec![Effect::DeleteTemporaries],
-                ..Step::stay()
-            },
+            State::Completing => Step { effects: vec![Effect::Complete], ..Step::stay() },
+            State::Cancelled if self.files.iter().any(|file| file.temporary.is_some()) => {
+                Step { effects: vec![Effect::DeleteTemporaries], ..Step::stay() }
+            }
             State::Suspended
             | State::Queued
             | State::Error
@@ -409,10 +401,7 @@ impl Job {
 
     /// The files that are not whole yet.
     pub fn unfinished(&self) -> impl Iterator<Item = u32> {
-        (0..)
-            .zip(&self.files)
-            .filter(|(_, f)| f.progress == Progress::Unfinished)
-            .map(|(at, _)| at)
+        (0..).zip(&self.files).filter(|(_, f)| f.progress == Progress::Unfinished).map(|(at, _)| at)
     }
 
     fn suspend(&mut self) -> Result<Step, Refusal> {
@@ -457,11 +446,7 @@ impl Job {
         let stop = self.state.attempt().map(Effect::StopAttempt);
         self.state = State::Cancelled;
         self.forget_helper_when_clean();
-        Ok(Step::changed(
-            stop.into_iter()
-                .chain([Effect::DeleteTemporaries])
-                .collect(),
-        ))
+        Ok(Step::changed(stop.into_iter().chain([Effect::DeleteTemporaries]).collect()))
     }
 
     /// A job that is over needs its helper only to delete what was made under that identity.
@@ -484,13 +469,10 @@ impl Job {
             | State::Error
             | State::Transferred => {}
         }
-        self.identity_for(Resource::LocalFile)
-            .map_err(|TokenRequired| Refusal::TokenRequired)?;
+        self.identity_for(Resource::LocalFile).map_err(|TokenRequired| Refusal::TokenRequired)?;
         let stop = self.state.attempt().map(Effect::StopAttempt);
         self.state = State::Completing;
-        Ok(Step::changed(
-            stop.into_iter().chain([Effect::Complete]).collect(),
-        ))
+        Ok(Step::changed(stop.into_iter().chain([Effect::Complete]).collect()))
     }
 
     fn add_files(&mut self, files: Vec<File>) -> Result<Step, Refusal> {
@@ -559,11 +541,7 @@ impl Trouble {
     /// The file whose temporary file turned out to be gone, or another identity's.
     fn lost_temporary(&self) -> Option<u32> {
         let lost = Failure::Destination(DestinationTrouble::TemporaryLost);
-        if self.failure == lost {
-            self.file
-        } else {
-            None
-        }
+        if self.failure == lost { self.file } else { None }
     }
 
     /// Trouble of our own, about no file.

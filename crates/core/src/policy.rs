@@ -99,10 +99,7 @@ impl Policy {
     /// Judges a caller by what the kernel says.
     #[must_use]
     pub fn caller(&self, uid: u32, gid: u32, groups: &[u32]) -> Caller {
-        Caller {
-            uid,
-            administrator: self.is_administrator(uid, gid, groups),
-        }
+        Caller { uid, administrator: self.is_administrator(uid, gid, groups) }
     }
 
     /// Owners may do everything to their own jobs; administrators may see and steer all.
@@ -184,14 +181,8 @@ mod tests {
     use crate::time::WallTime;
     use crate::token::BootId;
 
-    const ALICE: Caller = Caller {
-        uid: 1001,
-        administrator: false,
-    };
-    const ROOT: Caller = Caller {
-        uid: 0,
-        administrator: true,
-    };
+    const ALICE: Caller = Caller { uid: 1001, administrator: false };
+    const ROOT: Caller = Caller { uid: 0, administrator: true };
 
     fn token(uid: u32, groups: &[u32]) -> Token {
         Token {
@@ -206,10 +197,7 @@ mod tests {
     }
 
     fn policy() -> Policy {
-        Policy {
-            administrator_groups: vec![27],
-            ..Policy::default()
-        }
+        Policy { administrator_groups: vec![27], ..Policy::default() }
     }
 
     #[test]
@@ -233,11 +221,9 @@ mod tests {
 
     #[test]
     fn an_ordinary_owner_may_lend_only_an_ordinary_users_token() {
-        for (helper, fine) in [
-            (token(1002, &[]), true),
-            (token(0, &[]), false),
-            (token(1002, &[27]), false),
-        ] {
+        for (helper, fine) in
+            [(token(1002, &[]), true), (token(0, &[]), false), (token(1002, &[27]), false)]
+        {
             assert_eq!(policy().admit_helper(ALICE, &helper).is_ok(), fine);
             assert_eq!(policy().admit_flags(ALICE, Some(&helper)).is_ok(), fine);
             assert!(policy().admit_helper(ROOT, &helper).is_ok());
@@ -249,14 +235,8 @@ mod tests {
     #[test]
     fn the_sixty_first_job_is_refused_except_to_administrators() {
         assert!(policy().admit_job(ALICE, 59, 59).is_ok());
-        assert_eq!(
-            policy().admit_job(ALICE, 60, 60),
-            Err(Refusal::TooManyJobsPerUser(60))
-        );
-        assert_eq!(
-            policy().admit_job(ALICE, 0, 300),
-            Err(Refusal::TooManyJobsPerMachine(300))
-        );
+        assert_eq!(policy().admit_job(ALICE, 60, 60), Err(Refusal::TooManyJobsPerUser(60)));
+        assert_eq!(policy().admit_job(ALICE, 0, 300), Err(Refusal::TooManyJobsPerMachine(300)));
         assert!(policy().admit_job(ROOT, 1000, 1000).is_ok());
     }
 }

@@ -88,11 +88,7 @@ impl Refusal {
     /// The symbolic name people and scripts see; as [`Failure::full_name`].
     #[must_use]
     pub fn full_name(&self) -> String {
-        if let Self::Unusable(failure) = self {
-            failure.full_name()
-        } else {
-            self.name().into()
-        }
+        if let Self::Unusable(failure) = self { failure.full_name() } else { self.name().into() }
     }
 
     /// BITS' number, or 0 where BITS has none.

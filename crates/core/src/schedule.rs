@@ -88,39 +88,24 @@ impl Turns {
 
     fn rank(&self, candidate: &Candidate) -> (u64, u64) {
         let of = |map: Option<&u64>| map.copied().unwrap_or(0);
-        (
-            of(self.owners.get(&candidate.owner)),
-            of(self.jobs.get(&candidate.job)),
-        )
+        (of(self.owners.get(&candidate.owner)), of(self.jobs.get(&candidate.job)))
     }
 }
 
 /// Decides who starts and who makes room. `candidates` come oldest first.
 #[must_use]
 pub fn batch(candidates: &[Candidate], slots: Slots, turns: &Turns, now: Moment) -> Batch {
-    let (foreground, background): (Vec<_>, Vec<_>) = candidates
-        .iter()
-        .copied()
-        .partition(|c| c.priority == Priority::Foreground);
-    let mut batch = Batch {
-        start: fill(&foreground, slots.foreground, turns),
-        ..Batch::default()
-    };
+    let (foreground, background): (Vec<_>, Vec<_>) =
+        candidates.iter().copied().partition(|c| c.priority == Priority::Foreground);
+    let mut batch = Batch { start: fill(&foreground, slots.foreground, turns), ..Batch::default() };
     let Some(class) = background.iter().map(|c| c.priority).min() else {
         return batch;
     };
     let (ours, lower): (Vec<_>, Vec<_>) = background.into_iter().partition(|c| c.priority == class);
-    batch.preempt.extend(
-        lower
-            .iter()
-            .filter(|c| c.turn != Turn::Waiting)
-            .map(|c| c.job),
-    );
+    batch.preempt.extend(lower.iter().filter(|c| c.turn != Turn::Waiting).map(|c| c.job));
     batch.start.extend(fill(&ours, slots.background, turns));
-    let left = ours
-        .iter()
-        .filter(|c| c.turn == Turn::Waiting && !batch.start.contains(&c.job))
-        .count();
+    let left =
+        ours.iter().filter(|c| c.turn == Turn::Waiting && !batch.start.contains(&c.job)).count();
     end_slices(&ours, left, now, &mut batch);
     batch
 }
@@ -164,18 +149,9 @@ fn end_slices(class: &[Candidate], waiting: usize, now: Moment, batch: &mut Batc
     let over = |&&(since, bytes, _): &&(Moment, u64, JobId)| {
         now.since(since) >= SLICE || bytes >= SLICE_BYTES
     };
-    batch.preempt.extend(
-        running
-            .iter()
-            .filter(over)
-            .take(waiting)
-            .map(|(_, _, job)| *job),
-    );
-    batch.wake_at = running
-        .iter()
-        .filter(|slot| !over(slot))
-        .map(|(since, _, _)| since.after(SLICE))
-        .min();
+    batch.preempt.extend(running.iter().filter(over).take(waiting).map(|(_, _, job)| *job));
+    batch.wake_at =
+        running.iter().filter(|slot| !over(slot)).map(|(since, _, _)| since.after(SLICE)).min();
 }
 
 #[cfg(test)]
@@ -185,27 +161,16 @@ mod whatever;
 mod tests {
     use super::*;
 
-    const SLOTS: Slots = Slots {
-        foreground: 2,
-        background: 2,
-    };
+    const SLOTS: Slots = Slots { foreground: 2, background: 2 };
     const NOON: Moment = Moment(10_000_000);
 
     fn waiting(id: u8, owner: u32, priority: Priority) -> Candidate {
-        Candidate {
-            job: JobId::from_bytes([id; 16]),
-            owner,
-            priority,
-            turn: Turn::Waiting,
-        }
+        Candidate { job: JobId::from_bytes([id; 16]), owner, priority, turn: Turn::Waiting }
     }
 
     fn running(id: u8, owner: u32, priority: Priority, seconds: u64, bytes: u64) -> Candidate {
         let since = Moment(NOON.0 - seconds * 1000);
-        Candidate {
-            turn: Turn::Running { since, bytes },
-            ..waiting(id, owner, priority)
-        }
+        Candidate { turn: Turn::Running { since, bytes }, ..waiting(id, owner, priority) }
     }
 
     fn ids(jobs: &[JobId]) -> Vec<u8> {
@@ -221,39 +186,24 @@ mod tests {
 
     #[test]
     fn foreground_jobs_run_beside_the_background_slots() {
-        let all = [
-            waiting(1, 1, Foreground),
-            waiting(2, 1, Normal),
-            waiting(3, 1, Foreground),
-        ];
+        let all = [waiting(1, 1, Foreground), waiting(2, 1, Normal), waiting(3, 1, Foreground)];
         assert_eq!(look(&all), (vec![1, 3, 2], vec![]));
     }
 
     #[test]
     fn a_lower_class_gets_nothing_while_a_higher_one_has_work() {
-        assert_eq!(
-            look(&[waiting(1, 1, Low), waiting(2, 1, High)]),
-            (vec![2], vec![])
-        );
+        assert_eq!(look(&[waiting(1, 1, Low), waiting(2, 1, High)]), (vec![2], vec![]));
     }
 
     #[test]
     fn a_higher_class_takes_the_slots_of_a_lower_one() {
-        let all = [
-            running(1, 1, Normal, 10, 0),
-            running(2, 1, Low, 10, 0),
-            waiting(3, 2, High),
-        ];
+        let all = [running(1, 1, Normal, 10, 0), running(2, 1, Low, 10, 0), waiting(3, 2, High)];
         assert_eq!(look(&all), (vec![3], vec![1, 2]));
     }
 
     #[test]
     fn owners_share_the_slots_however_many_jobs_they_have() {
-        let all = [
-            waiting(1, 1, Normal),
-            waiting(2, 1, Normal),
-            waiting(3, 2, Normal),
-        ];
+        let all = [waiting(1, 1, Normal), waiting(2, 1, Normal), waiting(3, 2, Normal)];
         assert_eq!(look(&all).0, [1, 3]);
     }
 
@@ -261,15 +211,8 @@ mod tests {
     fn the_owner_served_last_comes_last() {
         let mut turns = Turns::default();
         turns.served(JobId::from_bytes([1; 16]), 1);
-        let all = [
-            waiting(1, 1, Normal),
-            waiting(2, 1, Normal),
-            waiting(3, 2, Normal),
-        ];
-        let slots = Slots {
-            background: 1,
-            ..SLOTS
-        };
+        let all = [waiting(1, 1, Normal), waiting(2, 1, Normal), waiting(3, 2, Normal)];
+        let slots = Slots { background: 1, ..SLOTS };
         assert_eq!(ids(&batch(&all, slots, &turns, NOON).start), [3]);
     }
 
@@ -278,21 +221,15 @@ mod tests {
         let old = running(1, 1, Normal, 301, 0);
         let heavy = running(2, 1, Normal, 1, SLICE_BYTES);
         assert_eq!(look(&[old, heavy]), (vec![], vec![]));
-        assert_eq!(
-            look(&[old, heavy, waiting(3, 1, Normal)]),
-            (vec![], vec![1])
-        );
+        assert_eq!(look(&[old, heavy, waiting(3, 1, Normal)]), (vec![], vec![1]));
         let all = [old, heavy, waiting(3, 1, Normal), waiting(4, 2, Normal)];
         assert_eq!(look(&all), (vec![], vec![1, 2]));
     }
 
     #[test]
     fn the_next_look_is_when_the_first_slice_ends() {
-        let all = [
-            running(1, 1, Normal, 100, 0),
-            running(2, 1, Normal, 200, 0),
-            waiting(3, 1, Normal),
-        ];
+        let all =
+            [running(1, 1, Normal, 100, 0), running(2, 1, Normal, 200, 0), waiting(3, 1, Normal)];
         let found = batch(&all, SLOTS, &Turns::default(), NOON);
         assert_eq!(found.wake_at, Some(Moment(NOON.0 + 100_000)));
     }
@@ -300,14 +237,9 @@ mod tests {
     #[test]
     fn nobody_starves_among_equals() {
         let mut turns = Turns::default();
-        let all: Vec<_> = (1..=9)
-            .map(|id| waiting(id, u32::from(id % 3), Normal))
-            .collect();
+        let all: Vec<_> = (1..=9).map(|id| waiting(id, u32::from(id % 3), Normal)).collect();
         let mut served = std::collections::BTreeSet::new();
-        let slots = Slots {
-            background: 1,
-            ..SLOTS
-        };
+        let slots = Slots { background: 1, ..SLOTS };
         for _ in 0..9 {
             for job in batch(&all, slots, &turns, NOON).start {
                 let owner = all.iter().find(|c| c.job == job).unwrap().owner;

@@ -105,11 +105,7 @@ pub fn identity_for<'a>(
     helper: Option<&'a Token>,
     flags: TokenFlags,
 ) -> Result<&'a Token, TokenRequired> {
-    if flags.cover(resource) {
-        helper.ok_or(TokenRequired)
-    } else {
-        Ok(owner)
-    }
+    if flags.cover(resource) { helper.ok_or(TokenRequired) } else { Ok(owner) }
 }
 
 #[cfg(test)]
@@ -131,20 +127,11 @@ mod tests {
     #[test]
     fn each_resource_uses_the_identity_the_table_says() {
         let (owner, helper) = (token(1), token(2));
-        for (bits, local, network, certificate) in [
-            (0, 1, 1, 1),
-            (1, 2, 1, 1),
-            (2, 1, 2, 1),
-            (3, 2, 2, 1),
-            (4, 1, 1, 2),
-            (7, 2, 2, 2),
-        ] {
+        for (bits, local, network, certificate) in
+            [(0, 1, 1, 1), (1, 2, 1, 1), (2, 1, 2, 1), (3, 2, 2, 1), (4, 1, 1, 2), (7, 2, 2, 2)]
+        {
             let flags = TokenFlags::from_bits(bits).unwrap();
-            let uid = |resource| {
-                identity_for(resource, &owner, Some(&helper), flags)
-                    .unwrap()
-                    .uid
-            };
+            let uid = |resource| identity_for(resource, &owner, Some(&helper), flags).unwrap().uid;
             let found = (
                 uid(Resource::LocalFile),
                 uid(Resource::Network),

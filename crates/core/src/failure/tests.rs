@@ -90,11 +90,7 @@ fn a_status_passes_or_lasts_as_the_table_and_its_rulings_say() {
             400..=499 => true,
             _ => false,
         };
-        let expected = if lasts {
-            Remedy::AskOwner
-        } else {
-            Remedy::Retry
-        };
+        let expected = if lasts { Remedy::AskOwner } else { Remedy::Retry };
         assert_eq!(status(code).remedy(), expected, "{code}");
     }
 }
@@ -150,10 +146,7 @@ fn failures_carry_the_numbers_of_bits() {
 fn a_number_is_a_failure_of_windows_or_bits_or_there_is_none() {
     for failure in FAILURES {
         let facility = failure.code() >> 16;
-        assert!(
-            failure.code() == 0 || [0x8007, 0x8019, 0x8020].contains(&facility),
-            "{failure:?}"
-        );
+        assert!(failure.code() == 0 || [0x8007, 0x8019, 0x8020].contains(&facility), "{failure:?}");
     }
 }
 

@@ -23,13 +23,7 @@ impl Job {
                 file.start_over();
                 file.temporary = Some(temporary);
             }),
-            Report::Answered {
-                file: at,
-                validators,
-                final_url,
-                status,
-                from,
-            } => {
+            Report::Answered { file: at, validators, final_url, status, from } => {
                 self.state = State::Transferring { attempt };
                 self.error = None;
                 let step = self.change_file(at, |file| {
@@ -40,17 +34,10 @@ impl Job {
                     file.final_url = Some(final_url);
                     file.http_status = Some(status);
                 });
-                Step {
-                    job_changed: true,
-                    ..step
-                }
+                Step { job_changed: true, ..step }
             }
             Report::Checkpoint { file: at, durable } => self.advance(at, durable),
-            Report::FileDone {
-                file: at,
-                length,
-                modified,
-            } => {
+            Report::FileDone { file: at, length, modified } => {
                 let step = self.change_file(at, |file| {
                     file.durable = length;
                     file.modified = modified;
@@ -159,9 +146,7 @@ impl Job {
         self.patience.tries = retry::IMMEDIATE_TRIES;
         self.error = Some(trouble);
         self.error_count += 1;
-        self.state = State::TransientError {
-            retry_at: now.moment.after(delay),
-        };
+        self.state = State::TransientError { retry_at: now.moment.after(delay) };
         Step::changed(vec![])
     }
 
@@ -196,10 +181,8 @@ impl Job {
         for &at in &report.left_over {
             self.settle(at, Progress::Dropped, false);
         }
-        let touched: Vec<u32> = [report.renamed, report.dropped, report.left_over]
-            .into_iter()
-            .flatten()
-            .collect();
+        let touched: Vec<u32> =
+            [report.renamed, report.dropped, report.left_over].into_iter().flatten().collect();
         let lost = report.trouble.as_ref().and_then(Trouble::lost_temporary);
         if let Some(file) = lost.and_then(|at| self.files.get_mut(at as usize)) {
             // Resume fetches it again (R8).

@@ -75,9 +75,7 @@ impl Priority {
         Self::ALL
             .into_iter()
             .find(|priority| priority.name() == name)
-            .ok_or(Refusal::NotSupported(
-                "the priority is foreground, high, normal or low",
-            ))
+            .ok_or(Refusal::NotSupported("the priority is foreground, high, normal or low"))
     }
 }
 
@@ -89,9 +87,7 @@ impl Terms {
     /// [`Refusal::InvalidArgument`] if the name is empty or longer than 256 characters (Q13).
     pub fn named(name: &str) -> Result<Self, Refusal> {
         if name.is_empty() || name.chars().count() > 256 {
-            return Err(Refusal::InvalidArgument(
-                "a job needs a name of 1 to 256 characters",
-            ));
+            return Err(Refusal::InvalidArgument("a job needs a name of 1 to 256 characters"));
         }
         Ok(Self {
             name: name.to_owned(),

@@ -52,12 +52,7 @@ fn file(number: u64) -> File {
 }
 
 fn temporary(uid: u32) -> Temporary {
-    Temporary {
-        name: b".f.xxxxxxxx.ebb".to_vec(),
-        dev: 1,
-        ino: 3,
-        made_by: uid,
-    }
+    Temporary { name: b".f.xxxxxxxx.ebb".to_vec(), dev: 1, ino: 3, made_by: uid }
 }
 
 /// A suspended job with so many files.
@@ -78,11 +73,7 @@ fn connecting() -> Job {
 /// A job with one file that has 100 durable bytes.
 fn transferring() -> Job {
     let created = Report::Created(0, temporary(OWNER));
-    connecting().after([
-        says(created),
-        says(answered(0, 0)),
-        says(checkpoint(0, 100)),
-    ])
+    connecting().after([says(created), says(answered(0, 0)), says(checkpoint(0, 100))])
 }
 
 /// A job with one file, in the state of this name.
@@ -121,11 +112,7 @@ const STATES: [&str; 10] = [
 
 /// `Completing` has a name of its own here; the world is told `transferred`.
 fn name(state: State) -> &'static str {
-    if state == State::Completing {
-        "completing"
-    } else {
-        state.name()
-    }
+    if state == State::Completing { "completing" } else { state.name() }
 }
 
 /// A report of the first attempt.
@@ -148,18 +135,11 @@ fn checkpoint(file: u32, durable: u64) -> Report {
 }
 
 fn done(file: u32) -> Report {
-    Report::FileDone {
-        file,
-        length: 200,
-        modified: None,
-    }
+    Report::FileDone { file, length: 200, modified: None }
 }
 
 fn trouble(failure: Failure) -> Trouble {
-    Trouble {
-        failure,
-        ..Trouble::of(ServiceTrouble::AgentLost)
-    }
+    Trouble { failure, ..Trouble::of(ServiceTrouble::AgentLost) }
 }
 
 /// Passing trouble.
@@ -200,8 +180,7 @@ impl Job {
     /// The attempt in hand fails.
     fn fails(&mut self, trouble: Trouble, now: Now) -> Step {
         let attempt = self.state.attempt().expect("an attempt is in hand");
-        self.decide(Event::Report(attempt, Report::Ended(Err(trouble))), now)
-            .unwrap()
+        self.decide(Event::Report(attempt, Report::Ended(Err(trouble))), now).unwrap()
     }
 
     fn failure(&self) -> Option<Failure> {

@@ -13,11 +13,7 @@ impl Job {
     pub(super) fn set_helper_token(&mut self, token: Token) -> Result<Step, Refusal> {
         self.not_over()?;
         self.helper = Some(token);
-        Ok(if self.flags.is_empty() {
-            Step::changed(vec![])
-        } else {
-            self.start_anew()
-        })
+        Ok(if self.flags.is_empty() { Step::changed(vec![]) } else { self.start_anew() })
     }
 
     pub(super) fn set_helper_token_flags(&mut self, flags: TokenFlags) -> Result<Step, Refusal> {
@@ -68,10 +64,7 @@ impl Job {
 
     fn stop_for_token(&mut self, attempt: Option<crate::id::AttemptId>) -> Step {
         let step = self.fail(Trouble::of(ServiceTrouble::TokenRequired));
-        Step {
-            effects: attempt.map(Effect::StopAttempt).into_iter().collect(),
-            ..step
-        }
+        Step { effects: attempt.map(Effect::StopAttempt).into_iter().collect(), ..step }
     }
 
     /// R9: the attempt in hand stops; the schedule starts another under the new identities.

@@ -47,11 +47,8 @@ fn every_refusal_has_a_name_of_its_own() {
 #[test]
 fn a_refusal_and_a_failure_share_a_name_only_if_they_are_the_same_thing() {
     let failures: BTreeSet<_> = FAILURES.into_iter().map(Failure::name).collect();
-    let shared: Vec<_> = REFUSALS
-        .iter()
-        .map(Refusal::name)
-        .filter(|name| failures.contains(name))
-        .collect();
+    let shared: Vec<_> =
+        REFUSALS.iter().map(Refusal::name).filter(|name| failures.contains(name)).collect();
     assert_eq!(shared, ["token-required"]);
 }
 
@@ -60,18 +57,8 @@ fn an_unusable_destination_is_told_as_the_failure_it_is() {
     for failure in FAILURES {
         let refusal = Refusal::Unusable(failure);
         assert_eq!(
-            (
-                refusal.name(),
-                refusal.code(),
-                refusal.advice(),
-                refusal.to_string()
-            ),
-            (
-                failure.name(),
-                failure.code(),
-                failure.advice(),
-                failure.to_string()
-            )
+            (refusal.name(), refusal.code(), refusal.advice(), refusal.to_string()),
+            (failure.name(), failure.code(), failure.advice(), failure.to_string())
         );
     }
 }
@@ -84,13 +71,7 @@ fn refusals_carry_the_numbers_of_bits() {
         (Refusal::InvalidState, 0x8020_0002),
         (Refusal::Empty, 0x8020_0003),
         (Refusal::ErrorInformationUnavailable, 0x8020_000f),
-        (
-            Refusal::StringTooLong {
-                what: "name",
-                limit: 256,
-            },
-            0x8020_0021,
-        ),
+        (Refusal::StringTooLong { what: "name", limit: 256 }, 0x8020_0021),
         (Refusal::TooManyJobsPerUser(60), 0x8020_0049),
         (Refusal::TooManyJobsPerMachine(300), 0x8020_0050),
         (Refusal::TooManyFilesInJob(200), 0x8020_0051),

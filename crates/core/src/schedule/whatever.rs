@@ -9,12 +9,8 @@ use super::*;
 
 fn any_candidate(id: usize) -> impl Strategy<Value = Candidate> {
     let turn = prop_oneof![Just(None), (0..1000u64, 0..2 * SLICE_BYTES).prop_map(Some),];
-    (
-        0..4u32,
-        proptest::sample::select(Priority::ALL.to_vec()),
-        turn,
-    )
-        .prop_map(move |(owner, priority, turn)| Candidate {
+    (0..4u32, proptest::sample::select(Priority::ALL.to_vec()), turn).prop_map(
+        move |(owner, priority, turn)| Candidate {
             job: job(id),
             owner,
             priority,
@@ -22,7 +18,8 @@ fn any_candidate(id: usize) -> impl Strategy<Value = Candidate> {
                 since: Moment(seconds * 1000),
                 bytes,
             }),
-        })
+        },
+    )
 }
 
 fn any_candidates() -> impl Strategy<Value = Vec<Candidate>> {
@@ -30,10 +27,7 @@ fn any_candidates() -> impl Strategy<Value = Vec<Candidate>> {
 }
 
 fn any_slots() -> impl Strategy<Value = Slots> {
-    (1..5usize, 1..5usize).prop_map(|(foreground, background)| Slots {
-        foreground,
-        background,
-    })
+    (1..5usize, 1..5usize).prop_map(|(foreground, background)| Slots { foreground, background })
 }
 
 /// Ids are in no order, as in life.

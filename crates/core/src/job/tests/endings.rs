@@ -40,10 +40,7 @@ fn complete_of_a_part_keeps_what_is_transferred_and_drops_the_rest() {
 
 #[test]
 fn complete_of_a_job_without_files_succeeds() {
-    let job = job(0).after([
-        Event::Complete,
-        Event::CompleteEnded(CompleteReport::default()),
-    ]);
+    let job = job(0).after([Event::Complete, Event::CompleteEnded(CompleteReport::default())]);
     assert_eq!(job.state, State::Acknowledged);
 }
 
@@ -95,10 +92,7 @@ fn a_file_that_turns_out_lost_at_complete_is_fetched_again_after_resume() {
         trouble: Some(lost),
         ..CompleteReport::default()
     }));
-    assert_eq!(
-        (job.state, step.files_changed),
-        (State::Transferred, vec![0])
-    );
+    assert_eq!((job.state, step.files_changed), (State::Transferred, vec![0]));
     let _ = job.does(Event::Resume);
     let step = job.does(Event::Start);
     assert_eq!(step.effects, [Effect::StartAttempt(AttemptId(2))]);
@@ -112,10 +106,7 @@ fn a_complete_that_ends_after_a_cancel_keeps_what_was_renamed() {
         renamed: vec![0],
         ..CompleteReport::default()
     }));
-    assert_eq!(
-        (job.state, progress(&job)),
-        (State::Cancelled, vec![Progress::Completed])
-    );
+    assert_eq!((job.state, progress(&job)), (State::Cancelled, vec![Progress::Completed]));
 }
 
 #[test]
@@ -123,10 +114,7 @@ fn an_end_of_complete_that_nobody_asked_for_is_ignored() {
     for state in &STATES[..7] {
         let mut job = job_in(state);
         let before = job.clone();
-        let report = CompleteReport {
-            renamed: vec![0],
-            ..CompleteReport::default()
-        };
+        let report = CompleteReport { renamed: vec![0], ..CompleteReport::default() };
         assert_eq!(job.does(Event::CompleteEnded(report)), Step::default());
         assert_eq!(job, before);
     }
@@ -136,10 +124,7 @@ fn an_end_of_complete_that_nobody_asked_for_is_ignored() {
 fn a_job_that_completes_by_itself_completes_as_soon_as_it_is_transferred() {
     let mut job = transferring().after([Event::Set(Setting::AutoComplete(true)), says(done(0))]);
     let step = job.does(says(Report::Ended(Ok(()))));
-    assert_eq!(
-        (job.state, step.effects),
-        (State::Completing, vec![Effect::Complete])
-    );
+    assert_eq!((job.state, step.effects), (State::Completing, vec![Effect::Complete]));
 }
 
 #[test]
@@ -181,21 +166,16 @@ fn a_new_life_puts_running_and_waiting_jobs_into_the_queue() {
     for state in ["connecting", "transferring", "transient-error"] {
         let mut job = job_in(state);
         let step = job.after_restart();
-        assert_eq!(
-            (job.state, step.effects),
-            (State::Queued, vec![]),
-            "{state}"
-        );
+        assert_eq!((job.state, step.effects), (State::Queued, vec![]), "{state}");
         assert!(step.job_changed);
     }
 }
 
 #[test]
 fn a_new_life_does_the_effects_of_the_last_one_again() {
-    for (state, effect) in [
-        ("completing", Effect::Complete),
-        ("cancelled", Effect::DeleteTemporaries),
-    ] {
+    for (state, effect) in
+        [("completing", Effect::Complete), ("cancelled", Effect::DeleteTemporaries)]
+    {
         let mut job = job_in(state);
         let before = job.clone();
         assert_eq!(job.after_restart().effects, [effect]);
@@ -205,13 +185,7 @@ fn a_new_life_does_the_effects_of_the_last_one_again() {
 
 #[test]
 fn a_new_life_leaves_all_other_jobs_as_they_are() {
-    for state in [
-        "suspended",
-        "queued",
-        "error",
-        "transferred",
-        "acknowledged",
-    ] {
+    for state in ["suspended", "queued", "error", "transferred", "acknowledged"] {
         let mut job = job_in(state);
         let before = job.clone();
         assert_eq!(job.after_restart(), Step::default(), "{state}");

@@ -37,10 +37,7 @@ fn resume_skips_the_retry_delay_and_forgets_what_was_suffered() {
     let mut job = job_in("transient-error");
     assert_ne!(job.patience, Patience::default());
     let _ = job.does(Event::Resume);
-    assert_eq!(
-        (job.state, job.patience),
-        (State::Queued, Patience::default())
-    );
+    assert_eq!((job.state, job.patience), (State::Queued, Patience::default()));
 }
 
 #[test]
@@ -75,26 +72,14 @@ fn names_and_descriptions_have_limits_in_characters_not_bytes() {
     assert!(set(Setting::Description("ä".repeat(1024))).is_ok());
     assert_eq!(
         set(Setting::DisplayName("a".repeat(257))),
-        Err(Refusal::StringTooLong {
-            what: "name",
-            limit: 256
-        })
+        Err(Refusal::StringTooLong { what: "name", limit: 256 })
     );
     assert_eq!(
         set(Setting::Description("a".repeat(1025))),
-        Err(Refusal::StringTooLong {
-            what: "description",
-            limit: 1024
-        })
+        Err(Refusal::StringTooLong { what: "description", limit: 1024 })
     );
-    assert!(matches!(
-        set(Setting::DisplayName(String::new())),
-        Err(Refusal::InvalidArgument(_))
-    ));
-    assert!(matches!(
-        Terms::named(&"a".repeat(257)),
-        Err(Refusal::InvalidArgument(_))
-    ));
+    assert!(matches!(set(Setting::DisplayName(String::new())), Err(Refusal::InvalidArgument(_))));
+    assert!(matches!(Terms::named(&"a".repeat(257)), Err(Refusal::InvalidArgument(_))));
 }
 
 #[test]
@@ -118,8 +103,5 @@ fn a_priority_is_read_by_the_name_it_is_told_by() {
     for priority in Priority::ALL {
         assert_eq!(Priority::parse(priority.name()), Ok(priority));
     }
-    assert!(matches!(
-        Priority::parse("4"),
-        Err(Refusal::NotSupported(_))
-    ));
+    assert!(matches!(Priority::parse("4"), Err(Refusal::NotSupported(_))));
 }

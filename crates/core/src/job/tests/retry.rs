@@ -55,11 +55,7 @@ fn progress_begins_the_count_anew() {
     let _ = job.decide(Event::Start, at(600)).unwrap();
     let attempt = job.state.attempt().unwrap();
     let _ = job.does(Event::Report(attempt, answered(0, 0)));
-    assert_ne!(
-        job.patience,
-        Patience::default(),
-        "an answer is not yet progress"
-    );
+    assert_ne!(job.patience, Patience::default(), "an answer is not yet progress");
     let _ = job.does(Event::Report(attempt, checkpoint(0, 1)));
     assert_eq!(job.patience, Patience::default());
     let job = failed_often(job, 3);
@@ -72,12 +68,7 @@ fn a_checkpoint_without_new_bytes_is_no_progress() {
     let mut job = transferring();
     for number in 1..=3 {
         let attempt = AttemptId(number);
-        for event in [
-            answered(0, 100),
-            checkpoint(0, 100),
-            checkpoint(0, 50),
-            checkpoint(9, 200),
-        ] {
+        for event in [answered(0, 100), checkpoint(0, 100), checkpoint(0, 50), checkpoint(9, 200)] {
             let _ = job.does(Event::Report(attempt, event));
         }
         let _ = job.fails(lost(), at(0));
@@ -99,10 +90,7 @@ fn retry_due_before_its_time_changes_nothing() {
 fn without_a_no_progress_time_out_every_error_is_fatal() {
     let mut job = with(600, 0);
     let _ = job.fails(lost(), at(0));
-    assert_eq!(
-        (job.state, job.failure()),
-        (State::Error, Some(lost().failure))
-    );
+    assert_eq!((job.state, job.failure()), (State::Error, Some(lost().failure)));
 }
 
 #[test]
@@ -133,11 +121,7 @@ fn patience_ends_at_the_time_out_and_the_last_error_stays() {
     let mut job = failed_often(with(600, 1000), 3);
     assert_eq!(job.patience_ends(), Some(at(1000).moment));
     one_more(&mut job, at(600));
-    assert_eq!(
-        delay(&job, at(600)),
-        1200,
-        "it would be tried after its patience ends"
-    );
+    assert_eq!(delay(&job, at(600)), 1200, "it would be tried after its patience ends");
     let error = job.error.clone();
     let _ = job.decide(Event::RetryDue, at(1000)).unwrap();
     assert_eq!((job.state, job.error), (State::Error, error));
@@ -163,10 +147,7 @@ fn a_try_that_fails_after_patience_has_ended_is_the_last() {
 
 #[test]
 fn only_a_waiting_job_hears_that_a_retry_is_due() {
-    for state in STATES
-        .into_iter()
-        .filter(|state| *state != "transient-error")
-    {
+    for state in STATES.into_iter().filter(|state| *state != "transient-error") {
         let mut job = job_in(state);
         let before = job.clone();
         let step = job.decide(Event::RetryDue, at(100_000)).unwrap();

@@ -71,10 +71,8 @@ fn what_the_table_refuses_is_refused_as_invalid_state() {
 fn files_and_settings_are_taken_until_the_job_completes_or_is_over() {
     for state in STATES {
         let open = !matches!(state, "completing" | "acknowledged" | "cancelled");
-        for event in [
-            Event::AddFiles(vec![file(1)]),
-            Event::Set(Setting::Priority(Priority::High)),
-        ] {
+        for event in [Event::AddFiles(vec![file(1)]), Event::Set(Setting::Priority(Priority::High))]
+        {
             let answer = job_in(state).decide(event, at(0));
             assert_eq!(answer.is_ok(), open, "{state}");
         }
@@ -96,11 +94,7 @@ fn adding_files_leaves_the_state_as_it_is() {
 fn every_name_the_world_is_told_is_one_of_bits() {
     for state in STATES {
         let told = job_in(state).state.name();
-        let expected = if state == "completing" {
-            "transferred"
-        } else {
-            state
-        };
+        let expected = if state == "completing" { "transferred" } else { state };
         assert_eq!(told, expected);
     }
 }

@@ -61,11 +61,7 @@ fn r6_an_unfinished_job_that_needs_its_lost_token_goes_to_error() {
         let mut job = helped(state);
         let attempt = job.state.attempt();
         let step = job.does(Event::HelperTokenLost);
-        assert_eq!(
-            (job.state, job.failure()),
-            (State::Error, token_required()),
-            "{state}"
-        );
+        assert_eq!((job.state, job.failure()), (State::Error, token_required()), "{state}");
         let stops: Vec<_> = attempt.map(Effect::StopAttempt).into_iter().collect();
         assert_eq!((job.helper, step.effects), (None, stops), "{state}");
     }
@@ -166,12 +162,7 @@ fn r8_flags_zero_and_resume_lead_out_and_bytes_are_kept() {
         Event::Resume,
         Event::Start,
     ]);
-    assert_eq!(
-        job.state,
-        State::Connecting {
-            attempt: AttemptId(2)
-        }
-    );
+    assert_eq!(job.state, State::Connecting { attempt: AttemptId(2) });
     assert_eq!(uid(&job, Resource::Network), Some(OWNER));
     assert_eq!(job.files.remove(0).durable, 100);
 }

@@ -52,10 +52,7 @@ fn row_7_lasting_trouble_stops_the_job_at_once() {
         let mut job = job_in(begun);
         let step = job.fails(no_space(), at(0));
         assert_eq!((job.state, step.effects), (State::Error, vec![]), "{begun}");
-        assert_eq!(
-            (job.failure(), job.error_count),
-            (Some(no_space().failure), 1)
-        );
+        assert_eq!((job.failure(), job.error_count), (Some(no_space().failure), 1));
     }
 }
 
@@ -72,12 +69,7 @@ fn files_added_while_the_job_runs_are_fetched_by_another_attempt() {
     let mut job = transferring().after([Event::AddFiles(vec![file(1)]), says(done(0))]);
     let step = job.does(says(Report::Ended(Ok(()))));
     assert_eq!(step.effects, [Effect::StartAttempt(AttemptId(2))]);
-    assert_eq!(
-        job.state,
-        State::Connecting {
-            attempt: AttemptId(2)
-        }
-    );
+    assert_eq!(job.state, State::Connecting { attempt: AttemptId(2) });
 }
 
 #[test]
@@ -99,10 +91,7 @@ fn an_answer_that_begins_anew_drops_what_is_held_and_keeps_the_temporary_file() 
 #[test]
 fn bytes_and_the_representation_they_belong_to_are_written_down_in_one_step() {
     let mut job = transferring();
-    let validators = Validators {
-        etag: Some(b"\"2\"".to_vec()),
-        ..Validators::default()
-    };
+    let validators = Validators { etag: Some(b"\"2\"".to_vec()), ..Validators::default() };
     let step = job.does(says(Report::Answered {
         file: 0,
         validators: validators.clone(),
@@ -110,10 +99,7 @@ fn bytes_and_the_representation_they_belong_to_are_written_down_in_one_step() {
         status: 200,
         from: 0,
     }));
-    assert_eq!(
-        (job.files[0].durable, &job.files[0].validators),
-        (0, &validators)
-    );
+    assert_eq!((job.files[0].durable, &job.files[0].validators), (0, &validators));
     assert!(step.job_changed && step.files_changed == [0]);
 }
 
@@ -136,12 +122,8 @@ fn a_checkpoint_never_takes_back_an_earlier_one() {
 fn a_finished_file_hears_no_more_reports() {
     let mut job = transferring().after([Event::AddFiles(vec![file(1)]), says(done(0))]);
     let before = job.files.clone();
-    for report in [
-        Report::Created(0, temporary(HELPER)),
-        answered(0, 0),
-        checkpoint(0, 1),
-        done(0),
-    ] {
+    for report in [Report::Created(0, temporary(HELPER)), answered(0, 0), checkpoint(0, 1), done(0)]
+    {
         let _ = job.does(says(report));
         assert_eq!(job.files, before);
     }
@@ -150,18 +132,8 @@ fn a_finished_file_hears_no_more_reports() {
 /// What a stopped attempt says may come after the stop was decided.
 #[test]
 fn a_late_report_from_a_stopped_attempt_changes_no_state() {
-    for report in [
-        answered(0, 0),
-        done(0),
-        Report::Ended(Ok(())),
-        Report::Ended(Err(no_space())),
-    ] {
-        for stop in [
-            Event::Suspend,
-            Event::Preempt,
-            Event::Cancel,
-            Event::Complete,
-        ] {
+    for report in [answered(0, 0), done(0), Report::Ended(Ok(())), Report::Ended(Err(no_space()))] {
+        for stop in [Event::Suspend, Event::Preempt, Event::Cancel, Event::Complete] {
             let mut job = transferring().after([stop]);
             let before = job.clone();
             assert_eq!(job.does(says(report.clone())), Step::default());
@@ -208,12 +180,8 @@ fn a_temporary_file_made_just_before_a_cancel_is_still_known_and_deleted() {
 
 #[test]
 fn a_report_on_a_file_that_is_not_there_names_no_file() {
-    let everything = CompleteReport {
-        renamed: vec![9],
-        dropped: vec![9],
-        left_over: vec![9],
-        trouble: None,
-    };
+    let everything =
+        CompleteReport { renamed: vec![9], dropped: vec![9], left_over: vec![9], trouble: None };
     for (state, event) in [
         ("transferring", says(Report::Created(9, temporary(OWNER)))),
         ("transferring", says(answered(9, 0))),

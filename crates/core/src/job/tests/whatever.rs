@@ -29,16 +29,8 @@ fn any_failure() -> impl Strategy<Value = Failure> {
 }
 
 fn any_trouble() -> impl Strategy<Value = Trouble> {
-    (
-        any_failure(),
-        option::of(any_index()),
-        option::of(0..9000u32),
-    )
-        .prop_map(|(failure, file, retry_after)| Trouble {
-            file,
-            retry_after,
-            ..trouble(failure)
-        })
+    (any_failure(), option::of(any_index()), option::of(0..9000u32))
+        .prop_map(|(failure, file, retry_after)| Trouble { file, retry_after, ..trouble(failure) })
 }
 
 fn any_report() -> impl Strategy<Value = Report> {
@@ -48,11 +40,7 @@ fn any_report() -> impl Strategy<Value = Report> {
         (any_index(), bytes()).prop_map(|(at, from)| answered(at, from)),
         (any_index(), bytes()).prop_map(|(at, durable)| checkpoint(at, durable)),
         // A whole file is at least as long as what was held of it.
-        any_index().prop_map(|file| Report::FileDone {
-            file,
-            length: 500,
-            modified: None
-        }),
+        any_index().prop_map(|file| Report::FileDone { file, length: 500, modified: None }),
         any_trouble().prop_map(|trouble| Report::Ended(Err(trouble))),
         Just(Report::Ended(Ok(()))),
     ]
@@ -138,12 +126,7 @@ fn live(
         let before = job.clone();
         let answer = job.decide(event.clone(), at(time));
         let after = job.clone();
-        look(Seen {
-            before,
-            event,
-            answer,
-            after,
-        })?;
+        look(Seen { before, event, answer, after })?;
     }
     Ok(())
 }
@@ -165,10 +148,7 @@ fn may_drop(event: &Event, at: u32, held: u64) -> bool {
 
 /// The job without its files.
 fn bare(job: &Job) -> Job {
-    Job {
-        files: Vec::new(),
-        ..job.clone()
-    }
+    Job { files: Vec::new(), ..job.clone() }
 }
 
 proptest! {
