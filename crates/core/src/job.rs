@@ -367,12 +367,12 @@ impl Job {
     /// again. Attempts died with the last life.
     pub fn after_restart(&mut self) -> Step {
         match self.state {
-            State::Connecting { .. } | State::Transferring { .. } => {
-                self.state = State::Queued;
-                Step::changed(vec![])
-            }
-            // The clock may have started anew with the machine: look at once.
-            State::TransientError { .. } => {
+            State::Queued if self.patience.since.is_none() => Step::stay(),
+            // The clock may have started anew with the machine: look at once, count from there.
+            State::Queued
+            | State::Connecting { .. }
+            | State::Transferring { .. }
+            | State::TransientError { .. } => {
                 self.state = State::Queued;
                 self.patience.since = None;
                 Step::changed(vec![])
@@ -382,7 +382,6 @@ impl Job {
                 Step { effects: vec![Effect::DeleteTemporaries], ..Step::stay() }
             }
             State::Suspended
-            | State::Queued
             | State::Error
             | State::Transferred
             | State::Acknowledged

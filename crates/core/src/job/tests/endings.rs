@@ -171,6 +171,23 @@ fn a_new_life_puts_running_and_waiting_jobs_into_the_queue() {
     }
 }
 
+/// The clock that patience counts on may have started anew.
+#[test]
+fn a_new_life_counts_patience_anew() {
+    let waiting = job_in("transient-error");
+    let queued = waiting.clone().after([Event::Preempt, Event::Resume]);
+    let tried = failed_often(connecting(), 3);
+    let mut tried_again = tried.clone();
+    let _ = tried_again.decide(Event::RetryDue, at(600)).unwrap();
+    let retried = tried_again.clone().after([Event::Start]);
+    for mut job in [waiting, queued, tried, tried_again, retried] {
+        let before = job.clone();
+        let step = job.after_restart();
+        assert_eq!((job.state, job.patience_ends()), (State::Queued, None));
+        assert_eq!(step.job_changed, before != job);
+    }
+}
+
 #[test]
 fn a_new_life_does_the_effects_of_the_last_one_again() {
     for (state, effect) in

@@ -48,6 +48,7 @@ fn a_transferred_job_with_a_new_file_is_resumed_by_resume_only() {
     assert_eq!(job.state, State::Queued);
     let step = job.does(Event::Start);
     assert_eq!(step.effects, [Effect::StartAttempt(AttemptId(2))]);
+    assert_eq!(job.transferred, None, "not everything is transferred any more");
     assert_eq!(job.unfinished().collect::<Vec<_>>(), [1]);
 }
 

@@ -88,9 +88,12 @@ fn retry_due_before_its_time_changes_nothing() {
 
 #[test]
 fn without_a_no_progress_time_out_every_error_is_fatal() {
-    let mut job = with(600, 0);
-    let _ = job.fails(lost(), at(0));
-    assert_eq!((job.state, job.failure()), (State::Error, Some(lost().failure)));
+    for retry_delay in [0, 5, 600] {
+        let mut job = with(600, 0);
+        job.terms.retry_delay = retry_delay;
+        let _ = job.fails(lost(), at(0));
+        assert_eq!((job.state, job.failure()), (State::Error, Some(lost().failure)));
+    }
 }
 
 #[test]
@@ -114,6 +117,16 @@ fn a_longer_retry_after_is_waited_for_from_the_first_time_on() {
     let mut job = connecting();
     let _ = job.fails(busy, at(0));
     assert_eq!(delay(&job, at(0)), 600);
+}
+
+#[test]
+fn after_a_wait_the_server_asked_for_there_is_one_try_too() {
+    let mut busy = trouble(Failure::Server(ServerTrouble::Status(503)));
+    busy.retry_after = Some(900);
+    let mut job = connecting();
+    let _ = job.fails(busy, at(0));
+    one_more(&mut job, at(900));
+    assert_eq!(delay(&job, at(900)), 1200);
 }
 
 #[test]

@@ -106,8 +106,10 @@ fn bytes_and_the_representation_they_belong_to_are_written_down_in_one_step() {
 #[test]
 fn a_new_temporary_file_is_empty() {
     let mut job = transferring();
+    job.files[0].validators.etag = Some(b"\"1\"".to_vec());
     let _ = job.does(says(Report::Created(0, temporary(HELPER))));
     assert_eq!(job.files[0].durable, 0);
+    assert_eq!(job.files[0].validators, Validators::default());
     assert_eq!(job.files[0].temporary, Some(temporary(HELPER)));
 }
 
