@@ -26,10 +26,7 @@ fn main() -> Result<(), Anything> {
     }
     let begin = Instant::now();
     let jobs = store.load()?.len();
-    println!(
-        "{jobs} jobs loaded in {:.2} s",
-        begin.elapsed().as_secs_f64()
-    );
+    println!("{jobs} jobs loaded in {:.2} s", begin.elapsed().as_secs_f64());
     drop(store);
     Ok(std::fs::remove_file(path)?)
 }
@@ -64,11 +61,7 @@ fn new_job(round: u32, number: u32) -> Result<Job, Anything> {
         boot: BootId("3c9a0a1e-7a5c-4d0a-9d0a-0a1e7a5c4d0a".into()),
         captured: WallTime(0),
     };
-    let now = Now {
-        moment: Moment(0),
-        wall: WallTime(0),
-        dice: 0,
-    };
+    let now = Now { moment: Moment(0), wall: WallTime(0), dice: 0 };
     let mut job = Job::new(JobId::from_bytes(id), owner, Terms::named("measured")?, now);
     let destination = Destination {
         dir: b"/home/alice/Downloads".to_vec(),

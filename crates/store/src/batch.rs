@@ -58,9 +58,7 @@ impl Batch {
     /// Writes the changes in order.
     pub(crate) fn write(self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
         let mut writer = Writer::new(transaction);
-        self.0
-            .into_iter()
-            .try_for_each(|change| writer.write(change))
+        self.0.into_iter().try_for_each(|change| writer.write(change))
     }
 }
 
@@ -74,12 +72,7 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn new(transaction: &'a Transaction<'a>) -> Self {
-        Self {
-            transaction,
-            put_job: None,
-            put_file: None,
-            forget: None,
-        }
+        Self { transaction, put_job: None, put_file: None, forget: None }
     }
 
     fn write(&mut self, change: Change) -> Result<(), StoreError> {
@@ -116,7 +109,5 @@ fn prepared<'s, 'a>(
 }
 
 fn execute(statement: &mut Statement<'_>, cells: Vec<Value>) -> Result<usize, StoreError> {
-    statement
-        .execute(params_from_iter(cells))
-        .map_err(sqlite(RECORDING))
+    statement.execute(params_from_iter(cells)).map_err(sqlite(RECORDING))
 }

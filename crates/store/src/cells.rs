@@ -28,19 +28,15 @@ impl Table {
 
     /// `?1, ?2, …` for the columns, counted from `first`.
     pub(crate) fn places(&self, first: usize) -> String {
-        let places: Vec<_> = (first..first + self.columns.len())
-            .map(|at| format!("?{at}"))
-            .collect();
+        let places: Vec<_> =
+            (first..first + self.columns.len()).map(|at| format!("?{at}")).collect();
         places.join(", ")
     }
 
     /// `a = excluded.a, …`: what an upsert does to a row that is there.
     pub(crate) fn overwrite(&self) -> String {
-        let set: Vec<_> = self
-            .columns
-            .iter()
-            .map(|column| format!("{column} = excluded.{column}"))
-            .collect();
+        let set: Vec<_> =
+            self.columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
         set.join(", ")
     }
 }
@@ -70,8 +66,7 @@ impl Cells {
 
     /// Puts the next cell, null if there is no value.
     pub(crate) fn put_option<T: Cell>(&mut self, value: Option<T>) -> &mut Self {
-        self.0
-            .push(value.map_or(Value::Null, |value| value.store().into()));
+        self.0.push(value.map_or(Value::Null, |value| value.store().into()));
         self
     }
 
@@ -133,17 +128,9 @@ impl<'a> Reader<'a> {
 
     fn error(&self, column: &'static str, why: &'static str) -> StoreError {
         let key: Vec<_> = (0..self.table.key.len())
-            .map(|at| {
-                self.key(at)
-                    .map_or_else(|_| "?".to_owned(), |n| n.to_string())
-            })
+            .map(|at| self.key(at).map_or_else(|_| "?".to_owned(), |n| n.to_string()))
             .collect();
-        StoreError::Nonsense {
-            table: self.table.name,
-            row: key.join("/"),
-            column,
-            why,
-        }
+        StoreError::Nonsense { table: self.table.name, row: key.join("/"), column, why }
     }
 }
 

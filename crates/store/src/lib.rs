@@ -85,9 +85,7 @@ impl Store {
     /// [`StoreError::InUse`], [`StoreError::Newer`] or [`StoreError::NotAStore`] if it must not be
     /// opened; in all of them the file is untouched. Otherwise what the system or SQLite said.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self {
-            connection: schema::open(path)?,
-        })
+        Ok(Self { connection: schema::open(path)? })
     }
 
     /// Reads every job with its files, in the order the jobs were first recorded.

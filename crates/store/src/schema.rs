@@ -42,11 +42,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StoreError> {
 
 /// Makes an empty file with mode 0600 if there is none; SQLite gives its log the same mode.
 fn create(path: &Path) -> Result<(), StoreError> {
-    let made = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match made {
         Ok(_) => Ok(sync_directory(path)?),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -62,9 +58,7 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 
 fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     // A refusal is told at once; nobody holds this lock for a moment only.
-    connection
-        .busy_timeout(std::time::Duration::ZERO)
-        .map_err(refused)?;
+    connection.busy_timeout(std::time::Duration::ZERO).map_err(refused)?;
     pragma(connection, "locking_mode", "exclusive")?;
     let version = version(connection)?;
     pragma(connection, "journal_mode", "wal")?;
@@ -86,10 +80,7 @@ fn version(connection: &mut Connection) -> Result<i64, StoreError> {
     }
     let known = i64::try_from(STEPS.len()).expect("there are few steps");
     if version > known {
-        return Err(StoreError::Newer {
-            found: version,
-            known,
-        });
+        return Err(StoreError::Newer { found: version, known });
     }
     Ok(version)
 }
@@ -97,9 +88,8 @@ fn version(connection: &mut Connection) -> Result<i64, StoreError> {
 /// Applies the missing steps, all or none. Taking the write lock, needed or not, proves that the
 /// store is ours alone.
 fn migrate(connection: &mut Connection, version: i64) -> Result<(), StoreError> {
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Exclusive)
-        .map_err(refused)?;
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(refused)?;
     let missing = (1..).zip(STEPS).filter(|(to, _)| *to > version);
     for (to, step) in missing {
         let to: i64 = to;

@@ -105,12 +105,9 @@ fn temporary(cells: &mut Reader<'_>) -> Result<Option<Temporary>, StoreError> {
     let ino = cells.take_option()?;
     let made_by = cells.take_option()?;
     match (name, dev, ino, made_by) {
-        (Some(name), Some(dev), Some(ino), Some(made_by)) => Ok(Some(Temporary {
-            name,
-            dev,
-            ino,
-            made_by,
-        })),
+        (Some(name), Some(dev), Some(ino), Some(made_by)) => {
+            Ok(Some(Temporary { name, dev, ino, made_by }))
+        }
         (None, None, None, None) => Ok(None),
         _ => Err(cells.nonsense("only a part of the temporary file is there")),
     }

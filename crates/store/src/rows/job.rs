@@ -145,15 +145,7 @@ fn token(cells: &mut Reader<'_>) -> Result<Option<Token>, StoreError> {
     let captured = cells.take_option()?;
     match (uid, gid, groups, boot, captured) {
         (Some(uid), Some(gid), Some(Groups(groups)), Some(boot), Some(captured)) => {
-            Ok(Some(Token {
-                uid,
-                gid,
-                groups,
-                session,
-                label,
-                boot,
-                captured,
-            }))
+            Ok(Some(Token { uid, gid, groups, session, label, boot, captured }))
         }
         (None, None, None, None, None) if session.is_none() && label.is_none() => Ok(None),
         _ => Err(cells.nonsense("only a part of the token is there")),
@@ -161,14 +153,8 @@ fn token(cells: &mut Reader<'_>) -> Result<Option<Token>, StoreError> {
 }
 
 fn put_terms(cells: &mut Cells, terms: &Terms) {
-    let Terms {
-        name,
-        description,
-        priority,
-        retry_delay,
-        no_progress_timeout,
-        auto_complete,
-    } = terms;
+    let Terms { name, description, priority, retry_delay, no_progress_timeout, auto_complete } =
+        terms;
     cells
         .put(name.clone())
         .put(description.clone())
@@ -251,12 +237,7 @@ fn trouble(cells: &mut Reader<'_>) -> Result<Option<Trouble>, StoreError> {
     let detail = cells.take_option()?;
     let retry_after = cells.take_option()?;
     match (failure, detail) {
-        (Some(failure), Some(detail)) => Ok(Some(Trouble {
-            failure,
-            file,
-            detail,
-            retry_after,
-        })),
+        (Some(failure), Some(detail)) => Ok(Some(Trouble { failure, file, detail, retry_after })),
         (None, None) if file.is_none() && retry_after.is_none() => Ok(None),
         _ => Err(cells.nonsense("only a part of the error is there")),
     }

@@ -51,11 +51,7 @@ struct Writer {
 impl Writer {
     fn start(store: &Path) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "crash::the_writer_that_is_to_be_killed",
-                "--nocapture",
-            ])
+            .args(["--exact", "crash::the_writer_that_is_to_be_killed", "--nocapture"])
             .env(STORE, store)
             .stdout(Stdio::piped())
             .spawn()

@@ -16,11 +16,7 @@ use proptest::prelude::*;
 pub(crate) fn plain_job(id: u32) -> Job {
     let mut bytes = [0; 16];
     bytes[..4].copy_from_slice(&id.to_be_bytes());
-    let now = Now {
-        moment: Moment(1),
-        wall: WallTime(1),
-        dice: 0,
-    };
+    let now = Now { moment: Moment(1), wall: WallTime(1), dice: 0 };
     let owner = Token {
         uid: 1000,
         gid: 1000,
@@ -30,24 +26,14 @@ pub(crate) fn plain_job(id: u32) -> Job {
         boot: BootId("b".into()),
         captured: WallTime(1),
     };
-    let mut job = Job::new(
-        JobId::from_bytes(bytes),
-        owner,
-        Terms::named("n").unwrap(),
-        now,
-    );
+    let mut job = Job::new(JobId::from_bytes(bytes), owner, Terms::named("n").unwrap(), now);
     job.files.push(plain_file("http://localhost/f"));
     job
 }
 
 /// A file nothing has been done about.
 pub(crate) fn plain_file(url: &str) -> File {
-    let destination = Destination {
-        dir: b"/srv".to_vec(),
-        name: b"f".to_vec(),
-        dev: 1,
-        ino: 2,
-    };
+    let destination = Destination { dir: b"/srv".to_vec(), name: b"f".to_vec(), dev: 1, ino: 2 };
     File::new(url.into(), destination, true)
 }
 
@@ -88,9 +74,7 @@ fn state() -> impl Strategy<Value = State> {
         Just(State::Queued),
         attempt().prop_map(|attempt| State::Connecting { attempt }),
         attempt().prop_map(|attempt| State::Transferring { attempt }),
-        any::<u64>().prop_map(|at| State::TransientError {
-            retry_at: Moment(at)
-        }),
+        any::<u64>().prop_map(|at| State::TransientError { retry_at: Moment(at) }),
         Just(State::Error),
         Just(State::Transferred),
         Just(State::Completing),
@@ -111,18 +95,9 @@ fn failure() -> impl Strategy<Value = Failure> {
 }
 
 fn trouble() -> impl Strategy<Value = Trouble> {
-    (
-        failure(),
-        option::of(any::<u32>()),
-        text(),
-        option::of(any::<u32>()),
+    (failure(), option::of(any::<u32>()), text(), option::of(any::<u32>())).prop_map(
+        |(failure, file, detail, retry_after)| Trouble { failure, file, detail, retry_after },
     )
-        .prop_map(|(failure, file, detail, retry_after)| Trouble {
-            failure,
-            file,
-            detail,
-            retry_after,
-        })
 }
 
 fn terms() -> impl Strategy<Value = Terms> {
@@ -149,31 +124,19 @@ fn terms() -> impl Strategy<Value = Terms> {
 }
 
 fn temporary() -> impl Strategy<Value = Temporary> {
-    (bytes(), any::<u64>(), any::<u64>(), any::<u32>()).prop_map(|(name, dev, ino, made_by)| {
-        Temporary {
-            name,
-            dev,
-            ino,
-            made_by,
-        }
-    })
+    (bytes(), any::<u64>(), any::<u64>(), any::<u32>())
+        .prop_map(|(name, dev, ino, made_by)| Temporary { name, dev, ino, made_by })
 }
 
 fn validators() -> impl Strategy<Value = Validators> {
-    (
-        option::of(bytes()),
-        option::of(bytes()),
-        any::<bool>(),
-        option::of(any::<u64>()),
+    (option::of(bytes()), option::of(bytes()), any::<bool>(), option::of(any::<u64>())).prop_map(
+        |(etag, last_modified, last_modified_strong, total)| Validators {
+            etag,
+            last_modified,
+            last_modified_strong,
+            total,
+        },
     )
-        .prop_map(
-            |(etag, last_modified, last_modified_strong, total)| Validators {
-                etag,
-                last_modified,
-                last_modified_strong,
-                total,
-            },
-        )
 }
 
 fn progress() -> impl Strategy<Value = Progress> {
@@ -187,23 +150,12 @@ fn progress() -> impl Strategy<Value = Progress> {
 
 /// Any file.
 pub(crate) fn any_file() -> impl Strategy<Value = File> {
-    let destination =
-        (bytes(), bytes(), any::<u64>(), any::<u64>()).prop_map(|(dir, name, dev, ino)| {
-            Destination {
-                dir,
-                name,
-                dev,
-                ino,
-            }
-        });
+    let destination = (bytes(), bytes(), any::<u64>(), any::<u64>())
+        .prop_map(|(dir, name, dev, ino)| Destination { dir, name, dev, ino });
     (
         (text(), destination, any::<bool>(), option::of(temporary())),
         (any::<u64>(), validators(), progress()),
-        (
-            option::of(text()),
-            option::of(any::<u16>()),
-            option::of(any::<i64>()),
-        ),
+        (option::of(text()), option::of(any::<u16>()), option::of(any::<i64>())),
     )
         .prop_map(|(place, held, said)| File {
             url: place.0,
@@ -222,14 +174,8 @@ pub(crate) fn any_file() -> impl Strategy<Value = File> {
 /// Any job, whether the rules could lead there or not.
 pub(crate) fn any_job() -> impl Strategy<Value = Job> {
     let flags = (0..8u32).prop_map(|bits| TokenFlags::from_bits(bits).unwrap());
-    let patience =
-        (any::<u32>(), any::<u32>(), option::of(any::<u64>())).prop_map(|(tries, stays, since)| {
-            Patience {
-                tries,
-                stays,
-                since: since.map(Moment),
-            }
-        });
+    let patience = (any::<u32>(), any::<u32>(), option::of(any::<u64>()))
+        .prop_map(|(tries, stays, since)| Patience { tries, stays, since: since.map(Moment) });
     (
         (any::<[u8; 16]>(), token(), option::of(token()), flags),
         (terms(), state(), option::of(trouble()), any::<u32>()),

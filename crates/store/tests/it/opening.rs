@@ -44,17 +44,12 @@ fn a_store_from_a_newer_version_is_refused_and_untouched() {
     record(&mut Store::open(&scratch.store()).unwrap(), &[plain_job(1)]);
     let newer = Connection::open(scratch.store()).unwrap();
     // As after a crash: the newer version is told in the log only.
-    newer
-        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-        .unwrap();
+    newer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
     newer.pragma_update(None, "user_version", 2).unwrap();
     drop(newer);
     let before: Vec<_> = scratch.contents();
     let refused = Store::open(&scratch.store());
-    assert!(
-        matches!(refused, Err(StoreError::Newer { found: 2, known: 1 })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(StoreError::Newer { found: 2, known: 1 })), "{refused:?}");
     assert_eq!(scratch.contents(), before);
 }
 
@@ -92,15 +87,9 @@ fn a_missing_directory_is_an_error_and_is_not_made() {
 fn opening_again_changes_neither_the_file_nor_its_inode() {
     let scratch = Scratch::new();
     record(&mut Store::open(&scratch.store()).unwrap(), &[plain_job(1)]);
-    let before = (
-        scratch.contents(),
-        fs::metadata(scratch.store()).unwrap().ino(),
-    );
+    let before = (scratch.contents(), fs::metadata(scratch.store()).unwrap().ino());
     drop(Store::open(&scratch.store()).unwrap());
-    let after = (
-        scratch.contents(),
-        fs::metadata(scratch.store()).unwrap().ino(),
-    );
+    let after = (scratch.contents(), fs::metadata(scratch.store()).unwrap().ino());
     assert_eq!(after, before);
 }
 
@@ -109,32 +98,17 @@ fn opening_again_changes_neither_the_file_nor_its_inode() {
 fn a_store_of_the_first_version_is_read_by_this_one() {
     let scratch = Scratch::new();
     let first = Connection::open(scratch.store()).unwrap();
-    first
-        .execute_batch(include_str!("../../schema/001.sql"))
-        .unwrap();
-    first
-        .execute_batch(include_str!("version_001.sql"))
-        .unwrap();
+    first.execute_batch(include_str!("../../schema/001.sql")).unwrap();
+    first.execute_batch(include_str!("version_001.sql")).unwrap();
     drop(first);
     let jobs = Store::open(&scratch.store()).unwrap().load().unwrap();
-    let [job] = jobs.as_slice() else {
-        panic!("one job, not {}", jobs.len())
-    };
+    let [job] = jobs.as_slice() else { panic!("one job, not {}", jobs.len()) };
     assert_eq!(job.id.to_string(), "a7a7a7a7-a7a7-47a7-a7a7-a7a7a7a7a7a7");
-    assert_eq!(
-        (job.owner.uid, job.owner.groups.as_slice()),
-        (1001, &[4, 27][..])
-    );
+    assert_eq!((job.owner.uid, job.owner.groups.as_slice()), (1001, &[4, 27][..]));
     assert_eq!(job.helper.as_ref().map(|helper| helper.uid), Some(1002));
     assert_eq!(job.state, State::Completing);
     let error = job.error.as_ref().unwrap();
-    assert_eq!(
-        (error.failure.full_name(), error.file),
-        ("http-503".into(), Some(0))
-    );
+    assert_eq!((error.failure.full_name(), error.file), ("http-503".into(), Some(0)));
     assert_eq!(job.files[0].temporary.as_ref().unwrap().ino, u64::MAX);
-    assert_eq!(
-        job.files[0].validators.etag.as_deref(),
-        Some(&b"\"v1\""[..])
-    );
+    assert_eq!(job.files[0].validators.etag.as_deref(), Some(&b"\"v1\""[..]));
 }

@@ -122,71 +122,23 @@ fn an_empty_batch_does_not_touch_the_disk() {
 #[test]
 fn a_value_that_makes_no_sense_is_an_error_that_names_its_place() {
     for (change, place) in [
-        (
-            "UPDATE job SET state = 'flying'",
-            "table job, row 1, column retry_at",
-        ),
-        (
-            "UPDATE job SET state = 'connecting'",
-            "table job, row 1, column retry_at",
-        ),
-        (
-            "UPDATE job SET priority = 'utmost'",
-            "table job, row 1, column priority",
-        ),
-        (
-            "UPDATE job SET owner_uid = -1",
-            "table job, row 1, column owner_uid",
-        ),
-        (
-            "UPDATE job SET owner_groups = '1,x'",
-            "table job, row 1, column owner_groups",
-        ),
-        (
-            "UPDATE job SET helper_uid = 5",
-            "table job, row 1, column helper_captured",
-        ),
-        (
-            "UPDATE job SET helper_flags = 8",
-            "table job, row 1, column helper_flags",
-        ),
-        (
-            "UPDATE job SET auto_complete = 2",
-            "table job, row 1, column auto_complete",
-        ),
-        (
-            "UPDATE job SET error = 'bad-luck'",
-            "table job, row 1, column error_number",
-        ),
-        (
-            "UPDATE job SET error = 'no-space'",
-            "table job, row 1, column error_retry_after",
-        ),
-        (
-            "UPDATE job SET name = CAST(x'ff' AS TEXT)",
-            "table job, row 1, column name",
-        ),
-        (
-            "UPDATE file SET progress = ''",
-            "table file, row 1/0, column progress",
-        ),
-        (
-            "UPDATE file SET temp_ino = 1",
-            "table file, row 1/0, column temp_made_by",
-        ),
-        (
-            "UPDATE file SET http_status = 70000",
-            "table file, row 1/0, column http_status",
-        ),
+        ("UPDATE job SET state = 'flying'", "table job, row 1, column retry_at"),
+        ("UPDATE job SET state = 'connecting'", "table job, row 1, column retry_at"),
+        ("UPDATE job SET priority = 'utmost'", "table job, row 1, column priority"),
+        ("UPDATE job SET owner_uid = -1", "table job, row 1, column owner_uid"),
+        ("UPDATE job SET owner_groups = '1,x'", "table job, row 1, column owner_groups"),
+        ("UPDATE job SET helper_uid = 5", "table job, row 1, column helper_captured"),
+        ("UPDATE job SET helper_flags = 8", "table job, row 1, column helper_flags"),
+        ("UPDATE job SET auto_complete = 2", "table job, row 1, column auto_complete"),
+        ("UPDATE job SET error = 'bad-luck'", "table job, row 1, column error_number"),
+        ("UPDATE job SET error = 'no-space'", "table job, row 1, column error_retry_after"),
+        ("UPDATE job SET name = CAST(x'ff' AS TEXT)", "table job, row 1, column name"),
+        ("UPDATE file SET progress = ''", "table file, row 1/0, column progress"),
+        ("UPDATE file SET temp_ino = 1", "table file, row 1/0, column temp_made_by"),
+        ("UPDATE file SET http_status = 70000", "table file, row 1/0, column http_status"),
         ("UPDATE file SET idx = 1", "table file, row 1/1, column idx"),
-        (
-            "UPDATE file SET idx = -1",
-            "table file, row 1/-1, column idx",
-        ),
-        (
-            "PRAGMA foreign_keys = 0; DELETE FROM job",
-            "table file, row 1/0, column job",
-        ),
+        ("UPDATE file SET idx = -1", "table file, row 1/-1, column idx"),
+        ("PRAGMA foreign_keys = 0; DELETE FROM job", "table file, row 1/0, column job"),
     ] {
         let scratch = Scratch::new();
         record(&mut open(&scratch), &[plain_job(1)]);
