@@ -31,6 +31,9 @@ const IDLE: Duration = Duration::from_secs(30);
 /// How long an agent may take from its start to its first message.
 const GREETING: Duration = Duration::from_secs(20);
 
+/// How many agents may die over one request before it fails.
+const TRIES: u32 = 3;
+
 /// Whose jobs, and as whom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Pair {
@@ -149,6 +152,27 @@ impl Agents {
         self.judge(sandbox)?;
         self.files.keep(pair, &agent);
         Ok(agent)
+    }
+
+    /// Asks the file agent of this owner under this identity, and asks another one if it dies over
+    /// it: every request may be repeated.
+    pub(crate) async fn ask_files<T>(
+        &self,
+        owner: u32,
+        token: &Token,
+        question: impl AsyncFn(&files::FileAgent) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        const LOST: Failure = Failure::Service(ServiceTrouble::AgentLost);
+        for _ in 1..TRIES {
+            let answer = match self.files(owner, token).await {
+                Ok(agent) => question(&agent).await,
+                Err(failure) => Err(failure),
+            };
+            if !matches!(answer, Err(LOST)) {
+                return answer;
+            }
+        }
+        question(&*self.files(owner, token).await?).await
     }
 
     /// The network agent of this owner under this identity; started if there is none.

@@ -6,6 +6,8 @@
 use std::fmt;
 
 use ebb_core::id::JobId;
+use ebb_core::job::Job;
+use ebb_core::refusal::Refusal;
 use ebb_core::token::Token;
 
 /// An identity as the log shows it.
@@ -26,7 +28,7 @@ pub(crate) struct Record<'a> {
     pub(crate) job: JobId,
     /// Who opened the interface, or "service".
     pub(crate) opener: String,
-    /// What was done: `set`, `flags`, `clear`, `discard`, `open`.
+    /// What was done: `owner`, `open`, `set`, `flags`, `clear`, `discard`.
     pub(crate) action: &'static str,
     /// The token before.
     pub(crate) old: Option<&'a Token>,
@@ -52,4 +54,17 @@ impl Record<'_> {
             self.outcome
         );
     }
+}
+
+/// The owner token of a new job.
+pub(crate) fn owner_captured(job: &Job) {
+    let (opener, new) = (job.owner.uid.to_string(), Some(&job.owner));
+    let outcome = "done";
+    Record { job: job.id, opener, action: "owner", old: None, new, flags: 0, outcome }.write();
+}
+
+/// Somebody asked for the capability and may not have it, or asked for a job that is none.
+pub(crate) fn open_refused(job: JobId, asker: u32, refusal: &Refusal) {
+    let (opener, outcome) = (asker.to_string(), refusal.name());
+    Record { job, opener, action: "open", old: None, new: None, flags: 0, outcome }.write();
 }

@@ -49,6 +49,11 @@ pub(crate) struct Face {
 }
 
 impl Instance {
+    /// The one user of a private instance: whoever we run as.
+    pub(crate) fn private_to(self) -> Option<u32> {
+        (self == Self::Private).then(|| rustix::process::geteuid().as_raw())
+    }
+
     /// Its name on the bus.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -13,6 +13,7 @@ use ebb_core::job::{CompleteReport, Job, Trouble};
 use ebb_core::token::{Resource, Token};
 
 use crate::agents::Agents;
+use crate::agents::files::FileAgent;
 
 /// What is to be finished, and as whom.
 pub(crate) struct Finish {
@@ -54,10 +55,7 @@ impl Finish {
             match self.rename(file, temporary).await {
                 Ok(()) => report.renamed.push(at),
                 Err(failure) => {
-                    let none_before = report.trouble.is_none();
-                    if none_before {
-                        report.trouble = Some(trouble(at, failure));
-                    }
+                    report.trouble.get_or_insert_with(|| trouble(at, failure));
                 }
             }
         }
@@ -96,16 +94,19 @@ impl Finish {
         if temporary.made_by != self.file_identity.uid {
             return Err(DestinationTrouble::TemporaryLost.into());
         }
-        let agent = self.agents.files(self.owner.uid, &self.file_identity).await?;
-        agent.rename(&file.destination, temporary, file.replace, file.modified).await
+        let File { destination, replace, modified, .. } = file;
+        let ask = async |agent: &FileAgent| {
+            agent.rename(destination, temporary, *replace, *modified).await
+        };
+        self.agents.ask_files(self.owner.uid, &self.file_identity, ask).await
     }
 
     /// Deletes a temporary file that was made just before a crash and never written down. That
     /// there is none is the rule, and what cannot be reached could not have been made either.
     async fn sweep(&self, at: u32, file: &File) {
-        if let Ok(agent) = self.agents.files(self.owner.uid, &self.file_identity).await {
-            let _ = agent.sweep(&file.destination, next_mark(self.job, at, file)).await;
-        }
+        let mark = next_mark(self.job, at, file);
+        let ask = async |agent: &FileAgent| agent.sweep(&file.destination, mark).await;
+        let _ = self.agents.ask_files(self.owner.uid, &self.file_identity, ask).await;
     }
 
     async fn delete_temporary_of(&self, at: u32, file: &File) -> bool {
@@ -120,10 +121,8 @@ impl Finish {
             .flatten()
             .find(|token| token.uid == temporary.made_by)
             .unwrap_or(&self.owner);
-        let deleted = match self.agents.files(self.owner.uid, maker).await {
-            Ok(agent) => agent.delete(&file.destination, temporary).await,
-            Err(failure) => Err(failure),
-        };
+        let ask = async |agent: &FileAgent| agent.delete(&file.destination, temporary).await;
+        let deleted = self.agents.ask_files(self.owner.uid, maker, ask).await;
         // Where the directory is gone or another, there is nothing of ours to find.
         match deleted {
             Ok(()) | Err(Failure::Destination(DestinationTrouble::NoSuchDirectory)) => true,

@@ -99,6 +99,7 @@ async fn serve(
     let main_loop = MainLoop::new(
         Parts {
             instance: arguments.instance.name(),
+            private_to: arguments.instance.private_to(),
             policy: config.policy.clone(),
             boot,
             agents,

@@ -55,6 +55,8 @@ const FINISH_PATIENCE: Duration = Duration::from_secs(8);
 /// What the main loop is made of.
 pub(crate) struct Parts {
     pub(crate) instance: &'static str,
+    /// The one user of a private instance.
+    pub(crate) private_to: Option<u32>,
     pub(crate) policy: Policy,
     pub(crate) boot: BootId,
     pub(crate) agents: Rc<Agents>,

@@ -16,6 +16,8 @@ use tokio::sync::oneshot;
 use super::work::WaitFor;
 use super::{After, Entry, MainLoop, Turn, views};
 use crate::agents::Agents;
+use crate::agents::files::FileAgent;
+use crate::audit;
 use crate::clock;
 use crate::command::{
     Answer, Answered, Asker, Command, Filter, Message, NewFile, Notice, NoticeKind, StatusView,
@@ -37,6 +39,11 @@ impl MainLoop {
             return;
         }
         let caller = asker.caller;
+        // A private instance can become nobody else, so it serves nobody else, not even root.
+        if self.parts.private_to.is_some_and(|uid| uid != caller.uid) {
+            turn.after.push(After::Answer(reply, Err(Refusal::PrivateInstance)));
+            return;
+        }
         let answer = match command {
             Command::Create { name, settings } => self.create(&asker, &name, settings, turn),
             Command::Find(job) => self.find(caller, job),
@@ -88,6 +95,7 @@ impl MainLoop {
         let job = Job::new(clock::job_id(), asker.token.clone(), terms, clock::now());
         let (id, owner) = (job.id, job.owner.uid);
         turn.batch.put_job(&job);
+        audit::owner_captured(&job);
         turn.after.push(After::Tell(Notice { job: id, owner, what: NoticeKind::Added }));
         self.adopt(job);
         Ok(Answer::Job(id))
@@ -156,7 +164,9 @@ impl MainLoop {
     }
 
     fn open_token_options(&mut self, asker: &Asker, id: JobId) -> Answered {
-        let permit = self.permit(asker.caller, Verb::Lend, id)?;
+        let permit = self.permit(asker.caller, Verb::Lend, id).inspect_err(|refusal| {
+            audit::open_refused(id, asker.caller.uid, refusal);
+        })?;
         if self.see(asker.caller, id)?.job.state.is_final() {
             return Err(Refusal::InvalidState);
         }
@@ -247,10 +257,10 @@ async fn inspect(
     identity: &Token,
     files: Vec<NewFile>,
 ) -> Result<Vec<File>, Refusal> {
-    let agent = agents.files(owner, identity).await.map_err(Refusal::Unusable)?;
     let mut found = Vec::with_capacity(files.len());
     for file in files {
-        let looked = agent.inspect(&file.dir, &file.name).await;
+        let ask = async |agent: &FileAgent| agent.inspect(&file.dir, &file.name).await;
+        let looked = agents.ask_files(owner, identity, ask).await;
         let (dev, ino) = looked.map_err(Refusal::Unusable)?;
         let destination = Destination { dir: file.dir, name: file.name, dev, ino };
         found.push(File::new(file.url, destination, file.replace));

@@ -47,6 +47,10 @@ struct Stage {
 
 impl Stage {
     fn new(dir: &std::path::Path, boot: &str) -> Self {
+        Self::for_one(dir, boot, None)
+    }
+
+    fn for_one(dir: &std::path::Path, boot: &str, private_to: Option<u32>) -> Self {
         let (ours, theirs) = ebb_wire::channel::pair().unwrap();
         let launcher = Launcher::new(Channel::new(ours).unwrap());
         let (see, seen) = mpsc::unbounded_channel();
@@ -59,6 +63,7 @@ impl Stage {
         let jobs = store.load().unwrap();
         let parts = Parts {
             instance: "system",
+            private_to,
             policy: Policy::default(),
             boot: BootId(boot.into()),
             agents: Rc::new(Agents::new(launcher, SandboxDemand::Required)),
@@ -326,5 +331,18 @@ fn a_connection_that_tells_no_process_cannot_lend() {
         let blind = Asker { process_known: false, ..asker(HELPER, None) };
         let call = Command::TokenOptions(name, TokenCall::SetToken);
         assert_eq!(stage.ask(&blind, call).await.err(), Some(Refusal::NoProcessDescriptor));
+    });
+}
+
+#[test]
+fn a_private_instance_serves_its_user_and_not_even_root() {
+    scene(|dir| async move {
+        let stage = Stage::for_one(&dir, "this", Some(OWNER));
+        let create = || Command::Create { name: "mine".into(), settings: vec![] };
+        assert!(stage.ask(&asker(OWNER, None), create()).await.is_ok());
+        for stranger in [0, HELPER] {
+            let refused = stage.ask(&asker(stranger, None), create()).await.err();
+            assert_eq!(refused, Some(Refusal::PrivateInstance));
+        }
     });
 }
