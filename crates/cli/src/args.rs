@@ -41,11 +41,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocat
         reader.take(word)?;
     }
     let command = reader.command.unwrap_or(&table::LIST);
-    Ok(Invocation {
-        command,
-        operands: reader.operands,
-        options: reader.options,
-    })
+    Ok(Invocation { command, operands: reader.operands, options: reader.options })
 }
 
 struct Reader {
@@ -82,10 +78,7 @@ impl Reader {
     fn take_long(&mut self, text: &[u8]) -> Result<(), Failure> {
         let split = text.iter().position(|byte| *byte == b'=');
         let (name, value) = match split {
-            Some(at) => (
-                &text[..at],
-                Some(OsString::from_vec(text[at + 1..].to_vec())),
-            ),
+            Some(at) => (&text[..at], Some(OsString::from_vec(text[at + 1..].to_vec()))),
             None => (text, None),
         };
         let name = String::from_utf8_lossy(name);
@@ -126,9 +119,7 @@ impl Reader {
     }
 
     fn next_value(&mut self, option: &str) -> Result<OsString, Failure> {
-        self.words
-            .next()
-            .ok_or_else(|| Failure::usage(format!("{option} needs a value")))
+        self.words.next().ok_or_else(|| Failure::usage(format!("{option} needs a value")))
     }
 
     /// The options that may stand here.
@@ -156,10 +147,7 @@ pub(crate) fn find_command(name: &str) -> Result<&'static Command, Failure> {
     if let Some(command) = COMMANDS.iter().find(named) {
         return Ok(command);
     }
-    let names = COMMANDS
-        .iter()
-        .filter(|command| !command.hidden)
-        .map(|command| command.name);
+    let names = COMMANDS.iter().filter(|command| !command.hidden).map(|command| command.name);
     let failure = Failure::usage(format!("unknown command {name:?}"));
     Err(match closest::closest(name, names) {
         Some(close) => failure.hint(format!("did you mean {close}?")),
@@ -177,12 +165,7 @@ impl Invocation {
     /// The value of an option; the last one counts.
     #[must_use]
     pub(crate) fn value(&self, option: &str) -> Option<&OsStr> {
-        self.options
-            .iter()
-            .rev()
-            .find(|(name, _)| *name == option)?
-            .1
-            .as_deref()
+        self.options.iter().rev().find(|(name, _)| *name == option)?.1.as_deref()
     }
 
     /// The value of an option that is text.
@@ -195,9 +178,7 @@ impl Invocation {
         };
         match value.to_str() {
             Some(text) => Ok(Some(text)),
-            None => Err(Failure::usage(format!(
-                "the value of --{option} is not UTF-8"
-            ))),
+            None => Err(Failure::usage(format!("the value of --{option} is not UTF-8"))),
         }
     }
 
@@ -211,10 +192,8 @@ impl Invocation {
         };
         match units::parse_duration(text) {
             Some(seconds) => Ok(Some(seconds)),
-            None => Err(
-                Failure::usage(format!("--{option}: {text:?} is no duration"))
-                    .hint("durations are written 90s, 10m, 1h30m or 14d"),
-            ),
+            None => Err(Failure::usage(format!("--{option}: {text:?} is no duration"))
+                .hint("durations are written 90s, 10m, 1h30m or 14d")),
         }
     }
 
@@ -236,8 +215,7 @@ impl Invocation {
 }
 
 fn as_text(word: &OsStr) -> Result<&str, Failure> {
-    word.to_str()
-        .ok_or_else(|| Failure::usage(format!("{word:?} is not UTF-8")))
+    word.to_str().ok_or_else(|| Failure::usage(format!("{word:?} is not UTF-8")))
 }
 
 #[cfg(test)]
@@ -282,10 +260,7 @@ mod tests {
     fn a_value_that_may_be_left_out_needs_its_equals_sign() {
         let call = parsed("list --json lines");
         assert_eq!((call.value("json"), call.operands.len()), (None, 1));
-        assert_eq!(
-            parsed("list --json=lines").value("json"),
-            Some(OsStr::new("lines"))
-        );
+        assert_eq!(parsed("list --json=lines").value("json"), Some(OsStr::new("lines")));
     }
 
     #[test]
@@ -296,18 +271,9 @@ mod tests {
 
     #[test]
     fn an_unknown_word_gets_the_closest_match() {
-        assert_eq!(
-            refused("sumbit"),
-            "unknown command \"sumbit\". did you mean submit?"
-        );
-        assert_eq!(
-            refused("get --ouput=x"),
-            "unknown option --ouput. did you mean --output?"
-        );
-        assert_eq!(
-            refused("zzzzzzzz"),
-            "unknown command \"zzzzzzzz\". ebb help lists them all"
-        );
+        assert_eq!(refused("sumbit"), "unknown command \"sumbit\". did you mean submit?");
+        assert_eq!(refused("get --ouput=x"), "unknown option --ouput. did you mean --output?");
+        assert_eq!(refused("zzzzzzzz"), "unknown command \"zzzzzzzz\". ebb help lists them all");
         assert_eq!(refused("list -Z"), "unknown option -Z. ");
     }
 
@@ -319,10 +285,7 @@ mod tests {
 
     #[test]
     fn a_duration_is_read_or_refused() {
-        assert_eq!(
-            parsed("wait x --timeout 10m").duration("timeout").unwrap(),
-            Some(600)
-        );
+        assert_eq!(parsed("wait x --timeout 10m").duration("timeout").unwrap(), Some(600));
         assert!(parsed("wait x --timeout soon").duration("timeout").is_err());
     }
 }

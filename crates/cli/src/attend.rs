@@ -126,10 +126,7 @@ async fn take(
     notice: &Notice,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
-    let ours = followed
-        .take(client, notice)
-        .await
-        .inspect_err(|_| progress.clear())?;
+    let ours = followed.take(client, notice).await.inspect_err(|_| progress.clear())?;
     if ours {
         progress.news(&followed.jobs);
     }
@@ -140,10 +137,7 @@ fn is_settled(followed: &Followed, wish: Wish) -> bool {
     if wish.goal == Goal::AnyChange {
         return followed.changed;
     }
-    let mut settled = followed
-        .jobs
-        .iter()
-        .map(|job| standing(job, wish.goal) != Standing::Going);
+    let mut settled = followed.jobs.iter().map(|job| standing(job, wish.goal) != Standing::Going);
     match wish.how_many {
         HowMany::All => settled.all(|settled| settled),
         HowMany::First => settled.any(|settled| settled),

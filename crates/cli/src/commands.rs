@@ -49,8 +49,8 @@ pub(crate) async fn run(call: &Invocation) -> Result<Exit, Failure> {
             output::line(concat!("ebb ", env!("CARGO_PKG_VERSION")))?;
             Ok(Exit::Success)
         }
-        "start-private" => match call.operands.first() {
-            Some(daemon) => Err(private::become_daemon(daemon.clone())),
+        "start-private" => match call.operands.split_first() {
+            Some((daemon, arguments)) => Err(private::become_daemon(daemon, arguments)),
             None => Err(call.misused("which program?")),
         },
         _ => list::run(call).await,

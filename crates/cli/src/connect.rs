@@ -44,9 +44,7 @@ pub(crate) async fn service_or_private(call: &Invocation) -> Result<Client, Fail
 }
 
 fn location(call: &Invocation) -> Result<Location, Failure> {
-    let from_environment = std::env::var("EBB_BUS")
-        .ok()
-        .filter(|address| !address.is_empty());
+    let from_environment = std::env::var("EBB_BUS").ok().filter(|address| !address.is_empty());
     if let Some(address) = call.text("bus")?.map(str::to_owned).or(from_environment) {
         return address.parse().map_err(|_| {
             Failure::usage(format!("{address:?} is no address of a service"))
@@ -75,13 +73,10 @@ fn unreachable(call: &Invocation, error: ebb_api::ClientError) -> Failure {
     let reasons = failure.text.clone();
     let failure = match call.has("verbose") {
         true => Failure::new(Exit::NotReachable, reasons),
-        false => Failure::new(
-            Exit::NotReachable,
-            "the transfer service is not running here",
-        ),
+        false => Failure::new(Exit::NotReachable, "the transfer service is not running here"),
     };
     failure.hint(match is_root() {
-        true => "start the system service: systemctl start ebbd, or run ebbd",
+        true => "start the system service: systemctl start ebb, or run ebbd",
         false => "ebb get and ebb submit start a private instance; -v says where it was looked for",
     })
 }

@@ -57,10 +57,7 @@ mod tests {
 
     #[test]
     fn a_name_cannot_steer_the_terminal() {
-        assert_eq!(
-            shown("a\u{1b}[2Jb\nc\u{202e}d"),
-            "a\\u{1b}[2Jb\\u{a}c\\u{202e}d"
-        );
+        assert_eq!(shown("a\u{1b}[2Jb\nc\u{202e}d"), "a\\u{1b}[2Jb\\u{a}c\\u{202e}d");
         assert_eq!(shown("Größe 日本"), "Größe 日本");
     }
 

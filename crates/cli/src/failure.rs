@@ -23,11 +23,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure with this code and line.
     pub(crate) fn new(exit: Exit, text: impl Into<String>) -> Self {
-        Failure {
-            exit,
-            text: text.into(),
-            hint: None,
-        }
+        Failure { exit, text: text.into(), hint: None }
     }
 
     /// A mistake on the command line.
@@ -65,15 +61,13 @@ pub(crate) fn cannot(what: &str) -> impl FnOnce(ClientError) -> Failure {
             let text = format!("{what}: {}", shown(&no.to_string()));
             Failure::new(Exit::of_refusal(&no.name), text).hint(shown(&no.advice))
         }
-        ClientError::NotReachable(_) => Failure::new(
-            Exit::NotReachable,
-            format!("{what}: {}", shown(&error.to_string())),
-        ),
-        ClientError::Protocol(_) => Failure::new(
-            Exit::Failure,
-            format!("{what}: {}", shown(&error.to_string())),
-        )
-        .hint("ebb and the service may be of different versions; see: ebb status"),
+        ClientError::NotReachable(_) => {
+            Failure::new(Exit::NotReachable, format!("{what}: {}", shown(&error.to_string())))
+        }
+        ClientError::Protocol(_) => {
+            Failure::new(Exit::Failure, format!("{what}: {}", shown(&error.to_string())))
+                .hint("ebb and the service may be of different versions; see: ebb status")
+        }
         ClientError::Impersonation(said) => {
             // The child is this program too: its line need not carry the name twice.
             let said = said.trim_start_matches("ebb: ");
@@ -97,9 +91,6 @@ mod tests {
         });
         let failure = cannot("cancel it")(no);
         assert_eq!(failure.text, "cannot cancel it: not\\u{1b}[31m yours");
-        assert_eq!(
-            (failure.exit, failure.hint.as_deref()),
-            (Exit::NotPermitted, Some("ask"))
-        );
+        assert_eq!((failure.exit, failure.hint.as_deref()), (Exit::NotPermitted, Some("ask")));
     }
 }

@@ -5,10 +5,11 @@
 //! or asks for signals; [`crate::attend`] does that.
 
 use ebb_api::client::{Notice, Notices};
-use ebb_api::properties::JobProperties;
+use ebb_api::properties::{ErrorInfo, JobProperties};
 use ebb_api::values::State;
 use ebb_api::{Client, ClientError};
 
+use crate::escape::{shown, shown_path};
 use crate::exit::Exit;
 use crate::failure::{Failure, cannot};
 
@@ -49,6 +50,7 @@ pub(crate) fn standing(job: &JobProperties, goal: Goal) -> Standing {
     match job.state {
         State::Acknowledged => Standing::Reached,
         State::Transferred if transferred_is_enough => Standing::Reached,
+        State::Transferred if needs_attention(job) => Standing::Failed,
         State::Cancelled => Standing::Cancelled,
         State::Error => Standing::Failed,
         State::Transferred
@@ -58,6 +60,14 @@ pub(crate) fn standing(job: &JobProperties, goal: Goal) -> Standing {
         | State::Suspended
         | State::TransientError => Standing::Going,
     }
+}
+
+/// Whether a job stands still until somebody does something about it. Also true of one whose bytes
+/// are all here, but whose files could not be moved into place.
+#[must_use]
+pub(crate) fn needs_attention(job: &JobProperties) -> bool {
+    let stuck = matches!(job.reason.as_str(), "complete-failed" | "helper-required");
+    job.state == State::Error || job.state == State::Transferred && stuck
 }
 
 /// Jobs, kept up to date by notices.
@@ -76,25 +86,12 @@ impl Followed {
     /// # Errors
     /// Code 5 where one is not there any more.
     pub(crate) async fn begin(client: &Client, ids: &[String]) -> Result<Self, Failure> {
-        let notices = client
-            .subscribe()
-            .await
-            .map_err(cannot("listen to the service"))?;
+        let notices = client.subscribe().await.map_err(cannot("listen to the service"))?;
         let mut jobs = Vec::new();
         for id in ids {
-            jobs.push(
-                client
-                    .job(id)
-                    .properties()
-                    .await
-                    .map_err(cannot("read the job"))?,
-            );
+            jobs.push(client.job(id).properties().await.map_err(cannot("read the job"))?);
         }
-        Ok(Followed {
-            jobs,
-            changed: false,
-            notices,
-        })
+        Ok(Followed { jobs, changed: false, notices })
     }
 
     /// Waits for the next notice. May be given up at any point without losing one.
@@ -102,10 +99,7 @@ impl Followed {
     /// # Errors
     /// Code 9 where the service is gone.
     pub(crate) async fn next(&mut self) -> Result<Notice, Failure> {
-        self.notices
-            .next()
-            .await
-            .map_err(cannot("listen to the service"))
+        self.notices.next().await.map_err(cannot("listen to the service"))
     }
 
     /// Takes over what a notice says; `true` where it is about one of the jobs.
@@ -157,30 +151,40 @@ pub(crate) async fn verdict(
             Exit::NotFinished,
             format!("job {short} is not finished: {}", job.state),
         )),
-        Standing::Cancelled => Err(Failure::new(
-            Exit::Cancelled,
-            format!("job {short} was cancelled"),
-        )),
+        Standing::Cancelled => {
+            Err(Failure::new(Exit::Cancelled, format!("job {short} was cancelled")))
+        }
         Standing::Failed => Err(job_error(client, job).await),
     }
 }
 
 /// Why a job stopped, as a failure.
 pub(crate) async fn job_error(client: &Client, job: &JobProperties) -> Failure {
-    use crate::escape::{shown, shown_path};
+    match client.job(&job.id).error().await {
+        Ok(error) => told(job, &error),
+        Err(_) if job.reason == "helper-required" => {
+            let short = &job.id[..8];
+            Failure::new(Exit::HelperMissing, format!("job {short} needs its helper to complete"))
+                .hint(format!("ebb helper set {short}, as the helper; then: ebb complete {short}"))
+        }
+        Err(error) => cannot("read why the job stopped")(error),
+    }
+}
+
+fn told(job: &JobProperties, error: &ErrorInfo) -> Failure {
     let short = &job.id[..8];
-    let error = match client.job(&job.id).error().await {
-        Ok(error) => error,
-        Err(error) => return cannot("read why the job stopped")(error),
-    };
     let file = match (&error.remote_name, &error.local_name) {
-        (Some(url), _) if error.context != "local-file" => shown(url),
-        (_, Some(path)) => shown_path(path),
-        (Some(url), None) => shown(url),
+        (_, Some(path)) if error.context == "local-file" => shown_path(path),
+        (Some(url), _) => shown(url),
+        (None, Some(path)) => shown_path(path),
         (None, None) => shown(&job.display_name),
     };
-    let text = format!("cannot transfer {file}: {}", shown(&error.message));
-    let retry = format!("then: ebb resume {short}   or give it up: ebb cancel {short}");
+    let (verb, again) = match job.state == State::Transferred {
+        true => ("complete", "complete"),
+        false => ("transfer", "resume"),
+    };
+    let text = format!("cannot {verb} {file}: {}", shown(&error.message));
+    let retry = format!("then: ebb {again} {short}   or give it up: ebb cancel {short}");
     let hint = match error.advice.as_str() {
         "" => retry,
         advice => format!("{}\n  {retry}", shown(advice)),
@@ -194,48 +198,34 @@ mod tests {
     use crate::job_json::tests::example;
 
     fn stands(state: State, goal: Goal, auto_complete: bool) -> Standing {
-        standing(
-            &JobProperties {
-                state,
-                auto_complete,
-                ..example()
-            },
-            goal,
-        )
+        standing(&JobProperties { state, auto_complete, ..example() }, goal)
     }
 
     #[test]
     fn transferred_is_the_end_only_where_somebody_else_completes() {
-        assert_eq!(
-            stands(State::Transferred, Goal::Natural, true),
-            Standing::Going
-        );
-        assert_eq!(
-            stands(State::Transferred, Goal::Natural, false),
-            Standing::Reached
-        );
-        assert_eq!(
-            stands(State::Transferred, Goal::Transferred, true),
-            Standing::Reached
-        );
-        assert_eq!(
-            stands(State::Transferred, Goal::Done, false),
-            Standing::Going
-        );
+        assert_eq!(stands(State::Transferred, Goal::Natural, true), Standing::Going);
+        assert_eq!(stands(State::Transferred, Goal::Natural, false), Standing::Reached);
+        assert_eq!(stands(State::Transferred, Goal::Transferred, true), Standing::Reached);
+        assert_eq!(stands(State::Transferred, Goal::Done, false), Standing::Going);
+    }
+
+    #[test]
+    fn a_job_that_cannot_be_completed_is_not_waited_for() {
+        let stuck = JobProperties {
+            state: State::Transferred,
+            reason: "complete-failed".into(),
+            ..example()
+        };
+        assert_eq!(standing(&stuck, Goal::Natural), Standing::Failed);
+        assert_eq!(standing(&stuck, Goal::Transferred), Standing::Reached);
     }
 
     #[test]
     fn only_four_states_are_an_end_of_waiting() {
         let ends = State::ALL.map(|state| stands(state, Goal::Transferred, false));
-        let going = ends
-            .into_iter()
-            .filter(|end| *end == Standing::Going)
-            .count();
+        let going = ends.into_iter().filter(|end| *end == Standing::Going).count();
         assert_eq!(going, State::ALL.len() - 4);
         assert_eq!(stands(State::Error, Goal::Done, true), Standing::Failed);
-        assert_eq!(
-            stands(State::Cancelled, Goal::Done, true),
-            Standing::Cancelled
-        );
+        assert_eq!(stands(State::Cancelled, Goal::Done, true), Standing::Cancelled);
     }
 }

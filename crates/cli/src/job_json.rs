@@ -103,10 +103,7 @@ pub(crate) fn flag_names(flags: TokenFlags) -> Vec<&'static str> {
         (TokenFlags::NETWORK, "network"),
         (TokenFlags::CLIENT_CERTIFICATE, "certificate"),
     ];
-    all.into_iter()
-        .filter(|(flag, _)| flags.contains(*flag))
-        .map(|(_, name)| name)
-        .collect()
+    all.into_iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, name)| name).collect()
 }
 
 /// Why a job stopped.
@@ -145,11 +142,7 @@ pub(crate) fn file(file: &FileProperties) -> Value {
 }
 
 fn into_map(value: Value) -> Map<String, Value> {
-    if let Value::Object(map) = value {
-        map
-    } else {
-        Map::new()
-    }
+    if let Value::Object(map) = value { map } else { Map::new() }
 }
 
 /// The value of one field; a dot leads into a field: `error.code`.
@@ -159,11 +152,7 @@ pub(crate) fn field<'a>(job: &'a Map<String, Value>, name: &str) -> Option<&'a V
     let first = job.get(parts.next()?)?;
     parts.try_fold(first, |value, part| {
         // Where there is no error, there is no code of it either.
-        if value.is_null() {
-            Some(value)
-        } else {
-            value.get(part)
-        }
+        if value.is_null() { Some(value) } else { value.get(part) }
     })
 }
 
@@ -182,9 +171,7 @@ pub(crate) fn bare(value: &Value) -> String {
 /// # Errors
 /// A failure with code 5 that names the closest field.
 pub(crate) fn check_fields(list: &str) -> Result<Vec<String>, Failure> {
-    list.split(',')
-        .map(|name| check_field(name.trim()))
-        .collect()
+    list.split(',').map(|name| check_field(name.trim())).collect()
 }
 
 /// Refuses what is no field.
@@ -196,16 +183,11 @@ pub(crate) fn check_field(name: &str) -> Result<String, Failure> {
     if FIELDS.contains(&first) {
         return Ok(name.to_owned());
     }
-    let failure = Failure::new(
-        crate::exit::Exit::NotFound,
-        format!("there is no field {name:?}"),
-    );
-    Err(
-        match crate::args::closest::closest(first, FIELDS.iter().copied()) {
-            Some(close) => failure.hint(format!("did you mean {close}?")),
-            None => failure.hint("ebb list -f help lists them"),
-        },
-    )
+    let failure = Failure::new(crate::exit::Exit::NotFound, format!("there is no field {name:?}"));
+    Err(match crate::args::closest::closest(first, FIELDS.iter().copied()) {
+        Some(close) => failure.hint(format!("did you mean {close}?")),
+        None => failure.hint("ebb list -f help lists them"),
+    })
 }
 
 #[cfg(test)]
@@ -243,11 +225,8 @@ pub(crate) mod tests {
     #[test]
     fn a_job_has_exactly_the_promised_fields() {
         let job = job(&example(), None);
-        let mut promised: Vec<&str> = FIELDS
-            .iter()
-            .copied()
-            .filter(|name| *name != "files")
-            .collect();
+        let mut promised: Vec<&str> =
+            FIELDS.iter().copied().filter(|name| *name != "files").collect();
         promised.sort_unstable();
         assert_eq!(job.keys().map(String::as_str).collect::<Vec<_>>(), promised);
         assert_eq!(job["bytes_total"], Value::Null);

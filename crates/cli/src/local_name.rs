@@ -48,9 +48,7 @@ fn is_plain_name(name: &[u8]) -> bool {
         && name.len() <= NAME_MAX
         && name != b"."
         && name != b".."
-        && !name
-            .iter()
-            .any(|byte| *byte == b'/' || byte.is_ascii_control())
+        && !name.iter().any(|byte| *byte == b'/' || byte.is_ascii_control())
 }
 
 #[cfg(test)]

@@ -48,9 +48,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<Exit, Failure> {
     let call = args::parse(std::env::args_os().skip(1))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Failure::new(Exit::Failure, format!("cannot start: {error}")))?;
     runtime.block_on(commands::run(&call))

@@ -24,13 +24,8 @@ use crate::local_name;
 /// # Errors
 /// A usage failure where a URL has no name, or two files the same place.
 pub(crate) fn wanted(call: &Invocation, urls: &[&str]) -> Result<Vec<NewFile>, Failure> {
-    let mut sources: Vec<Source> = urls
-        .iter()
-        .map(|url| Source {
-            url: (*url).to_owned(),
-            path: None,
-        })
-        .collect();
+    let mut sources: Vec<Source> =
+        urls.iter().map(|url| Source { url: (*url).to_owned(), path: None }).collect();
     if let Some(list) = call.value("input") {
         sources.extend(read_list(list)?);
     }
@@ -40,13 +35,9 @@ pub(crate) fn wanted(call: &Invocation, urls: &[&str]) -> Result<Vec<NewFile>, F
     if let Some(output) = call.value("output") {
         sources = vec![with_output(call, sources, output)?];
     }
-    let directory = call
-        .value("directory")
-        .map_or_else(|| Path::new("."), Path::new);
+    let directory = call.value("directory").map_or_else(|| Path::new("."), Path::new);
     let no_clobber = call.has("no-clobber");
-    let files = sources
-        .into_iter()
-        .map(|source| source.file(directory, no_clobber));
+    let files = sources.into_iter().map(|source| source.file(directory, no_clobber));
     all_different(files.collect::<Result<_, _>>()?)
 }
 
@@ -63,21 +54,12 @@ impl Source {
             return Err(Failure::usage(format!("{:?} is no URL", shown(&self.url)))
                 .hint(format!("perhaps https://{}", shown(&self.url))));
         }
-        let name = self
-            .path
-            .or_else(|| local_name::from_url(&self.url))
-            .ok_or_else(|| {
-                Failure::usage(format!(
-                    "{} does not say what to call the file",
-                    shown(&self.url)
-                ))
+        let name = self.path.or_else(|| local_name::from_url(&self.url)).ok_or_else(|| {
+            Failure::usage(format!("{} does not say what to call the file", shown(&self.url)))
                 .hint("say where it goes: -o PATH")
-            })?;
+        })?;
         let path = absolute(&directory.join(name))?;
-        Ok(NewFile {
-            no_clobber,
-            ..NewFile::new(self.url, path)
-        })
+        Ok(NewFile { no_clobber, ..NewFile::new(self.url, path) })
     }
 }
 
@@ -88,20 +70,12 @@ fn with_output(call: &Invocation, sources: Vec<Source>, output: &OsStr) -> Resul
         return Err(Failure::usage("either -o PATH or -d DIR"));
     }
     if output == "-" {
-        return Err(Failure::usage(
-            "a job cannot write to standard output; use -o PATH",
-        ));
+        return Err(Failure::usage("a job cannot write to standard output; use -o PATH"));
     }
     if output.as_bytes().ends_with(b"/") || Path::new(output).is_dir() {
-        return Err(Failure::usage(format!(
-            "{} is a directory; use -d",
-            output.display()
-        )));
+        return Err(Failure::usage(format!("{} is a directory; use -d", output.display())));
     }
-    Ok(Source {
-        path: Some(output.to_owned()),
-        ..source
-    })
+    Ok(Source { path: Some(output.to_owned()), ..source })
 }
 
 /// Absolute, and without links in the directory part where the caller can see it.
@@ -132,10 +106,7 @@ fn read_list(list: &OsStr) -> Result<Vec<Source>, Failure> {
     let read = match list == "-" {
         true => {
             let mut bytes = Vec::new();
-            std::io::stdin()
-                .lock()
-                .read_to_end(&mut bytes)
-                .map(|_| bytes)
+            std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
         }
         false => std::fs::read(list),
     };
@@ -143,9 +114,7 @@ fn read_list(list: &OsStr) -> Result<Vec<Source>, Failure> {
         Failure::usage(format!("cannot read the list {}: {error}", list.display()))
     })?;
     let lines = bytes.split(|byte| *byte == b'\n').enumerate();
-    lines
-        .filter_map(|(number, line)| read_line(number + 1, line).transpose())
-        .collect()
+    lines.filter_map(|(number, line)| read_line(number + 1, line).transpose()).collect()
 }
 
 /// `URL` or `URL PATH`; empty lines and those that start with `#` say nothing.
@@ -154,18 +123,12 @@ fn read_line(number: usize, line: &[u8]) -> Result<Option<Source>, Failure> {
     if line.is_empty() || line.starts_with(b"#") {
         return Ok(None);
     }
-    let end = line
-        .iter()
-        .position(u8::is_ascii_whitespace)
-        .unwrap_or(line.len());
+    let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
     let url = std::str::from_utf8(&line[..end])
         .map_err(|_| Failure::usage(format!("line {number} of the list: the URL is not UTF-8")))?;
     let path = line[end..].trim_ascii();
     let path = (!path.is_empty()).then(|| OsStr::from_bytes(path).to_owned());
-    Ok(Some(Source {
-        url: url.to_owned(),
-        path,
-    }))
+    Ok(Some(Source { url: url.to_owned(), path }))
 }
 
 #[cfg(test)]
@@ -179,10 +142,7 @@ mod tests {
     }
 
     fn paths(files: Vec<NewFile>) -> Vec<PathBuf> {
-        files
-            .into_iter()
-            .map(|file| OsString::from_vec(file.local_name).into())
-            .collect()
+        files.into_iter().map(|file| OsString::from_vec(file.local_name).into()).collect()
     }
 
     #[test]
@@ -195,10 +155,7 @@ mod tests {
     #[test]
     fn names_come_from_the_urls() {
         let files = wanted(&call("get -d /"), &["https://h/a.iso", "https://h/b%20c"]).unwrap();
-        assert_eq!(
-            paths(files),
-            [PathBuf::from("/a.iso"), PathBuf::from("/b c")]
-        );
+        assert_eq!(paths(files), [PathBuf::from("/a.iso"), PathBuf::from("/b c")]);
     }
 
     #[test]
@@ -212,37 +169,19 @@ mod tests {
             refused("get", &["https://h/"]),
             "https://h/ does not say what to call the file"
         );
-        assert_eq!(
-            refused("get", &["example.org"]),
-            "\"example.org\" is no URL"
-        );
-        assert_eq!(
-            refused("get -d /", &["a://1/x", "a://2/x"]),
-            "two files would go to /x"
-        );
-        assert_eq!(
-            refused("get -o /", &["a://1/x"]),
-            "/ is a directory; use -d"
-        );
+        assert_eq!(refused("get", &["example.org"]), "\"example.org\" is no URL");
+        assert_eq!(refused("get -d /", &["a://1/x", "a://2/x"]), "two files would go to /x");
+        assert_eq!(refused("get -o /", &["a://1/x"]), "/ is a directory; use -d");
         assert_eq!(refused("get", &[]), "get: which URL?");
     }
 
     #[test]
     fn a_list_has_a_url_and_perhaps_a_path_a_line() {
         let source = |url: &str, path: Option<&str>| {
-            Some(Source {
-                url: url.into(),
-                path: path.map(OsString::from),
-            })
+            Some(Source { url: url.into(), path: path.map(OsString::from) })
         };
-        assert_eq!(
-            read_line(1, b"https://h/a").unwrap(),
-            source("https://h/a", None)
-        );
-        assert_eq!(
-            read_line(1, b" u:\t/a b \r").unwrap(),
-            source("u:", Some("/a b"))
-        );
+        assert_eq!(read_line(1, b"https://h/a").unwrap(), source("https://h/a", None));
+        assert_eq!(read_line(1, b" u:\t/a b \r").unwrap(), source("u:", Some("/a b")));
         assert_eq!(read_line(1, b"# u: /a").unwrap(), None);
         assert_eq!(read_line(1, b"").unwrap(), None);
         assert!(read_line(1, b"u:\xff").is_err());

@@ -45,10 +45,7 @@ pub(crate) fn name(call: &Invocation, files: &[NewFile]) -> Result<String, Failu
     if let Some(name) = call.text("name")? {
         return Ok(name.to_owned());
     }
-    let path = files
-        .first()
-        .map(|file| file.local_name.as_slice())
-        .unwrap_or_default();
+    let path = files.first().map(|file| file.local_name.as_slice()).unwrap_or_default();
     let last = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let name = lossless_path(last);
     Ok(match files.len() {
@@ -67,10 +64,7 @@ pub(crate) async fn make(
     terms: &JobOptions,
     files: &[NewFile],
 ) -> Result<String, Failure> {
-    let id = client
-        .create_job(name, terms)
-        .await
-        .map_err(cannot("make a job"))?;
+    let id = client.create_job(name, terms).await.map_err(cannot("make a job"))?;
     let job = client.job(&id);
     if let Err(error) = job.add_files(files).await {
         let failure = cannot(&what(files))(error);

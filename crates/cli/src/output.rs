@@ -35,9 +35,7 @@ pub(crate) fn json(call: &Invocation) -> Result<Option<Json>, Failure> {
         None | Some("short") => Ok(Some(Json::Short)),
         Some("pretty") => Ok(Some(Json::Pretty)),
         Some("lines") => Ok(Some(Json::Lines)),
-        Some(other) => Err(Failure::usage(format!(
-            "--json={other}: short, pretty or lines"
-        ))),
+        Some(other) => Err(Failure::usage(format!("--json={other}: short, pretty or lines"))),
     }
 }
 
@@ -55,10 +53,7 @@ fn written(done: io::Result<()>) -> Result<(), Failure> {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Err(Failure::silent(Exit::Failure));
     }
-    Err(Failure::new(
-        Exit::Failure,
-        format!("cannot write to standard output: {error}"),
-    ))
+    Err(Failure::new(Exit::Failure, format!("cannot write to standard output: {error}")))
 }
 
 /// Writes one object.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::args::Invocation;
 use crate::failure::{Failure, cannot};
+use crate::follow::needs_attention;
 use crate::job_json;
 use crate::output::{self, Json};
 use crate::table;
@@ -35,10 +36,7 @@ impl Wanted {
     /// A failure where a field does not exist.
     pub(crate) fn read(call: &Invocation) -> Result<Self, Failure> {
         Ok(Wanted {
-            fields: call
-                .text("fields")?
-                .map(job_json::check_fields)
-                .transpose()?,
+            fields: call.text("fields")?.map(job_json::check_fields).transpose()?,
             one: call.text("get")?.map(job_json::check_field).transpose()?,
             json: output::json(call)?,
         })
@@ -49,10 +47,7 @@ impl Wanted {
     pub(crate) fn names(&self, field: &str) -> bool {
         let leads_to = |name: &String| name.split('.').next() == Some(field);
         self.one.as_ref().is_some_and(leads_to)
-            || self
-                .fields
-                .as_ref()
-                .is_some_and(|fields| fields.iter().any(leads_to))
+            || self.fields.as_ref().is_some_and(|fields| fields.iter().any(leads_to))
     }
 }
 
@@ -77,27 +72,12 @@ pub(crate) async fn document(
     job: &JobProperties,
     with_files: bool,
 ) -> Result<Document, Failure> {
-    let error = match job.state {
-        State::Error | State::TransientError => known_error(client, job).await?,
-        State::Queued
-        | State::Connecting
-        | State::Transferring
-        | State::Suspended
-        | State::Transferred
-        | State::Acknowledged
-        | State::Cancelled => None,
-    };
+    let may_have_error = job.state == State::TransientError || needs_attention(job);
+    let error = if may_have_error { known_error(client, job).await? } else { None };
     let mut document = job_json::job(job, error.as_ref());
     if with_files {
-        let files = client
-            .job(&job.id)
-            .files()
-            .await
-            .map_err(cannot("read the files"))?;
-        document.insert(
-            "files".to_owned(),
-            files.iter().map(job_json::file).collect(),
-        );
+        let files = client.job(&job.id).files().await.map_err(cannot("read the files"))?;
+        document.insert("files".to_owned(), files.iter().map(job_json::file).collect());
     }
     Ok(document)
 }
@@ -130,19 +110,14 @@ pub(crate) fn as_asked(
         return Ok(true);
     }
     if let Some(form) = wanted.json {
-        let values = jobs
-            .iter()
-            .map(|job| Value::Object(chosen(job, wanted)))
-            .collect();
+        let values = jobs.iter().map(|job| Value::Object(chosen(job, wanted))).collect();
         output::objects(form, values)?;
         return Ok(true);
     }
     let Some(fields) = &wanted.fields else {
         return Ok(false);
     };
-    let rows = jobs
-        .iter()
-        .map(|job| fields.iter().map(|field| value(job, field)).collect());
+    let rows = jobs.iter().map(|job| fields.iter().map(|field| value(job, field)).collect());
     let rows: Vec<Vec<String>> = rows.collect::<Result<_, _>>()?;
     let names: Vec<String> = fields.iter().map(|field| field.to_uppercase()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -154,10 +129,9 @@ pub(crate) fn as_asked(
 fn value(job: &Document, field: &str) -> Result<String, Failure> {
     match job_json::field(job, field) {
         Some(value) => Ok(job_json::bare(value)),
-        None => Err(Failure::new(
-            crate::exit::Exit::NotFound,
-            format!("there is no field {field:?}"),
-        )),
+        None => {
+            Err(Failure::new(crate::exit::Exit::NotFound, format!("there is no field {field:?}")))
+        }
     }
 }
 

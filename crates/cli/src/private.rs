@@ -7,7 +7,7 @@
 //!
 //! It never runs for root, and never looks for the daemon in the current directory.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
@@ -40,35 +40,25 @@ pub(crate) async fn start() -> Result<(), Failure> {
     make_private(&run)?;
     make_private(&state)?;
     let log = state.join("ebbd.log");
-    let child = launch(&daemon, &log)
+    let child = launch(&daemon, &run, &state, &log)
         .map_err(|error| no_service(format!("cannot start {}: {error}", daemon.display())))?;
     wait_for_answer(child, &log).await
 }
 
 fn no_service(text: String) -> Failure {
-    Failure::new(
-        Exit::NotReachable,
-        format!("cannot start a private instance: {text}"),
-    )
-    .hint("install the system service, or put ebbd next to ebb")
+    Failure::new(Exit::NotReachable, format!("cannot start a private instance: {text}"))
+        .hint("install the system service, or put ebbd next to ebb")
 }
 
 fn find_daemon() -> Option<PathBuf> {
     let own = std::env::current_exe().ok();
     let own_dir = own.as_deref().and_then(Path::parent);
-    let beside = own_dir
-        .into_iter()
-        .flat_map(|dir| [dir.to_owned(), dir.join("../libexec/ebb")]);
+    let beside = own_dir.into_iter().flat_map(|dir| [dir.to_owned(), dir.join("../libexec/ebb")]);
     let packaged = ["/usr/libexec/ebb", "/usr/sbin"].map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let from_path: Vec<PathBuf> = std::env::split_paths(&path)
-        .filter(|dir| dir.is_absolute())
-        .collect();
-    beside
-        .chain(packaged)
-        .chain(from_path)
-        .map(|dir| dir.join(DAEMON))
-        .find(|file| file.is_file())
+    let from_path: Vec<PathBuf> =
+        std::env::split_paths(&path).filter(|dir| dir.is_absolute()).collect();
+    beside.chain(packaged).chain(from_path).map(|dir| dir.join(DAEMON)).find(|file| file.is_file())
 }
 
 fn directories() -> Result<(PathBuf, PathBuf), Failure> {
@@ -78,29 +68,22 @@ fn directories() -> Result<(PathBuf, PathBuf), Failure> {
 }
 
 fn make_private(directory: &Path) -> Result<(), Failure> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(|error| {
-            no_service(format!(
-                "cannot make the directory {}: {error}",
-                directory.display()
-            ))
-        })
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|error| {
+        no_service(format!("cannot make the directory {}: {error}", directory.display()))
+    })
 }
 
 /// Starts this program again as the one that leaves the session and becomes the daemon: leaving
 /// the session must happen in the child, and only a program can do that safely.
-fn launch(daemon: &Path, log: &Path) -> std::io::Result<Child> {
-    let log = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(log)?;
+fn launch(daemon: &Path, run: &Path, state: &Path, log: &Path) -> std::io::Result<Child> {
+    let log = OpenOptions::new().create(true).append(true).mode(0o600).open(log)?;
     Command::new(std::env::current_exe()?)
         .arg("start-private")
+        .arg("--")
         .arg(daemon)
+        // Said outright, so that both of us mean the same place.
+        .args([OsStr::new("--runtime-dir"), run.as_os_str()])
+        .args([OsStr::new("--state-dir"), state.as_os_str()])
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(duplicate(&log)?)
@@ -113,11 +96,11 @@ fn duplicate(log: &File) -> std::io::Result<Stdio> {
 }
 
 /// Leaves the session and becomes the daemon; returns only where that fails.
-pub(crate) fn become_daemon(daemon: OsString) -> Failure {
+pub(crate) fn become_daemon(daemon: &OsStr, arguments: &[OsString]) -> Failure {
     // A child just started leads no group, so it may lead a session.
     let left = rustix::process::setsid();
     let error = match left {
-        Ok(_) => Command::new(daemon).exec(),
+        Ok(_) => Command::new(daemon).args(arguments).exec(),
         Err(error) => error.into(),
     };
     no_service(error.to_string())
@@ -137,10 +120,6 @@ async fn wait_for_answer(mut child: Child, log: &Path) -> Result<(), Failure> {
         // The daemon has no way to tell a program it does not know that its socket is there.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let what = if ended {
-        "it ended at once"
-    } else {
-        "it does not answer"
-    };
+    let what = if ended { "it ended at once" } else { "it does not answer" };
     Err(no_service(format!("{what}; its log is {}", log.display())))
 }

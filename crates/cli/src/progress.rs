@@ -9,6 +9,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use ebb_api::properties::JobProperties;
+use ebb_api::values::State;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -54,9 +55,7 @@ impl Progress {
             None | Some("auto") if is_capable_terminal() => Mode::Bar,
             None | Some("auto") => Mode::Lines,
             Some(other) => {
-                return Err(Failure::usage(format!(
-                    "--progress={other}: auto, never or json"
-                )));
+                return Err(Failure::usage(format!("--progress={other}: auto, never or json")));
             }
         };
         Ok(Progress::in_mode(mode))
@@ -65,11 +64,7 @@ impl Progress {
     /// Shown like this.
     #[must_use]
     pub(crate) fn in_mode(mode: Mode) -> Self {
-        Progress {
-            mode,
-            next: None,
-            samples: VecDeque::new(),
-        }
+        Progress { mode, next: None, samples: VecDeque::new() }
     }
 
     /// When [`Self::tick`] is due, if ever.
@@ -103,8 +98,7 @@ impl Progress {
     /// Something has changed.
     pub(crate) fn news(&mut self, jobs: &[JobProperties]) {
         if self.mode == Mode::Json {
-            jobs.iter()
-                .for_each(|job| draw(&format!("{}\n", event(job))));
+            jobs.iter().for_each(|job| draw(&format!("{}\n", event(job))));
         }
     }
 
@@ -133,17 +127,13 @@ impl Progress {
     /// Bytes a second; nothing before two looks, and nothing where bytes were taken back.
     fn rate(&self) -> Option<u64> {
         let (first, last) = (self.samples.front()?, self.samples.back()?);
-        let elapsed = u64::try_from((last.0 - first.0).as_millis())
-            .ok()
-            .filter(|time| *time > 0)?;
+        let elapsed =
+            u64::try_from((last.0 - first.0).as_millis()).ok().filter(|time| *time > 0)?;
         Some(last.1.checked_sub(first.1)?.saturating_mul(1000) / elapsed)
     }
 
     fn line(&self, jobs: &[JobProperties]) -> String {
-        let moving = jobs
-            .iter()
-            .find(|job| !job.state.is_over())
-            .or_else(|| jobs.first());
+        let moving = jobs.iter().find(|job| !job.state.is_over()).or_else(|| jobs.first());
         let Some(job) = moving else {
             return String::new();
         };
@@ -151,18 +141,11 @@ impl Progress {
             ("", state) => state.to_owned(),
             (reason, state) => format!("{state} ({})", shown(reason)),
         };
-        let rate = self.rate().filter(|rate| *rate > 0);
-        let speed = rate
-            .map(|rate| format!("  {}/s", units::size(rate)))
-            .unwrap_or_default();
-        let left = rate
-            .and_then(|rate| remaining(job, rate))
-            .unwrap_or_default();
-        format!(
-            "{}  {}  {state}{speed}{left}",
-            shown(&job.display_name),
-            amount(job)
-        )
+        let moves = job.state == State::Transferring;
+        let rate = self.rate().filter(|rate| *rate > 0 && moves);
+        let speed = rate.map(|rate| format!("  {}/s", units::size(rate))).unwrap_or_default();
+        let left = rate.and_then(|rate| remaining(job, rate)).unwrap_or_default();
+        format!("{}  {}  {state}{speed}{left}", shown(&job.display_name), amount(job))
     }
 }
 
@@ -210,9 +193,7 @@ fn is_capable_terminal() -> bool {
 /// Cut to the terminal's width, since a line that wraps cannot be redrawn.
 fn fitted(line: &str) -> String {
     let size = rustix::termios::tcgetwinsize(io::stderr()).ok();
-    let columns = size
-        .map(|size| usize::from(size.ws_col))
-        .filter(|columns| *columns > 1);
+    let columns = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 1);
     line.chars().take(columns.unwrap_or(80) - 1).collect()
 }
 
@@ -240,14 +221,8 @@ mod tests {
     fn amounts_are_honest() {
         assert_eq!(amount(&job(0, None, 0)), "0 B/?");
         assert_eq!(amount(&job(512, Some(1024), 0)), "512 B/1.0 KiB 50%");
-        assert_eq!(
-            amount(&job(1_000_000, Some(1_000_000), 1)),
-            "977 KiB/977 KiB 99%"
-        );
-        assert_eq!(
-            amount(&job(1_000_000, Some(1_000_000), 2)),
-            "977 KiB/977 KiB 100%"
-        );
+        assert_eq!(amount(&job(1_000_000, Some(1_000_000), 1)), "977 KiB/977 KiB 99%");
+        assert_eq!(amount(&job(1_000_000, Some(1_000_000), 2)), "977 KiB/977 KiB 100%");
         assert_eq!(amount(&job(0, Some(0), 2)), "0 B/0 B 100%");
         assert_eq!(amount(&job(3, Some(7), 0)), "3 B/7 B 42%");
     }
@@ -258,9 +233,7 @@ mod tests {
         progress.sample(&[job(0, None, 0)]);
         assert_eq!(progress.rate(), None);
         let then = progress.samples[0].0;
-        progress
-            .samples
-            .push_back((then + Duration::from_secs(2), 4096));
+        progress.samples.push_back((then + Duration::from_secs(2), 4096));
         assert_eq!(progress.rate(), Some(2048));
         progress.samples[0].1 = 9999;
         assert_eq!(progress.rate(), None);
@@ -268,10 +241,7 @@ mod tests {
 
     #[test]
     fn the_line_says_how_long_it_still_takes() {
-        assert_eq!(
-            remaining(&job(0, Some(600), 0), 10).as_deref(),
-            Some("  1m left")
-        );
+        assert_eq!(remaining(&job(0, Some(600), 0), 10).as_deref(), Some("  1m left"));
         assert_eq!(remaining(&job(0, None, 0), 10), None);
     }
 }

@@ -27,16 +27,10 @@ struct Reference {
 impl Reference {
     fn read(text: &str) -> Reference {
         if let Some(name) = text.strip_prefix("name:") {
-            return Reference {
-                id: None,
-                name: Some(name.to_owned()),
-            };
+            return Reference { id: None, name: Some(name.to_owned()) };
         }
         if let Some(id) = text.strip_prefix("id:") {
-            return Reference {
-                id: id_prefix(id),
-                name: None,
-            };
+            return Reference { id: id_prefix(id), name: None };
         }
         let id = id_prefix(text);
         let name =
@@ -47,14 +41,8 @@ impl Reference {
 
 /// The beginning of a UUID in its canonical form, from 4 digits or more in any form.
 fn id_prefix(text: &str) -> Option<String> {
-    let braced = text
-        .strip_prefix('{')
-        .and_then(|text| text.strip_suffix('}'));
-    let digits: String = braced
-        .unwrap_or(text)
-        .chars()
-        .filter(|letter| *letter != '-')
-        .collect();
+    let braced = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+    let digits: String = braced.unwrap_or(text).chars().filter(|letter| *letter != '-').collect();
     let fits =
         (4..=32).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     fits.then(|| with_dashes(&digits.to_ascii_lowercase()))
@@ -90,29 +78,16 @@ pub(crate) async fn one(
     }
     let mut fitting = Vec::new();
     for filter in filters(&reference, call.has("all-users")) {
-        let found = client
-            .list_jobs(&filter)
-            .await
-            .map_err(cannot("look for the job"))?;
+        let found = client.list_jobs(&filter).await.map_err(cannot("look for the job"))?;
         fitting.extend(found);
     }
     pick(text, fitting)
 }
 
 fn filters(reference: &Reference, all_users: bool) -> Vec<Filter> {
-    let base = || Filter {
-        all_users,
-        finished: true,
-        ..Filter::default()
-    };
-    let by_id = reference.id.clone().map(|id| Filter {
-        id_prefix: Some(id),
-        ..base()
-    });
-    let by_name = reference.name.clone().map(|name| Filter {
-        name: Some(name),
-        ..base()
-    });
+    let base = || Filter { all_users, finished: true, ..Filter::default() };
+    let by_id = reference.id.clone().map(|id| Filter { id_prefix: Some(id), ..base() });
+    let by_name = reference.name.clone().map(|name| Filter { name: Some(name), ..base() });
     by_id.into_iter().chain(by_name).collect()
 }
 
@@ -135,20 +110,10 @@ fn pick(text: &str, mut fitting: Vec<JobProperties>) -> Result<JobProperties, Fa
 fn ambiguous(text: &str, fitting: &[JobProperties]) -> Failure {
     let candidates: Vec<String> = fitting
         .iter()
-        .map(|job| {
-            format!(
-                "    {}  {}  {}",
-                job.id,
-                job.state,
-                shown(&job.display_name)
-            )
-        })
+        .map(|job| format!("    {}  {}  {}", job.id, job.state, shown(&job.display_name)))
         .collect();
-    Failure::new(
-        Exit::Ambiguous,
-        format!("{:?} fits {} jobs", shown(text), fitting.len()),
-    )
-    .hint(format!("it may be one of\n{}", candidates.join("\n")))
+    Failure::new(Exit::Ambiguous, format!("{:?} fits {} jobs", shown(text), fitting.len()))
+        .hint(format!("it may be one of\n{}", candidates.join("\n")))
 }
 
 /// All jobs a command line names: by reference, or by `--all`, `--match` and `--state`.
@@ -203,10 +168,7 @@ pub(crate) async fn matching(
         finished: over == Over::Wanted || state.is_some_and(State::is_over),
         ..Filter::default()
     };
-    let mut jobs = client
-        .list_jobs(&filter)
-        .await
-        .map_err(cannot("list the jobs"))?;
+    let mut jobs = client.list_jobs(&filter).await.map_err(cannot("list the jobs"))?;
     if let Some(pattern) = call.text("match")? {
         jobs.retain(|job| fits(pattern, &job.display_name));
     }
@@ -256,29 +218,16 @@ mod tests {
 
     fn job(id: &str, name: &str, state: State) -> JobProperties {
         let id = with_dashes(&format!("{id:0<32}"));
-        JobProperties {
-            id,
-            display_name: name.into(),
-            state,
-            ..example()
-        }
+        JobProperties { id, display_name: name.into(), state, ..example() }
     }
 
     #[test]
     fn an_id_is_read_in_any_form() {
         let id = "3f2ac1d0-0000-4000-8000-00000000002a";
-        for text in [
-            id,
-            "{3F2AC1D0-0000-4000-8000-00000000002A}",
-            "3f2ac1d000004000800000000000002a",
-        ] {
-            assert_eq!(
-                Reference::read(text),
-                Reference {
-                    id: Some(id.into()),
-                    name: None
-                }
-            );
+        for text in
+            [id, "{3F2AC1D0-0000-4000-8000-00000000002A}", "3f2ac1d000004000800000000000002a"]
+        {
+            assert_eq!(Reference::read(text), Reference { id: Some(id.into()), name: None });
         }
         assert_eq!(id_prefix("3f2ac1d00").as_deref(), Some("3f2ac1d0-0"));
         assert_eq!(id_prefix("3f2"), None);
@@ -286,34 +235,16 @@ mod tests {
 
     #[test]
     fn a_word_may_be_the_beginning_of_an_id_and_a_name() {
-        let both = Reference {
-            id: Some("beef".into()),
-            name: Some("beef".into()),
-        };
+        let both = Reference { id: Some("beef".into()), name: Some("beef".into()) };
         assert_eq!(Reference::read("beef"), both);
-        assert_eq!(
-            Reference::read("name:beef"),
-            Reference {
-                id: None,
-                name: Some("beef".into())
-            }
-        );
-        assert_eq!(
-            Reference::read("id:beef"),
-            Reference {
-                id: Some("beef".into()),
-                name: None
-            }
-        );
+        assert_eq!(Reference::read("name:beef"), Reference { id: None, name: Some("beef".into()) });
+        assert_eq!(Reference::read("id:beef"), Reference { id: Some("beef".into()), name: None });
         assert_eq!(Reference::read("nightly").id, None);
     }
 
     #[test]
     fn what_fits_several_jobs_fits_none() {
-        let two = vec![
-            job("beef1", "a", State::Queued),
-            job("beef2", "b", State::Queued),
-        ];
+        let two = vec![job("beef1", "a", State::Queued), job("beef2", "b", State::Queued)];
         let failure = pick("beef", two).unwrap_err();
         assert_eq!(failure.exit, Exit::Ambiguous);
         assert!(failure.hint.unwrap().contains("beef2"));
@@ -321,19 +252,14 @@ mod tests {
 
     #[test]
     fn a_job_that_is_not_over_wins() {
-        let two = vec![
-            job("1", "nightly", State::Acknowledged),
-            job("2", "nightly", State::Queued),
-        ];
+        let two =
+            vec![job("1", "nightly", State::Acknowledged), job("2", "nightly", State::Queued)];
         assert_eq!(pick("nightly", two).unwrap().state, State::Queued);
     }
 
     #[test]
     fn the_same_job_found_twice_is_one() {
-        let twice = vec![
-            job("beef", "beef", State::Queued),
-            job("beef", "beef", State::Queued),
-        ];
+        let twice = vec![job("beef", "beef", State::Queued), job("beef", "beef", State::Queued)];
         assert!(pick("beef", twice).is_ok());
         assert_eq!(pick("beef", vec![]).unwrap_err().exit, Exit::NotFound);
     }

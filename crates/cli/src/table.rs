@@ -20,9 +20,7 @@ fn natural_widths(rows: &[&Vec<String>]) -> Vec<usize> {
     let columns = rows.iter().map(|row| row.len()).max().unwrap_or(0);
     let cells = |column: usize| rows.iter().filter_map(move |row| row.get::<usize>(column));
     let widest = |column| cells(column).map(|cell| length(cell)).max();
-    (0..columns)
-        .map(|column| widest(column).unwrap_or(0))
-        .collect()
+    (0..columns).map(|column| widest(column).unwrap_or(0)).collect()
 }
 
 fn fit(mut widths: Vec<usize>, flexible: &[usize], width: Option<usize>) -> Vec<usize> {
@@ -30,10 +28,7 @@ fn fit(mut widths: Vec<usize>, flexible: &[usize], width: Option<usize>) -> Vec<
     let Some(width) = width else { return widths };
     loop {
         let total = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
-        let widest = flexible
-            .iter()
-            .copied()
-            .max_by_key(|column| widths.get(*column));
+        let widest = flexible.iter().copied().max_by_key(|column| widths.get(*column));
         match widest.and_then(|column| widths.get_mut(column)) {
             Some(column) if total > width && *column > LEAST => *column -= 1,
             _ => return widths,
@@ -42,21 +37,14 @@ fn fit(mut widths: Vec<usize>, flexible: &[usize], width: Option<usize>) -> Vec<
 }
 
 fn line(row: &[String], widths: &[usize]) -> String {
-    let cells: Vec<String> = row
-        .iter()
-        .zip(widths)
-        .map(|(cell, width)| padded(cell, *width))
-        .collect();
+    let cells: Vec<String> =
+        row.iter().zip(widths).map(|(cell, width)| padded(cell, *width)).collect();
     cells.join("  ").trim_end().to_owned()
 }
 
 fn padded(cell: &str, width: usize) -> String {
     match length(cell) > width {
-        true => cell
-            .chars()
-            .take(width.saturating_sub(1))
-            .chain(['…'])
-            .collect(),
+        true => cell.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
         false => format!("{cell:<width$}"),
     }
 }
@@ -79,11 +67,7 @@ mod tests {
 
     fn rows() -> Vec<Vec<String>> {
         vec![
-            vec![
-                "3f2ac1d0".into(),
-                "a very long name indeed".into(),
-                "11%".into(),
-            ],
+            vec!["3f2ac1d0".into(), "a very long name indeed".into(), "11%".into()],
             vec!["91be0077".into(), "b".into(), "".into()],
         ]
     }
@@ -91,10 +75,7 @@ mod tests {
     #[test]
     fn columns_line_up_and_lines_end_without_blanks() {
         let table = aligned(Some(&["ID", "NAME", "DONE"]), &rows(), &[1], None);
-        assert_eq!(
-            table.lines().nth(1),
-            Some("3f2ac1d0  a very long name indeed  11%")
-        );
+        assert_eq!(table.lines().nth(1), Some("3f2ac1d0  a very long name indeed  11%"));
         assert_eq!(table.lines().nth(2), Some("91be0077  b"));
     }
 

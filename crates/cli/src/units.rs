@@ -36,10 +36,7 @@ fn seconds_per(unit: char) -> Option<u32> {
 #[must_use]
 pub(crate) fn duration(seconds: u64) -> String {
     let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
-    let at = units
-        .iter()
-        .position(|(_, size)| seconds >= *size)
-        .unwrap_or(units.len() - 1);
+    let at = units.iter().position(|(_, size)| seconds >= *size).unwrap_or(units.len() - 1);
     let (unit, size) = units[at];
     let mut text = format!("{}{unit}", seconds / size);
     if let Some((next, next_size)) = units.get(at + 1) {
@@ -78,38 +75,19 @@ pub(crate) fn time(seconds: i64) -> String {
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil_from_days(days);
     let (hour, minute) = (second / 3_600, second / 60 % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z",
-        second % 60
-    )
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z", second % 60)
 }
 
 /// The date of a day counted from 1970-01-01, in the Gregorian calendar.
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let is_leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     // 400 years have 146,097 days always; the rest is counted year by year, month by month.
-    let (mut year, mut rest) = (
-        1970 + 400 * days.div_euclid(146_097),
-        days.rem_euclid(146_097),
-    );
+    let (mut year, mut rest) = (1970 + 400 * days.div_euclid(146_097), days.rem_euclid(146_097));
     while rest >= 365 + i64::from(is_leap(year)) {
         rest -= 365 + i64::from(is_leap(year));
         year += 1;
     }
-    let months = [
-        31,
-        28 + i64::from(is_leap(year)),
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
+    let months = [31, 28 + i64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let mut month = 1;
     for length in months {
         if rest < length {

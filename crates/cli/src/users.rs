@@ -35,10 +35,7 @@ fn find(key: &str, fits: impl Fn(&User) -> bool) -> Option<User> {
 }
 
 fn ask(key: &str) -> Option<User> {
-    let output = Command::new("getent")
-        .args(["--", "passwd", key])
-        .output()
-        .ok()?;
+    let output = Command::new("getent").args(["--", "passwd", key]).output().ok()?;
     read_line(String::from_utf8_lossy(&output.stdout).lines().next()?)
 }
 
@@ -46,11 +43,7 @@ fn read_line(line: &str) -> Option<User> {
     let mut fields = line.split(':');
     let (name, _password) = (fields.next()?, fields.next()?);
     let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    Some(User {
-        name: name.to_owned(),
-        uid,
-        gid,
-    })
+    Some(User { name: name.to_owned(), uid, gid })
 }
 
 #[cfg(test)]
@@ -59,15 +52,8 @@ mod tests {
 
     #[test]
     fn a_line_of_the_password_file_is_a_user() {
-        let alice = User {
-            name: "alice".into(),
-            uid: 1000,
-            gid: 1001,
-        };
-        assert_eq!(
-            read_line("alice:x:1000:1001:Alice,,,:/home/alice:/bin/sh"),
-            Some(alice)
-        );
+        let alice = User { name: "alice".into(), uid: 1000, gid: 1001 };
+        assert_eq!(read_line("alice:x:1000:1001:Alice,,,:/home/alice:/bin/sh"), Some(alice));
         assert_eq!(read_line("alice:x:many:1:::"), None);
         assert_eq!(read_line(""), None);
     }

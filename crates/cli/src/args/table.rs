@@ -47,12 +47,7 @@ pub(crate) struct Command {
 }
 
 const fn flag(long: &'static str, short: Option<char>, help: &'static str) -> Opt {
-    Opt {
-        long,
-        short,
-        takes: Takes::Nothing,
-        help,
-    }
+    Opt { long, short, takes: Takes::Nothing, help }
 }
 
 const fn value(
@@ -61,12 +56,7 @@ const fn value(
     name: &'static str,
     help: &'static str,
 ) -> Opt {
-    Opt {
-        long,
-        short,
-        takes: Takes::Value(name),
-        help,
-    }
+    Opt { long, short, takes: Takes::Value(name), help }
 }
 
 const fn maybe(
@@ -75,72 +65,34 @@ const fn maybe(
     name: &'static str,
     help: &'static str,
 ) -> Opt {
-    Opt {
-        long,
-        short,
-        takes: Takes::Maybe(name),
-        help,
-    }
+    Opt { long, short, takes: Takes::Maybe(name), help }
 }
 
 /// The options all commands share.
 pub(crate) const COMMON: &[&Opt] = &[
-    &flag(
-        "quiet",
-        Some('q'),
-        "no progress and no remarks; errors still show",
-    ),
+    &flag("quiet", Some('q'), "no progress and no remarks; errors still show"),
     &flag("verbose", Some('v'), "say where the service was found"),
-    &maybe(
-        "json",
-        Some('j'),
-        "short|pretty|lines",
-        "JSON; pretty on a terminal, short otherwise",
-    ),
+    &maybe("json", Some('j'), "short|pretty|lines", "JSON; pretty on a terminal, short otherwise"),
     &value(
         "fields",
         Some('f'),
         "A,B",
         "only these fields, in tables and JSON; \"help\" lists them",
     ),
-    &value(
-        "get",
-        Some('g'),
-        "FIELD",
-        "the bare value of one field, one job a line",
-    ),
+    &value("get", Some('g'), "FIELD", "the bare value of one field, one job a line"),
     &flag("no-legend", None, "tables without heading and summary"),
     &value("color", None, "auto|always|never", "whether to use colour"),
     &flag("yes", Some('y'), "do not ask"),
     &flag("system", None, "the system service only"),
     &flag("session", None, "your private instance only"),
-    &value(
-        "timeout",
-        None,
-        "DURATION",
-        "stop waiting after this; the job goes on",
-    ),
-    &value(
-        "bus",
-        None,
-        "ADDRESS",
-        "where the service is: unix:path=/PATH, bus: or bus:ADDRESS",
-    ),
+    &value("timeout", None, "DURATION", "stop waiting after this; the job goes on"),
+    &value("bus", None, "ADDRESS", "where the service is: unix:path=/PATH, bus: or bus:ADDRESS"),
     &flag("help", Some('h'), "help on the command"),
 ];
 
-const OUTPUT: Opt = value(
-    "output",
-    Some('o'),
-    "PATH",
-    "where the file goes (one URL only)",
-);
-const DIRECTORY: Opt = value(
-    "directory",
-    Some('d'),
-    "DIR",
-    "where the files go; names come from the URLs",
-);
+const OUTPUT: Opt = value("output", Some('o'), "PATH", "where the file goes (one URL only)");
+const DIRECTORY: Opt =
+    value("directory", Some('d'), "DIR", "where the files go; names come from the URLs");
 const INPUT: Opt = value(
     "input",
     Some('i'),
@@ -149,52 +101,29 @@ const INPUT: Opt = value(
 );
 const NAME: Opt = value("name", None, "NAME", "what to call the job");
 const DESCRIPTION: Opt = value("description", None, "TEXT", "what to say about it");
-const PRIORITY: Opt = value(
-    "priority",
-    None,
-    "foreground|high|normal|low",
-    "how much it matters",
-);
-const RETRY_DELAY: Opt = value(
-    "retry-delay",
-    None,
-    "DURATION",
-    "least time before it is tried again (5s or more)",
-);
+const PRIORITY: Opt = value("priority", None, "foreground|high|normal|low", "how much it matters");
+const RETRY_DELAY: Opt =
+    value("retry-delay", None, "DURATION", "least time before it is tried again (5s or more)");
 const NO_PROGRESS: Opt = value(
     "no-progress-timeout",
     None,
     "DURATION",
     "give up after so long without progress; 0: at the first error",
 );
-const NO_AUTO_COMPLETE: Opt = flag(
-    "no-auto-complete",
-    None,
-    "keep the finished files aside until: ebb complete",
-);
+const NO_AUTO_COMPLETE: Opt =
+    flag("no-auto-complete", None, "keep the finished files aside until: ebb complete");
 const NO_CLOBBER: Opt = flag("no-clobber", None, "do not replace a file that is there");
 const SUSPENDED: Opt = flag("suspended", None, "do not start it yet");
-const CANCEL_ON_INTERRUPT: Opt = flag(
-    "cancel-on-interrupt",
-    None,
-    "the first Ctrl+C cancels the job",
-);
+const CANCEL_ON_INTERRUPT: Opt =
+    flag("cancel-on-interrupt", None, "the first Ctrl+C cancels the job");
 const DETACH_ON_INTERRUPT: Opt = flag("detach-on-interrupt", None, "no Ctrl+C cancels the job");
-const PROGRESS: Opt = value(
-    "progress",
-    None,
-    "auto|never|json",
-    "how progress is shown on standard error",
-);
+const PROGRESS: Opt =
+    value("progress", None, "auto|never|json", "how progress is shown on standard error");
 const ALL: Opt = flag("all", None, "all jobs");
 const ALL_USERS: Opt = flag("all-users", None, "jobs of all users (administrators)");
 const MATCH: Opt = value("match", None, "GLOB", "jobs whose name fits, with * and ?");
 const STATE: Opt = value("state", None, "STATE", "jobs in this state");
-const FINISHED: Opt = flag(
-    "finished",
-    None,
-    "also jobs that are over and still remembered",
-);
+const FINISHED: Opt = flag("finished", None, "also jobs that are over and still remembered");
 const FOR_OUTCOME: Opt = value(
     "for",
     None,
@@ -202,12 +131,7 @@ const FOR_OUTCOME: Opt = value(
     "what to wait for; done where the service completes the job, else transferred",
 );
 const ANY: Opt = flag("any", None, "until the first of the jobs is there, not all");
-const FOR_USE: Opt = value(
-    "for",
-    None,
-    "local,network",
-    "what the helper's identity is used for",
-);
+const FOR_USE: Opt = value("for", None, "local,network", "what the helper's identity is used for");
 const USER: Opt = value("user", None, "NAME", "whose identity (root only)");
 
 const PICK: &[&Opt] = &[&ALL, &ALL_USERS, &MATCH, &STATE];
@@ -219,15 +143,7 @@ const fn command(
     about: &'static str,
     options: &'static [&'static Opt],
 ) -> Command {
-    Command {
-        name,
-        aliases: &[],
-        operands,
-        summary,
-        about,
-        options,
-        hidden: false,
-    }
+    Command { name, aliases: &[], operands, summary, about, options, hidden: false }
 }
 
 /// What `ebb` does when nothing is said.
@@ -310,13 +226,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
     &command("pause", "JOB...", "hold jobs", "", PICK),
     &Command {
         aliases: &["start", "retry"],
-        ..command(
-            "resume",
-            "JOB...",
-            "start jobs, or let them go on",
-            "",
-            PICK,
-        )
+        ..command("resume", "JOB...", "start jobs, or let them go on", "", PICK)
     },
     &command(
         "cancel",
@@ -338,13 +248,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
         "[NAME]",
         "make an empty, suspended job; prints its id",
         "Then: ebb add JOB URL, ebb resume JOB.",
-        &[
-            &DESCRIPTION,
-            &PRIORITY,
-            &RETRY_DELAY,
-            &NO_PROGRESS,
-            &NO_AUTO_COMPLETE,
-        ],
+        &[&DESCRIPTION, &PRIORITY, &RETRY_DELAY, &NO_PROGRESS, &NO_AUTO_COMPLETE],
     ),
     &command(
         "add",
@@ -375,13 +279,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
          An invitation lets whoever holds it become the helper: hand it over in private.",
         &[&FOR_USE, &USER, &ALL_USERS],
     ),
-    &command(
-        "status",
-        "",
-        "how the service is, and what it allows",
-        "",
-        &[],
-    ),
+    &command("status", "", "how the service is, and what it allows", "", &[]),
     &command(
         "help",
         "[COMMAND | exit-codes | job-references | json]",
@@ -390,10 +288,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
         &[],
     ),
     &command("version", "", "the version of ebb", "", &[]),
-    &Command {
-        hidden: true,
-        ..command("start-private", "PROGRAM LOG STATE", "", "", &[])
-    },
+    &Command { hidden: true, ..command("start-private", "PROGRAM LOG STATE", "", "", &[]) },
 ];
 
 #[cfg(test)]
@@ -410,17 +305,8 @@ mod tests {
             }
             let (mut longs, mut shorts) = (HashSet::new(), HashSet::new());
             for option in COMMON.iter().chain(command.options) {
-                assert!(
-                    longs.insert(option.long),
-                    "{} {}",
-                    command.name,
-                    option.long
-                );
-                assert!(
-                    option.short.is_none_or(|short| shorts.insert(short)),
-                    "{}",
-                    option.long
-                );
+                assert!(longs.insert(option.long), "{} {}", command.name, option.long);
+                assert!(option.short.is_none_or(|short| shorts.insert(short)), "{}", option.long);
             }
         }
     }

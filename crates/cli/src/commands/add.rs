@@ -14,10 +14,6 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     let files = new_files::wanted(call, urls)?;
     let client = connect::service(call).await?;
     let job = reference::one(&client, call, job).await?;
-    client
-        .job(&job.id)
-        .add_files(&files)
-        .await
-        .map_err(cannot("add the files"))?;
+    client.job(&job.id).add_files(&files).await.map_err(cannot("add the files"))?;
     Ok(Exit::Success)
 }

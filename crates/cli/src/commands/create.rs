@@ -15,10 +15,7 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     };
     let terms = new_job::terms(call)?;
     let client = connect::service_or_private(call).await?;
-    let id = client
-        .create_job(name, &terms)
-        .await
-        .map_err(cannot("make a job"))?;
+    let id = client.create_job(name, &terms).await.map_err(cannot("make a job"))?;
     output::line(&id)?;
     Ok(Exit::Success)
 }

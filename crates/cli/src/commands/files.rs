@@ -14,16 +14,11 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     let json = output::json(call)?;
     let client = connect::service(call).await?;
     for job in reference::several(&client, call).await? {
-        let files = client
-            .job(&job.id)
-            .files()
-            .await
-            .map_err(cannot("read the files"))?;
+        let files = client.job(&job.id).files().await.map_err(cannot("read the files"))?;
         match json {
-            Some(form) => output::objects(
-                form,
-                files.iter().map(job_json::file).collect::<Vec<Value>>(),
-            )?,
+            Some(form) => {
+                output::objects(form, files.iter().map(job_json::file).collect::<Vec<Value>>())?
+            }
             None => output::line(&table(call, &files))?,
         }
     }

@@ -43,22 +43,10 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     let mut signals = Signals::catch()?;
     let id = new_job::make(&client, &name, &terms, &files).await?;
     let mut followed = Followed::begin(&client, std::slice::from_ref(&id)).await?;
-    client
-        .job(&id)
-        .resume()
-        .await
-        .map_err(cannot("start the job"))?;
+    client.job(&id).resume().await.map_err(cannot("start the job"))?;
     reread_if_started(&client, &mut followed).await?;
 
-    match attend(
-        &client,
-        &mut followed,
-        wish,
-        Some(&mut signals),
-        &mut progress,
-    )
-    .await?
-    {
+    match attend(&client, &mut followed, wish, Some(&mut signals), &mut progress).await? {
         Ending::Settled => settled(call, &client, &followed.jobs[0], &wanted).await,
         Ending::TimedOut => Err(still_running(Exit::TimedOut, &id)),
         Ending::Interrupted => interrupted(call, &client, &id, &mut signals).await,
@@ -80,11 +68,7 @@ fn terms(call: &Invocation) -> Result<JobOptions, Failure> {
 async fn reread_if_started(client: &Client, followed: &mut Followed) -> Result<(), Failure> {
     let job = &mut followed.jobs[0];
     if job.state == State::Suspended {
-        *job = client
-            .job(&job.id)
-            .properties()
-            .await
-            .map_err(cannot("read the job"))?;
+        *job = client.job(&job.id).properties().await.map_err(cannot("read the job"))?;
     }
     Ok(())
 }
@@ -96,11 +80,7 @@ async fn settled(
     wanted: &present::Wanted,
 ) -> Result<Exit, Failure> {
     // The last notices may have left something out: the result is read, not guessed.
-    let job = client
-        .job(&job.id)
-        .properties()
-        .await
-        .map_err(cannot("read the job"))?;
+    let job = client.job(&job.id).properties().await.map_err(cannot("read the job"))?;
     let document = present::document(client, &job, wanted.names("files")).await?;
     present::as_asked(wanted, call, &[document])?;
     verdict(client, &job, Goal::Natural).await?;
@@ -111,16 +91,8 @@ async fn settled(
 }
 
 async fn say_done(client: &Client, job: &JobProperties) -> Result<(), Failure> {
-    let files = client
-        .job(&job.id)
-        .files()
-        .await
-        .map_err(cannot("read the files"))?;
-    let verb = if job.state == State::Transferred {
-        "fetched for"
-    } else {
-        "saved"
-    };
+    let files = client.job(&job.id).files().await.map_err(cannot("read the files"))?;
+    let verb = if job.state == State::Transferred { "fetched for" } else { "saved" };
     for file in files {
         let path = crate::escape::shown_path(&file.local_name);
         eprintln!("{verb} {path} ({})", units::size(file.bytes_transferred));
@@ -133,9 +105,8 @@ async fn say_done(client: &Client, job: &JobProperties) -> Result<(), Failure> {
 
 fn still_running(exit: Exit, id: &str) -> Failure {
     let short = &id[..8];
-    Failure::new(exit, format!("still running as {short}")).hint(format!(
-        "ebb cancel {short} to stop it, ebb wait {short} to wait for it"
-    ))
+    Failure::new(exit, format!("still running as {short}"))
+        .hint(format!("ebb cancel {short} to stop it, ebb wait {short} to wait for it"))
 }
 
 async fn interrupted(
@@ -162,13 +133,6 @@ async fn interrupted(
 }
 
 async fn cancel(client: &Client, id: &str) -> Result<Exit, Failure> {
-    client
-        .job(id)
-        .cancel()
-        .await
-        .map_err(cannot("cancel the job"))?;
-    Err(Failure::new(
-        Exit::Interrupted,
-        format!("job {} is cancelled", &id[..8]),
-    ))
+    client.job(id).cancel().await.map_err(cannot("cancel the job"))?;
+    Err(Failure::new(Exit::Interrupted, format!("job {} is cancelled", &id[..8])))
 }

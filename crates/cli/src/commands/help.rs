@@ -63,9 +63,7 @@ fn options(options: &[&Opt]) -> String {
 }
 
 fn option_line(option: &Opt) -> String {
-    let short = option
-        .short
-        .map_or_else(|| "    ".to_owned(), |letter| format!("-{letter}, "));
+    let short = option.short.map_or_else(|| "    ".to_owned(), |letter| format!("-{letter}, "));
     let value = match option.takes {
         Takes::Nothing => String::new(),
         Takes::Value(name) => format!(" {name}"),
@@ -79,10 +77,8 @@ fn option_line(option: &Opt) -> String {
 }
 
 fn exit_codes() -> String {
-    let lines: Vec<String> = Exit::ALL
-        .iter()
-        .map(|exit| format!("{:>4}  {}", exit.code(), exit.meaning()))
-        .collect();
+    let lines: Vec<String> =
+        Exit::ALL.iter().map(|exit| format!("{:>4}  {}", exit.code(), exit.meaning())).collect();
     format!(
         "{}\n\nFor several jobs: 0 only if all are 0, otherwise the first failure in the given \
          order.\nThe finer cause is in the field error.code: ebb show -g error.code JOB",

@@ -51,10 +51,7 @@ async fn set(call: &Invocation, word: &str) -> Result<Exit, Failure> {
     set_uses(&options, uses).await?;
     match lent {
         None => {
-            options
-                .set_helper_token()
-                .await
-                .map_err(cannot("become the helper"))?;
+            options.set_helper_token().await.map_err(cannot("become the helper"))?;
         }
         Some(user) => {
             let program = joining_program(&client)?;
@@ -111,30 +108,21 @@ async fn accept(
 async fn join(call: &Invocation) -> Result<Exit, Failure> {
     let path = read_line()?;
     if names::token_options_random(&path).is_none() {
-        return Err(Failure::usage(
-            "helper join reads the path of token options",
-        ));
+        return Err(Failure::usage("helper join reads the path of token options"));
     }
     let client = connect::service(call).await?;
-    helper::join(&client, &path)
-        .await
-        .map_err(cannot("become the helper"))?;
+    helper::join(&client, &path).await.map_err(cannot("become the helper"))?;
     Ok(Exit::Success)
 }
 
 fn lent_identity(name: &str) -> Result<LentIdentity, Failure> {
     if !connect::is_root() {
-        return Err(
-            Failure::new(Exit::NotPermitted, "only root can lend somebody's identity")
-                .hint("ebb helper invite JOB, and the helper runs: ebb helper set -"),
-        );
+        return Err(Failure::new(Exit::NotPermitted, "only root can lend somebody's identity")
+            .hint("ebb helper invite JOB, and the helper runs: ebb helper set -"));
     }
     let user = users::named(name)
         .ok_or_else(|| Failure::new(Exit::NotFound, format!("there is no user {name:?}")))?;
-    Ok(LentIdentity {
-        uid: user.uid,
-        gid: user.gid,
-    })
+    Ok(LentIdentity { uid: user.uid, gid: user.gid })
 }
 
 /// What the user runs: this program again, against the same service.
@@ -142,13 +130,7 @@ fn joining_program(client: &Client) -> Result<Vec<OsString>, Failure> {
     let own = std::env::current_exe()
         .map_err(|error| Failure::new(Exit::Failure, format!("where am I? {error}")))?;
     let address = OsString::from(client.location().to_string());
-    Ok(vec![
-        own.into(),
-        "--bus".into(),
-        address,
-        "helper".into(),
-        "join".into(),
-    ])
+    Ok(vec![own.into(), "--bus".into(), address, "helper".into(), "join".into()])
 }
 
 async fn open<'a>(
@@ -157,28 +139,18 @@ async fn open<'a>(
     job: &str,
 ) -> Result<TokenOptions<'a>, Failure> {
     let job = reference::one(client, call, job).await?;
-    client
-        .job(&job.id)
-        .open_token_options()
-        .await
-        .map_err(cannot("open the token options"))
+    client.job(&job.id).open_token_options().await.map_err(cannot("open the token options"))
 }
 
 async fn set_uses(options: &TokenOptions<'_>, uses: Option<TokenFlags>) -> Result<(), Failure> {
     match uses {
-        Some(uses) => options
-            .set_flags(uses)
-            .await
-            .map_err(cannot("set what the helper is for")),
+        Some(uses) => options.set_flags(uses).await.map_err(cannot("set what the helper is for")),
         None => Ok(()),
     }
 }
 
 async fn tell_identity(call: &Invocation, options: &TokenOptions<'_>) -> Result<(), Failure> {
-    let identity = options
-        .identity()
-        .await
-        .map_err(cannot("read the helper"))?;
+    let identity = options.identity().await.map_err(cannot("read the helper"))?;
     if let Some(identity) = identity {
         let name = crate::escape::shown(&identity.name);
         output::remark(call, &format!("helper: {name} (uid {})", identity.uid));
@@ -187,10 +159,7 @@ async fn tell_identity(call: &Invocation, options: &TokenOptions<'_>) -> Result<
 }
 
 async fn close(options: &TokenOptions<'_>) -> Result<Exit, Failure> {
-    options
-        .close()
-        .await
-        .map_err(cannot("close the token options"))?;
+    options.close().await.map_err(cannot("close the token options"))?;
     Ok(Exit::Success)
 }
 
@@ -204,17 +173,15 @@ async fn flags(call: &Invocation, job: &str, uses: &str) -> Result<Exit, Failure
 
 /// Reads `local,network`, `both` or `none`.
 fn read_uses(text: &str) -> Result<TokenFlags, Failure> {
-    text.split(',')
-        .map(str::trim)
-        .try_fold(TokenFlags::NONE, |uses, word| match word {
-            "none" => Ok(uses),
-            "local" => Ok(uses | TokenFlags::LOCAL_FILE),
-            "network" => Ok(uses | TokenFlags::NETWORK),
-            "both" => Ok(uses | TokenFlags::LOCAL_FILE | TokenFlags::NETWORK),
-            "certificate" => Ok(uses | TokenFlags::CLIENT_CERTIFICATE),
-            _ => Err(Failure::usage(format!("a helper is not for {word:?}"))
-                .hint("local, network, both, certificate or none")),
-        })
+    text.split(',').map(str::trim).try_fold(TokenFlags::NONE, |uses, word| match word {
+        "none" => Ok(uses),
+        "local" => Ok(uses | TokenFlags::LOCAL_FILE),
+        "network" => Ok(uses | TokenFlags::NETWORK),
+        "both" => Ok(uses | TokenFlags::LOCAL_FILE | TokenFlags::NETWORK),
+        "certificate" => Ok(uses | TokenFlags::CLIENT_CERTIFICATE),
+        _ => Err(Failure::usage(format!("a helper is not for {word:?}"))
+            .hint("local, network, both, certificate or none")),
+    })
 }
 
 async fn shown(call: &Invocation, job: &str) -> Result<Exit, Failure> {
@@ -243,18 +210,12 @@ async fn invite(call: &Invocation, job: &str) -> Result<Exit, Failure> {
     let until = deadline(call.duration("timeout")?);
     let client = connect::service(call).await?;
     let job = reference::one(&client, call, job).await?;
-    let mut notices = client
-        .subscribe()
-        .await
-        .map_err(cannot("listen to the service"))?;
+    let mut notices = client.subscribe().await.map_err(cannot("listen to the service"))?;
     let options = client.job(&job.id).open_token_options().await;
     let options = options.map_err(cannot("open the token options"))?;
     set_uses(&options, uses).await?;
     let random = names::token_options_random(options.path()).ok_or_else(|| {
-        Failure::new(
-            Exit::Failure,
-            "the service gave token options without a name",
-        )
+        Failure::new(Exit::Failure, "the service gave token options without a name")
     })?;
     output::line(random)?;
     output::remark(
@@ -274,20 +235,13 @@ async fn invite(call: &Invocation, job: &str) -> Result<Exit, Failure> {
 
 async fn until_taken(notices: &mut Notices, job: &str) -> Result<(), Failure> {
     loop {
-        let notice = notices
-            .next()
-            .await
-            .map_err(cannot("wait for the helper"))?;
+        let notice = notices.next().await.map_err(cannot("wait for the helper"))?;
         if notice.job() != job {
             continue;
         }
         if let Notice::PropertiesChanged { changed, .. } = notice {
             let set = changed.flag("HelperTokenSet").unwrap_or(false);
-            if set
-                || changed
-                    .small("HelperTokenUid")
-                    .is_ok_and(|uid| uid != u32::MAX)
-            {
+            if set || changed.small("HelperTokenUid").is_ok_and(|uid| uid != u32::MAX) {
                 return Ok(());
             }
         }
@@ -300,15 +254,9 @@ mod tests {
 
     #[test]
     fn uses_are_words_or_refused() {
-        assert_eq!(
-            read_uses("local,network").unwrap(),
-            read_uses("both").unwrap()
-        );
+        assert_eq!(read_uses("local,network").unwrap(), read_uses("both").unwrap());
         assert_eq!(read_uses("none").unwrap(), TokenFlags::NONE);
-        assert_eq!(
-            read_uses("certificate").unwrap(),
-            TokenFlags::CLIENT_CERTIFICATE
-        );
+        assert_eq!(read_uses("certificate").unwrap(), TokenFlags::CLIENT_CERTIFICATE);
         assert_eq!(read_uses("disk").unwrap_err().exit, Exit::Usage);
     }
 
@@ -316,10 +264,7 @@ mod tests {
     fn an_id_is_no_invitation() {
         let random = "00112233445566778899aabbccddeeff";
         assert_eq!(invitation(random).unwrap().as_deref(), Some(random));
-        assert_eq!(
-            invitation("3f2ac1d0-0000-4000-8000-00000000002a").unwrap(),
-            None
-        );
+        assert_eq!(invitation("3f2ac1d0-0000-4000-8000-00000000002a").unwrap(), None);
         assert_eq!(invitation("nightly").unwrap(), None);
     }
 }

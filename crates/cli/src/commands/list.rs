@@ -10,6 +10,7 @@ use crate::args::Invocation;
 use crate::escape::shown;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::follow::needs_attention;
 use crate::present::{self, Document, Wanted};
 use crate::progress::amount;
 use crate::reference::{self, Over};
@@ -38,11 +39,7 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
 }
 
 fn over(call: &Invocation) -> Over {
-    if call.has("finished") {
-        Over::Wanted
-    } else {
-        Over::Left
-    }
+    if call.has("finished") { Over::Wanted } else { Over::Left }
 }
 
 fn show_table(
@@ -55,19 +52,11 @@ fn show_table(
         output::remark(call, "no jobs");
         return Ok(());
     }
-    let rows: Vec<Vec<String>> = jobs
-        .iter()
-        .zip(documents)
-        .map(|(job, document)| row(job, document))
-        .collect();
+    let rows: Vec<Vec<String>> =
+        jobs.iter().zip(documents).map(|(job, document)| row(job, document)).collect();
     let legend = !call.has("no-legend");
     let heading: &[&str] = &["ID", "NAME", "STATE", "PROGRESS", "REASON"];
-    let text = table::aligned(
-        legend.then_some(heading),
-        &rows,
-        &[1, 4],
-        table::terminal_width(),
-    );
+    let text = table::aligned(legend.then_some(heading), &rows, &[1, 4], table::terminal_width());
     let mut lines = text.lines();
     if legend {
         lines.next().map(output::line).transpose()?;
@@ -109,7 +98,7 @@ fn reason(job: &JobProperties, document: &Document) -> String {
 
 fn summary(jobs: &[JobProperties]) -> String {
     let unfinished = jobs.iter().filter(|job| !job.state.is_over()).count();
-    let attention = jobs.iter().filter(|job| job.state == State::Error).count();
+    let attention = jobs.iter().filter(|job| needs_attention(job)).count();
     let needs = match attention {
         0 => String::new(),
         1 => " · 1 needs attention".to_owned(),
@@ -135,9 +124,7 @@ impl Colour {
             Some("never") => false,
             None | Some("auto") => !refused && (terminal || forced),
             Some(other) => {
-                return Err(Failure::usage(format!(
-                    "--color={other}: auto, always or never"
-                )));
+                return Err(Failure::usage(format!("--color={other}: auto, always or never")));
             }
         };
         Ok(if yes { Colour::Yes } else { Colour::No })
@@ -166,21 +153,14 @@ mod tests {
     #[test]
     fn the_summary_counts_what_needs_somebody() {
         let job = |state| JobProperties { state, ..example() };
-        let jobs = [
-            job(State::Error),
-            job(State::Queued),
-            job(State::Acknowledged),
-        ];
+        let jobs = [job(State::Error), job(State::Queued), job(State::Acknowledged)];
         assert_eq!(summary(&jobs), "2 of 3 not finished · 1 needs attention");
         assert_eq!(summary(&jobs[1..2]), "1 of 1 not finished");
     }
 
     #[test]
     fn a_name_cannot_colour_the_table() {
-        let job = JobProperties {
-            display_name: "\x1b[31mred".into(),
-            ..example()
-        };
+        let job = JobProperties { display_name: "\x1b[31mred".into(), ..example() };
         let row = row(&job, &crate::job_json::job(&job, None));
         assert_eq!(row[1], "\\u{1b}[31mred");
         assert_eq!(Colour::No.paint("x", State::Error), "x");

@@ -9,14 +9,8 @@ use crate::exit::Exit;
 use crate::failure::{Failure, cannot};
 use crate::{connect, new_job, reference, units};
 
-const KEYS: &[&str] = &[
-    "name",
-    "description",
-    "priority",
-    "retry-delay",
-    "no-progress-timeout",
-    "auto-complete",
-];
+const KEYS: &[&str] =
+    &["name", "description", "priority", "retry-delay", "no-progress-timeout", "auto-complete"];
 
 /// One change, understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,10 +29,7 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     let Some((job, pairs)) = words.split_first().filter(|(_, pairs)| !pairs.is_empty()) else {
         return Err(call.misused("which job, and what?"));
     };
-    let changes = pairs
-        .iter()
-        .map(|pair| read(pair))
-        .collect::<Result<Vec<_>, _>>()?;
+    let changes = pairs.iter().map(|pair| read(pair)).collect::<Result<Vec<_>, _>>()?;
     let client = connect::service(call).await?;
     let job = reference::one(&client, call, job).await?;
     for change in changes {
@@ -75,10 +66,7 @@ fn yes_or_no(word: &str) -> Result<bool, Failure> {
 }
 
 fn unknown(key: &str) -> Failure {
-    let failure = Failure::new(
-        Exit::NotFound,
-        format!("there is no property {key:?} to set"),
-    );
+    let failure = Failure::new(Exit::NotFound, format!("there is no property {key:?} to set"));
     match closest(key, KEYS.iter().copied()) {
         Some(close) => failure.hint(format!("did you mean {close}?")),
         None => failure.hint(format!("properties: {}", KEYS.join(" "))),
@@ -104,15 +92,9 @@ mod tests {
     #[test]
     fn pairs_are_read_or_refused() {
         assert_eq!(read("name=a=b").unwrap(), Change::Name("a=b".into()));
-        assert_eq!(
-            read("priority=low").unwrap(),
-            Change::Priority(Priority::Low)
-        );
+        assert_eq!(read("priority=low").unwrap(), Change::Priority(Priority::Low));
         assert_eq!(read("retry-delay=10m").unwrap(), Change::RetryDelay(600));
-        assert_eq!(
-            read("auto-complete=no").unwrap(),
-            Change::AutoComplete(false)
-        );
+        assert_eq!(read("auto-complete=no").unwrap(), Change::AutoComplete(false));
         assert_eq!(read("name").unwrap_err().exit, Exit::Usage);
         assert_eq!(read("retry-delay=soon").unwrap_err().exit, Exit::Usage);
         assert_eq!(

@@ -50,11 +50,7 @@ async fn show_files(
     client: &Client,
     job: &JobProperties,
 ) -> Result<(), Failure> {
-    let files = client
-        .job(&job.id)
-        .files()
-        .await
-        .map_err(cannot("read the files"))?;
+    let files = client.job(&job.id).files().await.map_err(cannot("read the files"))?;
     match files.is_empty() {
         true => Ok(()),
         false => output::line(&files::table(call, &files)),
@@ -74,42 +70,26 @@ fn text(job: &JobProperties, document: &Document) -> String {
         ("reason", shown(&job.reason)),
         (
             "progress",
-            format!(
-                "{}, {}/{} files",
-                amount(job),
-                job.files_transferred,
-                job.files_total
-            ),
+            format!("{}, {}/{} files", amount(job), job.files_transferred, job.files_total),
         ),
         ("created", word("created")),
         ("modified", word("modified")),
         ("transferred", word("completed")),
         ("next attempt", word("next_attempt")),
-        (
-            "retry delay",
-            units::duration(u64::from(job.minimum_retry_delay)),
-        ),
+        ("retry delay", units::duration(u64::from(job.minimum_retry_delay))),
         (
             "no progress",
-            format!(
-                "gives up after {}",
-                units::duration(u64::from(job.no_progress_timeout))
-            ),
+            format!("gives up after {}", units::duration(u64::from(job.no_progress_timeout))),
         ),
-        (
-            "auto-complete",
-            if job.auto_complete { "yes" } else { "no" }.to_owned(),
-        ),
+        ("auto-complete", if job.auto_complete { "yes" } else { "no" }.to_owned()),
         ("helper", helper(job, &word("helper.name"))),
         ("errors", job.error_count.to_string()),
         ("error", error(document)),
         ("advice", word("error.advice")),
     ];
     lines.retain(|(_, value)| !value.is_empty());
-    let lines: Vec<String> = lines
-        .iter()
-        .map(|(name, value)| format!("{name:>13}: {value}"))
-        .collect();
+    let lines: Vec<String> =
+        lines.iter().map(|(name, value)| format!("{name:>13}: {value}")).collect();
     lines.join("\n")
 }
 
@@ -151,10 +131,7 @@ mod tests {
         let job = example();
         let text = text(&job, &crate::job_json::job(&job, None));
         assert!(text.contains("        owner: root (uid 0)"), "{text}");
-        assert!(
-            !text.contains("helper:") && !text.contains("error:"),
-            "{text}"
-        );
+        assert!(!text.contains("helper:") && !text.contains("error:"), "{text}");
     }
 
     #[test]

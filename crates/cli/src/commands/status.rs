@@ -22,16 +22,9 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
 }
 
 fn text(status: &ServiceStatus, location: &str) -> String {
-    let you = if status.administrator {
-        "an administrator"
-    } else {
-        "an ordinary user"
-    };
+    let you = if status.administrator { "an administrator" } else { "an ordinary user" };
     [
-        format!(
-            "    service: {} {} at {location}",
-            status.instance, status.version
-        ),
+        format!("    service: {} {} at {location}", status.instance, status.version),
         format!("        you: {you}"),
         format!("  your jobs: {}", jobs(status)),
         format!(
@@ -46,30 +39,12 @@ fn text(status: &ServiceStatus, location: &str) -> String {
 }
 
 fn limit(number: u32) -> String {
-    if number == u32::MAX {
-        "any number of".to_owned()
-    } else {
-        number.to_string()
-    }
+    if number == u32::MAX { "any number of".to_owned() } else { number.to_string() }
 }
 
 fn jobs(status: &ServiceStatus) -> String {
-    let count = |state: State| {
-        status
-            .jobs
-            .get(state.as_str())
-            .copied()
-            .filter(|count| *count > 0)
-    };
-    let counted = State::ALL
-        .into_iter()
-        .filter_map(|state| Some((count(state)?, state)));
-    let words: Vec<String> = counted
-        .map(|(count, state)| format!("{count} {state}"))
-        .collect();
-    if words.is_empty() {
-        "none".to_owned()
-    } else {
-        words.join(", ")
-    }
+    let count = |state: State| status.jobs.get(state.as_str()).copied().filter(|count| *count > 0);
+    let counted = State::ALL.into_iter().filter_map(|state| Some((count(state)?, state)));
+    let words: Vec<String> = counted.map(|(count, state)| format!("{count} {state}")).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }

@@ -51,16 +51,10 @@ async fn steer(client: &Client, verb: &str, job: &JobProperties) -> Result<(), C
     match outcome {
         Outcome::Done => {}
         Outcome::PartialComplete => {
-            eprintln!(
-                "{}: only the finished files are in place",
-                shown(&job.display_name)
-            );
+            eprintln!("{}: only the finished files are in place", shown(&job.display_name));
         }
         Outcome::UnableToDeleteFiles => {
-            eprintln!(
-                "{}: some temporary files could not be deleted",
-                shown(&job.display_name)
-            );
+            eprintln!("{}: some temporary files could not be deleted", shown(&job.display_name));
         }
     }
     Ok(())
@@ -69,18 +63,11 @@ async fn steer(client: &Client, verb: &str, job: &JobProperties) -> Result<(), C
 /// Several jobs are not given up by a slip of the finger.
 fn confirm(jobs: &[JobProperties]) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(
-            Failure::usage(format!("this would cancel {} jobs", jobs.len()))
-                .hint("say --yes if that is meant"),
-        );
+        return Err(Failure::usage(format!("this would cancel {} jobs", jobs.len()))
+            .hint("say --yes if that is meant"));
     }
     for job in jobs {
-        eprintln!(
-            "  {}  {}  {}",
-            &job.id[..8],
-            job.state,
-            shown(&job.display_name)
-        );
+        eprintln!("  {}  {}  {}", &job.id[..8], job.state, shown(&job.display_name));
     }
     eprint!("cancel these {} jobs? [y/N] ", jobs.len());
     let _unshown = std::io::stderr().flush();

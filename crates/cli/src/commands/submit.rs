@@ -13,11 +13,7 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     let client = connect::service_or_private(call).await?;
     let id = new_job::make(&client, &name, &terms, &files).await?;
     if !call.has("suspended") {
-        client
-            .job(&id)
-            .resume()
-            .await
-            .map_err(cannot("start the job"))?;
+        client.job(&id).resume().await.map_err(cannot("start the job"))?;
     }
     output::line(&id)?;
     Ok(Exit::Success)

@@ -17,11 +17,7 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     let patience = call.duration("timeout")?;
     let wish = Wish {
         goal: goal(call)?,
-        how_many: if call.has("any") {
-            HowMany::First
-        } else {
-            HowMany::All
-        },
+        how_many: if call.has("any") { HowMany::First } else { HowMany::All },
         deadline: deadline(patience.filter(|seconds| *seconds > 0)),
     };
     let client = connect::service(call).await?;
@@ -37,10 +33,7 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     let mut followed = Followed::begin(&client, &ids).await?;
     let mut silent = Progress::in_mode(Mode::Never);
     match attend(&client, &mut followed, wish, None, &mut silent).await? {
-        Ending::TimedOut => Err(Failure::new(
-            Exit::TimedOut,
-            "the time is up; the job goes on",
-        )),
+        Ending::TimedOut => Err(Failure::new(Exit::TimedOut, "the time is up; the job goes on")),
         Ending::Settled | Ending::Interrupted | Ending::Terminated => {
             judge(&client, &followed.jobs, wish).await
         }
@@ -53,9 +46,9 @@ fn goal(call: &Invocation) -> Result<Goal, Failure> {
         Some("transferred") => Ok(Goal::Transferred),
         Some("done") => Ok(Goal::Done),
         Some("any-change") => Ok(Goal::AnyChange),
-        Some(other) => Err(Failure::usage(format!(
-            "--for {other}: transferred, done or any-change"
-        ))),
+        Some(other) => {
+            Err(Failure::usage(format!("--for {other}: transferred, done or any-change")))
+        }
     }
 }
 
@@ -64,14 +57,10 @@ async fn judge(client: &Client, jobs: &[JobProperties], wish: Wish) -> Result<Ex
     if wish.goal == Goal::AnyChange {
         return Ok(Exit::Success);
     }
-    let settled = jobs
-        .iter()
-        .find(|job| standing(job, wish.goal) != Standing::Going);
+    let settled = jobs.iter().find(|job| standing(job, wish.goal) != Standing::Going);
     if let (HowMany::First, Some(job)) = (wish.how_many, settled) {
         output::line(&job.id)?;
-        return verdict(client, job, wish.goal)
-            .await
-            .map(|()| Exit::Success);
+        return verdict(client, job, wish.goal).await.map(|()| Exit::Success);
     }
     for job in jobs {
         verdict(client, job, wish.goal).await?;

@@ -23,28 +23,15 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     let json = output::json(call)?;
     let client = connect::service(call).await?;
     let chosen = !call.operands.is_empty();
-    let mut notices = client
-        .subscribe()
-        .await
-        .map_err(cannot("listen to the service"))?;
+    let mut notices = client.subscribe().await.map_err(cannot("listen to the service"))?;
     let jobs = match chosen {
         true => reference::several(&client, call).await?,
         false => {
-            let filter = Filter {
-                all_users: call.has("all-users"),
-                ..Filter::default()
-            };
-            client
-                .list_jobs(&filter)
-                .await
-                .map_err(cannot("list the jobs"))?
+            let filter = Filter { all_users: call.has("all-users"), ..Filter::default() };
+            client.list_jobs(&filter).await.map_err(cannot("list the jobs"))?
         }
     };
-    let mut watch = Watch {
-        json,
-        chosen,
-        jobs: HashMap::new(),
-    };
+    let mut watch = Watch { json, chosen, jobs: HashMap::new() };
     for job in jobs {
         watch.say("state", &job, Value::Null)?;
         watch.jobs.insert(job.id.clone(), job);
@@ -62,10 +49,7 @@ struct Watch {
 impl Watch {
     async fn listen(&mut self, client: &Client, notices: &mut Notices) -> Result<Exit, Failure> {
         while !(self.chosen && self.jobs.values().all(|job| job.state.is_over())) {
-            let notice = notices
-                .next()
-                .await
-                .map_err(cannot("listen to the service"))?;
+            let notice = notices.next().await.map_err(cannot("listen to the service"))?;
             self.take(client, notice).await?;
         }
         Ok(Exit::Success)
@@ -79,19 +63,14 @@ impl Watch {
             return Ok(());
         };
         let (event, detail) = match notice {
-            Notice::StateChanged {
-                state, previous, ..
-            } => {
+            Notice::StateChanged { state, previous, .. } => {
                 job.state = state;
                 ("state", json!({ "previous": previous.as_str() }))
             }
             Notice::PropertiesChanged { changed, .. } => {
                 job.update(&changed).map_err(cannot("follow the job"))?;
                 let is_progress = changed.names().any(|name| name == "BytesTransferred");
-                (
-                    if is_progress { "progress" } else { "property" },
-                    Value::Null,
-                )
+                (if is_progress { "progress" } else { "property" }, Value::Null)
             }
             Notice::FileTransferred { index, .. } => ("file", json!({ "index": index })),
             Notice::Failed { error, .. } => ("error", job_json::error_value(&error)),
@@ -147,17 +126,10 @@ fn line(event: &str, job: &JobProperties, detail: &Value) -> String {
         _ => amount(job),
     };
     let name = shown(&job.display_name);
-    format!(
-        "{}  {}  {name}  {}  {detail}",
-        &time[11..19],
-        &job.id[..8],
-        job.state
-    )
+    format!("{}  {}  {name}  {}  {detail}", &time[11..19], &job.id[..8], job.state)
 }
 
 fn now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -4,9 +4,11 @@
 //! code. The service is a fake in this process, on a socket of its own, so that each answer can be
 //! chosen; that the real service keeps the same contract is shown elsewhere.
 
+#[cfg(test)]
 mod fake;
 mod helper;
 mod listing;
+#[cfg(test)]
 mod program;
 mod usage;
 mod waiting;
