@@ -53,10 +53,7 @@ fn is_strong_date(last_modified: &[u8], fields: &HeaderMap) -> bool {
         return false;
     };
     let answered = single(fields, DATE).and_then(date);
-    answered.is_some_and(|at| {
-        at.duration_since(modified)
-            .is_ok_and(|age| age >= CLEARLY_OLDER)
-    })
+    answered.is_some_and(|at| at.duration_since(modified).is_ok_and(|age| age >= CLEARLY_OLDER))
 }
 
 /// `Last-Modified` in seconds since the epoch.
@@ -110,9 +107,7 @@ pub(crate) fn retry_after(fields: &HeaderMap, now: SystemTime) -> Option<u32> {
     let value = single(fields, RETRY_AFTER)?;
     let seconds = match number(value) {
         Some(seconds) => seconds,
-        None => date(value)?
-            .duration_since(now)
-            .map_or(0, |wait| wait.as_secs()),
+        None => date(value)?.duration_since(now).map_or(0, |wait| wait.as_secs()),
     };
     Some(u32::try_from(seconds).unwrap_or(u32::MAX))
 }
@@ -135,12 +130,7 @@ mod tests {
     use http::HeaderValue;
 
     fn fields(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        let line = |(name, value)| {
-            (
-                HeaderName::from_static(name),
-                HeaderValue::from_static(value),
-            )
-        };
+        let line = |(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
         lines.iter().copied().map(line).collect()
     }
 
@@ -150,22 +140,8 @@ mod tests {
 
     #[test]
     fn a_content_range_is_read_to_the_letter() {
-        assert_eq!(
-            range("bytes 5-8/9"),
-            Some(ContentRange {
-                first: 5,
-                last: 8,
-                total: 9
-            })
-        );
-        assert_eq!(
-            range("Bytes 0-0/1"),
-            Some(ContentRange {
-                first: 0,
-                last: 0,
-                total: 1
-            })
-        );
+        assert_eq!(range("bytes 5-8/9"), Some(ContentRange { first: 5, last: 8, total: 9 }));
+        assert_eq!(range("Bytes 0-0/1"), Some(ContentRange { first: 0, last: 0, total: 1 }));
         for wrong in [
             "bytes 5-8/*",
             "bytes */9",
@@ -195,26 +171,16 @@ mod tests {
     #[test]
     fn an_endless_validator_is_none() {
         let mut endless = HeaderMap::new();
-        endless.insert(
-            ETAG,
-            HeaderValue::try_from(format!("\"{}\"", "x".repeat(2000))).unwrap(),
-        );
+        endless.insert(ETAG, HeaderValue::try_from(format!("\"{}\"", "x".repeat(2000))).unwrap());
         assert_eq!(validators(&endless, None).etag, None);
     }
 
     #[test]
     fn lengths_may_be_repeated_but_not_differ() {
-        assert_eq!(
-            content_length(&fields(&[("content-length", "5, 5")])),
-            Ok(Some(5))
-        );
+        assert_eq!(content_length(&fields(&[("content-length", "5, 5")])), Ok(Some(5)));
         assert_eq!(content_length(&fields(&[])), Ok(None));
         for wrong in ["5, 6", "-5", "+5", "5x", "", "0x5", "99999999999999999999"] {
-            assert_eq!(
-                content_length(&fields(&[("content-length", wrong)])),
-                Err(()),
-                "{wrong}"
-            );
+            assert_eq!(content_length(&fields(&[("content-length", wrong)])), Err(()), "{wrong}");
         }
         let differ = fields(&[("content-length", "5"), ("content-length", "6")]);
         assert_eq!(content_length(&differ), Err(()));

@@ -86,10 +86,7 @@ impl Client {
     /// A client that trusts `trust` and keeps no connection yet.
     #[must_use]
     pub fn new(trust: Trust) -> Arc<Self> {
-        Arc::new(Self {
-            trust,
-            kept: Mutex::default(),
-        })
+        Arc::new(Self { trust, kept: Mutex::default() })
     }
 
     /// Asks, and returns the head of the answer with the connection its body comes on.
@@ -174,13 +171,7 @@ impl Link {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| told(&error))?;
-        Ok(Self {
-            origin,
-            connection,
-            over: false,
-            sender,
-            socket: Arc::new(socket),
-        })
+        Ok(Self { origin, connection, over: false, sender, socket: Arc::new(socket) })
     }
 
     /// The socket under this connection, for whoever sets its pace.
@@ -196,9 +187,7 @@ impl Link {
         let answer = self.sender.send_request(request);
         let answer = drive(&mut self.connection, &mut self.over, answer);
         let answer = timeout(patience, answer).await;
-        answer
-            .map_err(|_| ExchangeError::TimedOut(patience))?
-            .map_err(|error| told(&error))
+        answer.map_err(|_| ExchangeError::TimedOut(patience))?.map_err(|error| told(&error))
     }
 
     /// The next piece of the body; `None` at its end.
@@ -208,11 +197,7 @@ impl Link {
     ) -> Result<Option<Bytes>, ExchangeError> {
         loop {
             let frame = drive(&mut self.connection, &mut self.over, body.frame()).await;
-            match frame
-                .transpose()
-                .map_err(|error| told(&error))?
-                .map(Frame::into_data)
-            {
+            match frame.transpose().map_err(|error| told(&error))?.map(Frame::into_data) {
                 Some(Ok(piece)) => return Ok(Some(piece)),
                 // Trailers say nothing we use.
                 Some(Err(_trailers)) => {}
@@ -255,14 +240,10 @@ fn told(error: &hyper::Error) -> ExchangeError {
         return AnswerError::Malformed("its head cannot be read").into();
     }
     let cause = std::error::Error::source(error);
-    let kind = cause
-        .and_then(|cause| cause.downcast_ref::<std::io::Error>())
-        .map(|io| {
-            let from_tls = io
-                .get_ref()
-                .is_some_and(|inner| inner.is::<rustls::Error>());
-            (io.kind(), from_tls)
-        });
+    let kind = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>()).map(|io| {
+        let from_tls = io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+        (io.kind(), from_tls)
+    });
     match kind {
         Some((std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput, false)) => {
             AnswerError::Malformed("its chunks cannot be read").into()

@@ -94,9 +94,7 @@ impl Origin {
             _ => return Err(ConnectError::NotAnOrigin),
         };
         let host = url.host().ok_or(ConnectError::NotAnOrigin)?.to_owned();
-        let port = url
-            .port_or_known_default()
-            .ok_or(ConnectError::NotAnOrigin)?;
+        let port = url.port_or_known_default().ok_or(ConnectError::NotAnOrigin)?;
         Ok(Self { scheme, host, port })
     }
 }
@@ -113,22 +111,15 @@ pub(crate) async fn connect(
     trust: &Trust,
 ) -> Result<(Stream, OwnedFd), ConnectError> {
     let connected = timeout(CONNECT_TIMEOUT, connect_unhurried(origin, trust)).await;
-    connected.unwrap_or_else(|_| {
-        Err(ConnectError::TimedOut {
-            host: origin.host.to_string(),
-        })
-    })
+    connected.unwrap_or_else(|_| Err(ConnectError::TimedOut { host: origin.host.to_string() }))
 }
 
 async fn connect_unhurried(
     origin: &Origin,
     trust: &Trust,
 ) -> Result<(Stream, OwnedFd), ConnectError> {
-    let failed = |source| ConnectError::Failed {
-        host: origin.host.to_string(),
-        port: origin.port,
-        source,
-    };
+    let failed =
+        |source| ConnectError::Failed { host: origin.host.to_string(), port: origin.port, source };
     let socket = first_of(resolve(origin).await?).await.map_err(failed)?;
     prepare(&socket).map_err(failed)?;
     let in_hand = socket.as_fd().try_clone_to_owned().map_err(failed)?;
@@ -149,10 +140,7 @@ async fn resolve(origin: &Origin) -> Result<Vec<SocketAddr>, ConnectError> {
         Host::Ipv6(address) => return Ok(vec![(IpAddr::V6(*address), origin.port).into()]),
         Host::Domain(name) => name,
     };
-    let not_resolved = |source| ConnectError::NameNotResolved {
-        host: name.clone(),
-        source,
-    };
+    let not_resolved = |source| ConnectError::NameNotResolved { host: name.clone(), source };
     let found: Vec<_> = tokio::net::lookup_host((name.as_str(), origin.port))
         .await
         .map_err(not_resolved)?
@@ -166,9 +154,8 @@ async fn resolve(origin: &Origin) -> Result<Vec<SocketAddr>, ConnectError> {
 /// One address of each family by turns, beginning with the one the resolver put first.
 fn interleaved(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_v6 = found.first().is_some_and(SocketAddr::is_ipv6);
-    let (first, second): (Vec<_>, Vec<_>) = found
-        .into_iter()
-        .partition(|address| address.is_ipv6() == first_is_v6);
+    let (first, second): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
     let mut second = second.into_iter();
     let mut mixed = Vec::new();
     for address in first {
@@ -187,11 +174,7 @@ async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     let mut last = io::Error::other("it has no address");
     loop {
         let next = waiting.next();
-        let patience = if next.is_some() {
-            STAGGER
-        } else {
-            CONNECT_TIMEOUT
-        };
+        let patience = if next.is_some() { STAGGER } else { CONNECT_TIMEOUT };
         attempts.extend(next.map(TcpStream::connect));
         match timeout(patience, attempts.next()).await {
             Ok(Some(Ok(socket))) => return Ok(socket),
@@ -256,9 +239,7 @@ mod tests {
     use super::*;
 
     fn addresses(list: &[&str]) -> Vec<SocketAddr> {
-        list.iter()
-            .map(|address| address.parse().unwrap())
-            .collect()
+        list.iter().map(|address| address.parse().unwrap()).collect()
     }
 
     #[test]
@@ -275,9 +256,7 @@ mod tests {
             let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
             listener.local_addr().unwrap()
         };
-        let reached = first_of(vec![closed, open.local_addr().unwrap()])
-            .await
-            .unwrap();
+        let reached = first_of(vec![closed, open.local_addr().unwrap()]).await.unwrap();
         assert_eq!(reached.peer_addr().unwrap(), open.local_addr().unwrap());
         assert!(first_of(vec![closed, closed]).await.is_err());
     }

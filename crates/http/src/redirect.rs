@@ -46,9 +46,7 @@ pub enum RedirectError {
 pub fn follow(here: &Url, location: &[u8], downgrade: Downgrade) -> Result<Url, RedirectError> {
     let location =
         std::str::from_utf8(location).map_err(|_| RedirectError::Invalid("it is not text"))?;
-    let mut there = here
-        .join(location)
-        .map_err(|_| RedirectError::Invalid("it is not a URL"))?;
+    let mut there = here.join(location).map_err(|_| RedirectError::Invalid("it is not a URL"))?;
     there.set_fragment(None);
     if there.as_str().len() > LONGEST_URL {
         return Err(RedirectError::Invalid("it is longer than 8,000 octets"));
@@ -78,41 +76,22 @@ mod tests {
     fn a_location_is_resolved_against_where_we_are() {
         let here = "https://h.example/a/b?q=1";
         assert_eq!(from(here, "c?d#e").unwrap(), "https://h.example/a/c?d");
-        assert_eq!(
-            from(here, "//other.example/x").unwrap(),
-            "https://other.example/x"
-        );
+        assert_eq!(from(here, "//other.example/x").unwrap(), "https://other.example/x");
         assert_eq!(from(here, "").unwrap(), "https://h.example/a/b?q=1");
     }
 
     #[test]
     fn only_http_and_https_are_followed() {
-        for location in [
-            "file:///etc/passwd",
-            "ftp://h/",
-            "data:,x",
-            "javascript:1",
-            "http://[/",
-        ] {
+        for location in ["file:///etc/passwd", "ftp://h/", "data:,x", "javascript:1", "http://[/"] {
             let refused = from("http://h.example/", location);
-            assert!(
-                matches!(refused, Err(RedirectError::Invalid(_))),
-                "{location}: {refused:?}"
-            );
+            assert!(matches!(refused, Err(RedirectError::Invalid(_))), "{location}: {refused:?}");
         }
     }
 
     #[test]
     fn a_location_with_credentials_or_of_endless_length_is_refused() {
-        for location in [
-            "http://u:p@h.example/",
-            "//u@h.example/",
-            &"a".repeat(9_000),
-        ] {
-            assert!(matches!(
-                from("http://h.example/", location),
-                Err(RedirectError::Invalid(_))
-            ));
+        for location in ["http://u:p@h.example/", "//u@h.example/", &"a".repeat(9_000)] {
+            assert!(matches!(from("http://h.example/", location), Err(RedirectError::Invalid(_))));
         }
     }
 
@@ -120,10 +99,7 @@ mod tests {
     fn the_way_down_to_http_must_be_allowed() {
         let here = Url::parse("https://h.example/").unwrap();
         let down = b"http://h.example/";
-        assert_eq!(
-            follow(&here, down, Downgrade::Refuse),
-            Err(RedirectError::Downgrade)
-        );
+        assert_eq!(follow(&here, down, Downgrade::Refuse), Err(RedirectError::Downgrade));
         assert!(follow(&here, down, Downgrade::Allow).is_ok());
     }
 }

@@ -74,10 +74,7 @@ impl Validators {
         if let Some(etag) = self.etag.as_deref().filter(|etag| is_strong_etag(etag)) {
             return Some(Strong::Etag(etag));
         }
-        self.last_modified
-            .as_deref()
-            .filter(|_| self.last_modified_strong)
-            .map(Strong::Date)
+        self.last_modified.as_deref().filter(|_| self.last_modified_strong).map(Strong::Date)
     }
 }
 
@@ -150,9 +147,7 @@ fn is_strong_etag(etag: &[u8]) -> bool {
     let [b'"', inner @ .., b'"'] = etag else {
         return false;
     };
-    inner
-        .iter()
-        .all(|byte| matches!(byte, 0x21 | 0x23..=0x7e | 0x80..))
+    inner.iter().all(|byte| matches!(byte, 0x21 | 0x23..=0x7e | 0x80..))
 }
 
 #[cfg(test)]
@@ -161,22 +156,11 @@ mod tests {
 
     fn held(offset: u64, etag: Option<&str>, total: Option<u64>) -> Held {
         let etag = etag.map(|tag| tag.as_bytes().to_vec());
-        Held {
-            offset,
-            validators: Validators {
-                etag,
-                total,
-                ..Validators::default()
-            },
-        }
+        Held { offset, validators: Validators { etag, total, ..Validators::default() } }
     }
 
     fn sent(held: &Held) -> Request<Empty<Bytes>> {
-        write(
-            &Url::parse("https://u:p@h.example:8443/a%20b?q=1#f").unwrap(),
-            &ask(held),
-        )
-        .unwrap()
+        write(&Url::parse("https://u:p@h.example:8443/a%20b?q=1#f").unwrap(), &ask(held)).unwrap()
     }
 
     #[test]
@@ -216,10 +200,7 @@ mod tests {
 
     #[test]
     fn a_file_held_to_its_end_is_asked_about_once_more() {
-        assert!(matches!(
-            ask(&held(9, Some("\"v\""), Some(9))),
-            Ask::Rest { .. }
-        ));
+        assert!(matches!(ask(&held(9, Some("\"v\""), Some(9))), Ask::Rest { .. }));
     }
 
     #[test]

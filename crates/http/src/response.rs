@@ -109,26 +109,18 @@ pub fn judge(
     now: SystemTime,
 ) -> Result<Judged, AnswerError> {
     let length = framing(fields)?;
-    let plain = |decision| Judged {
-        decision,
-        validators: validators(fields, None),
-    };
+    let plain = |decision| Judged { decision, validators: validators(fields, None) };
     match (status.as_u16(), ask) {
         (200, _) => whole(ask, fields, length),
         (206, Ask::Rest { held, proof, total }) => part(held, *proof, *total, fields, length),
-        (206, Ask::Whole) => Err(AnswerError::Malformed(
-            "a part, though the whole was asked for",
-        )),
+        (206, Ask::Whole) => Err(AnswerError::Malformed("a part, though the whole was asked for")),
         (412, Ask::Rest { .. }) => Ok(plain(Decision::AskWhole)),
         (416, Ask::Rest { held, total, .. }) => Ok(plain(unsatisfied(held, *total, fields))),
         (301..=303 | 307 | 308, _) => match single(fields, LOCATION) {
             Some(location) => Ok(plain(Decision::Redirect(location.to_vec()))),
             None => Err(RedirectError::Invalid("it does not say where to").into()),
         },
-        _ => Err(AnswerError::Status {
-            status,
-            retry_after: retry_after(fields, now),
-        }),
+        _ => Err(AnswerError::Status { status, retry_after: retry_after(fields, now) }),
     }
 }
 
@@ -145,10 +137,7 @@ fn whole(ask: &Ask<'_>, fields: &HeaderMap, length: Option<u64>) -> Result<Judge
         }
         Ask::Rest { .. } | Ask::Whole => Decision::Whole,
     };
-    Ok(Judged {
-        decision,
-        validators,
-    })
+    Ok(Judged { decision, validators })
 }
 
 /// A 206 to a request for the rest.
@@ -169,10 +158,7 @@ fn part(
         Some(range) if !in_many_parts(fields) && proves(proof, held, fields) => {
             // Only now: a coded piece that would not fit anyway is no reason to fail.
             uncoded(fields)?;
-            Decision::Continue {
-                from: range.first,
-                until: range.last + 1,
-            }
+            Decision::Continue { from: range.first, until: range.last + 1 }
         }
         Some(_) | None => Decision::AskWhole,
     };
@@ -183,10 +169,7 @@ fn part(
             validators(fields, None)
         }
     };
-    Ok(Judged {
-        decision,
-        validators,
-    })
+    Ok(Judged { decision, validators })
 }
 
 /// A 416: there is nothing after what we hold. Since `If-Range` went with the request, a server
@@ -195,11 +178,7 @@ fn unsatisfied(held: &Held, total: u64, fields: &HeaderMap) -> Decision {
     let told = unsatisfied_total(fields);
     let complete =
         held.offset == total && told.is_none_or(|told| told == total) && !contradicts(held, fields);
-    if complete {
-        Decision::Complete
-    } else {
-        Decision::AskWhole
-    }
+    if complete { Decision::Complete } else { Decision::AskWhole }
 }
 
 /// The same strong validator is in the answer, and the other one, where both have it, agrees.
@@ -215,10 +194,7 @@ fn proves(proof: Strong<'_>, held: &Held, fields: &HeaderMap) -> bool {
 fn contradicts(held: &Held, fields: &HeaderMap) -> bool {
     let differs = |name: http::HeaderName, ours: &Option<Vec<u8>>| {
         let theirs = fields.contains_key(&name);
-        theirs
-            && ours
-                .as_deref()
-                .is_some_and(|ours| single(fields, name) != Some(ours))
+        theirs && ours.as_deref().is_some_and(|ours| single(fields, name) != Some(ours))
     };
     differs(ETAG, &held.validators.etag) || differs(LAST_MODIFIED, &held.validators.last_modified)
 }
@@ -231,9 +207,7 @@ fn framing(fields: &HeaderMap) -> Result<Option<u64>, AnswerError> {
         return Ok(length);
     }
     if length.is_some() {
-        return Err(AnswerError::Malformed(
-            "both Content-Length and Transfer-Encoding",
-        ));
+        return Err(AnswerError::Malformed("both Content-Length and Transfer-Encoding"));
     }
     match single(fields, TRANSFER_ENCODING) {
         Some(coding) if coding.eq_ignore_ascii_case(b"chunked") => Ok(None),

@@ -55,10 +55,7 @@ mod tests {
     fn a_signed_url_is_shown_without_its_secrets() {
         let url = Url::parse("https://user:pass@h.example:8443/a/b?sig=SECRET#frag").unwrap();
         assert_eq!(shown_url(&url), "https://h.example:8443/a/b");
-        assert_eq!(
-            without_user_info(&url).as_str(),
-            "https://h.example:8443/a/b?sig=SECRET"
-        );
+        assert_eq!(without_user_info(&url).as_str(), "https://h.example:8443/a/b?sig=SECRET");
     }
 
     #[test]

@@ -75,10 +75,7 @@ impl Trust {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self {
-            config: Arc::new(config),
-            roots: count,
-        })
+        Ok(Self { config: Arc::new(config), roots: count })
     }
 
     /// How many authorities are trusted.
@@ -100,10 +97,7 @@ impl Trust {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| TlsError::Handshake(format!("{} is no host name", printable(host))))?;
         let connector = TlsConnector::from(Arc::clone(&self.config));
-        connector
-            .connect(name, socket)
-            .await
-            .map_err(|error| explain(&error))
+        connector.connect(name, socket).await.map_err(|error| explain(&error))
     }
 }
 
@@ -113,17 +107,11 @@ fn add_extra(roots: &mut RootCertStore, path: &Path) -> Result<(), RootsError> {
         let certificate = certificate.map_err(RootsError::Unreadable)?;
         roots.add(certificate).map_err(RootsError::Unusable)?;
     }
-    if roots.len() == before {
-        Err(RootsError::Empty)
-    } else {
-        Ok(())
-    }
+    if roots.len() == before { Err(RootsError::Empty) } else { Ok(()) }
 }
 
 fn explain(error: &std::io::Error) -> TlsError {
-    let inner = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
         Some(rustls::Error::InvalidCertificate(wrong)) => TlsError::Certificate(advise(wrong)),
         Some(other) => TlsError::Handshake(printable(&other.to_string())),
@@ -139,9 +127,7 @@ fn explain(error: &std::io::Error) -> TlsError {
 fn advise(wrong: &CertificateError) -> String {
     if let CertificateError::NotValidForNameContext { presented, .. } = wrong {
         let names = presented.join(", ");
-        return printable(&format!(
-            "the server's certificate is for another name: {names}"
-        ));
+        return printable(&format!("the server's certificate is for another name: {names}"));
     }
     let known = match wrong {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {

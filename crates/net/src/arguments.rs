@@ -22,10 +22,7 @@ pub(crate) struct UsageError;
 
 impl Arguments {
     pub(crate) fn read(arguments: impl Iterator<Item = OsString>) -> Result<Self, UsageError> {
-        let mut read = Self {
-            demand: Demand::Required,
-            extra_ca: None,
-        };
+        let mut read = Self { demand: Demand::Required, extra_ca: None };
         for argument in arguments {
             let bytes = argument.as_bytes();
             if let Some(path) = bytes.strip_prefix(b"--extra-ca=") {
@@ -58,20 +55,13 @@ mod tests {
     #[test]
     fn the_sandbox_is_required_unless_told_otherwise() {
         assert!(matches!(read(&[]).unwrap().demand, Demand::Required));
-        assert!(matches!(
-            read(&["--sandbox=warn"]).unwrap().demand,
-            Demand::Warn
-        ));
+        assert!(matches!(read(&["--sandbox=warn"]).unwrap().demand, Demand::Warn));
     }
 
     #[test]
     fn the_extra_authorities_can_be_read_and_unknown_arguments_end_us() {
         let arguments = read(&["--extra-ca=/etc/ebb/ca.pem"]).unwrap();
-        assert!(
-            arguments
-                .readable()
-                .contains(&PathBuf::from("/etc/ebb/ca.pem"))
-        );
+        assert!(arguments.readable().contains(&PathBuf::from("/etc/ebb/ca.pem")));
         assert!(read(&["--insecure"]).is_err());
         assert!(read(&["--sandbox=off"]).is_err());
     }

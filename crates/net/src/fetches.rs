@@ -45,12 +45,7 @@ pub(crate) struct Fetches {
 
 impl Fetches {
     pub(crate) fn new(client: Arc<Client>, outbox: UnboundedSender<FromNet>) -> Self {
-        Self {
-            client,
-            outbox,
-            running: HashMap::new(),
-            tasks: JoinSet::new(),
-        }
+        Self { client, outbox, running: HashMap::new(), tasks: JoinSet::new() }
     }
 
     /// Does what the service says.
@@ -60,14 +55,7 @@ impl Fetches {
         file: Option<OwnedFd>,
     ) -> Result<(), Violation> {
         match message {
-            ToNet::Fetch {
-                fetch,
-                url,
-                offset,
-                validators,
-                allow_downgrade,
-                stall_timeout_ms,
-            } => {
+            ToNet::Fetch { fetch, url, offset, validators, allow_downgrade, stall_timeout_ms } => {
                 if self.running.contains_key(&fetch) {
                     return Err(Violation::Twice(fetch));
                 }
@@ -109,17 +97,8 @@ impl Fetches {
     fn start(&mut self, id: FetchId, order: Order, file: OwnedFd) {
         let (steering, control) = control();
         self.running.insert(id, steering);
-        let reporter = Reporter {
-            id,
-            outbox: self.outbox.clone(),
-        };
-        self.tasks.spawn(run(
-            Arc::clone(&self.client),
-            order,
-            file,
-            control,
-            reporter,
-        ));
+        let reporter = Reporter { id, outbox: self.outbox.clone() };
+        self.tasks.spawn(run(Arc::clone(&self.client), order, file, control, reporter));
     }
 
     fn tell(&self, report: FromNet) {
@@ -148,11 +127,7 @@ async fn run(
     let id = reporter.id;
     let ended = fetch(&client, order, file, control, &mut reporter).await;
     reporter.tell(match ended {
-        Ended::Done { length, modified } => FromNet::Done {
-            fetch: id,
-            length,
-            modified,
-        },
+        Ended::Done { length, modified } => FromNet::Done { fetch: id, length, modified },
         Ended::Stopped { durable } => FromNet::Stopped { fetch: id, durable },
         Ended::Failed { durable, at, error } => FromNet::Failed {
             fetch: id,
@@ -190,10 +165,6 @@ impl Reports for Reporter {
     }
 
     fn progress(&mut self, durable: u64, received: u64) {
-        self.tell(FromNet::Progress {
-            fetch: self.id,
-            durable,
-            received,
-        });
+        self.tell(FromNet::Progress { fetch: self.id, durable, received });
     }
 }

@@ -69,14 +69,10 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Fatal> {
     let arguments = Arguments::read(std::env::args_os().skip(1))?;
-    let confinement = Confinement::Network {
-        readable: arguments.readable(),
-    };
+    let confinement = Confinement::Network { readable: arguments.readable() };
     let sandbox = ebb_sandbox::enter(confinement, arguments.demand)?;
     let channel: OwnedFd = std::io::stdin().as_fd().try_clone_to_owned()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let client = Client::new(Trust::load(arguments.extra_ca.as_deref())?);
     let served = runtime.block_on(serve::serve(channel, sandbox, client));
     // Nobody waits for what is still being looked up or written.

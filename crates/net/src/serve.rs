@@ -41,9 +41,7 @@ pub(crate) async fn serve(
     // Unbounded, but what is put in it is bounded by time: each fetch reports at checkpoints and
     // twice a second.
     let (outbox, reports) = unbounded_channel();
-    outbox
-        .send(FromNet::Hello { sandbox })
-        .expect("its receiver lives until the end of this");
+    outbox.send(FromNet::Hello { sandbox }).expect("its receiver lives until the end of this");
     tokio::select! {
         ended = take(&channel, Fetches::new(client, outbox)) => ended,
         ended = tell(&channel, reports) => ended,
@@ -80,9 +78,7 @@ async fn tell(
     mut reports: UnboundedReceiver<FromNet>,
 ) -> Result<(), ServeError> {
     while let Some(report) = reports.recv().await {
-        let sent = channel
-            .async_io(Interest::WRITABLE, |fd| send(fd, &report, None))
-            .await;
+        let sent = channel.async_io(Interest::WRITABLE, |fd| send(fd, &report, None)).await;
         match sent {
             Ok(()) => {}
             // The service has gone.

@@ -22,14 +22,8 @@ pub(crate) fn order(
     allow_downgrade: bool,
     stall_timeout_ms: u32,
 ) -> Option<Order> {
-    let url = Url::parse(url)
-        .ok()
-        .filter(|url| url.as_str().len() <= URL_MAX)?;
-    let downgrade = if allow_downgrade {
-        Downgrade::Allow
-    } else {
-        Downgrade::Refuse
-    };
+    let url = Url::parse(url).ok().filter(|url| url.as_str().len() <= URL_MAX)?;
+    let downgrade = if allow_downgrade { Downgrade::Allow } else { Downgrade::Refuse };
     let validators = Validators {
         etag: validators.etag,
         last_modified: validators.last_modified,
@@ -37,12 +31,7 @@ pub(crate) fn order(
         total: validators.total,
     };
     let stall_timeout = Duration::from_millis(stall_timeout_ms.into());
-    Some(Order {
-        url,
-        held: Held { offset, validators },
-        downgrade,
-        stall_timeout,
-    })
+    Some(Order { url, held: Held { offset, validators }, downgrade, stall_timeout })
 }
 
 /// What the server said of the representation, as the channel wants it.
@@ -115,10 +104,7 @@ mod tests {
         let at = Url::parse("https://u:p@h.example/x?sig=SECRET").unwrap();
         let error = FetchError::Exchange(ExchangeError::Lost("\u{1b}[31m".to_owned()));
         let detail = detail(&at, &error);
-        assert_eq!(
-            detail,
-            "the connection broke: \\u{1b}[31m (https://h.example/x)"
-        );
+        assert_eq!(detail, "the connection broke: \\u{1b}[31m (https://h.example/x)");
     }
 
     #[test]

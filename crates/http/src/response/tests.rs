@@ -17,12 +17,7 @@ fn held(offset: u64) -> Held {
 }
 
 fn fields(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-    let line = |(name, value)| {
-        (
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        )
-    };
+    let line = |(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
     lines.iter().copied().map(line).collect()
 }
 
@@ -36,25 +31,13 @@ fn attempt(
     lines: &[(&'static str, &'static str)],
 ) -> Result<Judged, AnswerError> {
     let status = StatusCode::from_u16(status).unwrap();
-    judge(
-        &crate::request::ask(held),
-        status,
-        &fields(lines),
-        SystemTime::UNIX_EPOCH,
-    )
+    judge(&crate::request::ask(held), status, &fields(lines), SystemTime::UNIX_EPOCH)
 }
 
 #[test]
 fn a_proved_part_is_a_continuation() {
-    let lines = [
-        ("content-range", "bytes 5-8/9"),
-        ("etag", "\"v1\""),
-        ("content-length", "4"),
-    ];
-    assert_eq!(
-        judged(&held(5), 206, &lines),
-        Decision::Continue { from: 5, until: 9 }
-    );
+    let lines = [("content-range", "bytes 5-8/9"), ("etag", "\"v1\""), ("content-length", "4")];
+    assert_eq!(judged(&held(5), 206, &lines), Decision::Continue { from: 5, until: 9 });
 }
 
 #[test]
@@ -66,17 +49,9 @@ fn a_part_that_is_not_proved_starts_over() {
         &[range, ("etag", "\"v2\"")],
         &[range, ("etag", "W/\"v1\"")],
         &[range, tag, ("etag", "\"v2\"")],
-        &[
-            range,
-            tag,
-            ("last-modified", "Sun, 22 Nov 2026 10:00:01 GMT"),
-        ],
+        &[range, tag, ("last-modified", "Sun, 22 Nov 2026 10:00:01 GMT")],
         &[range, tag, ("content-length", "5")],
-        &[
-            range,
-            tag,
-            ("content-type", "Multipart/ByteRanges; boundary=x"),
-        ],
+        &[range, tag, ("content-type", "Multipart/ByteRanges; boundary=x")],
         &[range, ("last-modified", DATE)],
         &[tag],
         &[tag, range, ("content-range", "bytes 5-8/10")],
@@ -87,11 +62,7 @@ fn a_part_that_is_not_proved_starts_over() {
         &[tag, ("content-range", "bytes 5-9/9")],
     ];
     for lines in cases {
-        assert_eq!(
-            judged(&held(5), 206, &leak(lines)),
-            Decision::AskWhole,
-            "{lines:?}"
-        );
+        assert_eq!(judged(&held(5), 206, &leak(lines)), Decision::AskWhole, "{lines:?}");
     }
 }
 
@@ -106,41 +77,23 @@ fn a_strong_date_proves_a_continuation_where_there_is_no_strong_tag() {
     dated.validators.etag = Some(b"W/\"v1\"".to_vec());
     let range = ("content-range", "bytes 5-8/9");
     let proved = [range, ("last-modified", DATE)];
-    assert_eq!(
-        judged(&dated, 206, &proved),
-        Decision::Continue { from: 5, until: 9 }
-    );
+    assert_eq!(judged(&dated, 206, &proved), Decision::Continue { from: 5, until: 9 });
     let contradicted = [range, ("last-modified", DATE), ("etag", "W/\"v2\"")];
     assert_eq!(judged(&dated, 206, &contradicted), Decision::AskWhole);
 }
 
 #[test]
 fn a_200_to_a_request_for_the_rest_is_the_whole() {
-    assert_eq!(
-        judged(&held(5), 200, &[("etag", "\"v1\"")]),
-        Decision::Whole
-    );
+    assert_eq!(judged(&held(5), 200, &[("etag", "\"v1\"")]), Decision::Whole);
 }
 
 #[test]
 fn a_file_held_to_its_end_is_complete_by_416_or_by_a_200_that_proves_it() {
-    assert_eq!(
-        judged(&held(9), 416, &[("content-range", "bytes */9")]),
-        Decision::Complete
-    );
+    assert_eq!(judged(&held(9), 416, &[("content-range", "bytes */9")]), Decision::Complete);
     assert_eq!(judged(&held(9), 416, &[]), Decision::Complete);
-    assert_eq!(
-        judged(&held(9), 416, &[("content-range", "bytes */10")]),
-        Decision::AskWhole
-    );
-    assert_eq!(
-        judged(&held(9), 416, &[("etag", "\"v2\"")]),
-        Decision::AskWhole
-    );
-    assert_eq!(
-        judged(&held(5), 416, &[("content-range", "bytes */9")]),
-        Decision::AskWhole
-    );
+    assert_eq!(judged(&held(9), 416, &[("content-range", "bytes */10")]), Decision::AskWhole);
+    assert_eq!(judged(&held(9), 416, &[("etag", "\"v2\"")]), Decision::AskWhole);
+    assert_eq!(judged(&held(5), 416, &[("content-range", "bytes */9")]), Decision::AskWhole);
     let same = [("etag", "\"v1\""), ("content-length", "9")];
     assert_eq!(judged(&held(9), 200, &same), Decision::Complete);
     let longer = [("etag", "\"v1\""), ("content-length", "10")];
@@ -159,23 +112,15 @@ fn a_failed_precondition_is_answered_by_asking_for_the_whole_once() {
     let again = attempt(&Held::nothing(), 412, &[]);
     assert!(matches!(
         again,
-        Err(AnswerError::Status {
-            status: StatusCode::PRECONDITION_FAILED,
-            ..
-        })
+        Err(AnswerError::Status { status: StatusCode::PRECONDITION_FAILED, .. })
     ));
 }
 
 #[test]
 fn other_statuses_are_reported_with_their_retry_after() {
-    for status in [
-        101, 201, 204, 299, 300, 304, 305, 400, 404, 416, 429, 500, 503, 599, 999,
-    ] {
+    for status in [101, 201, 204, 299, 300, 304, 305, 400, 404, 416, 429, 500, 503, 599, 999] {
         match attempt(&Held::nothing(), status, &[("retry-after", "7")]) {
-            Err(AnswerError::Status {
-                status: told,
-                retry_after: Some(7),
-            }) => {
+            Err(AnswerError::Status { status: told, retry_after: Some(7) }) => {
                 assert_eq!(told.as_u16(), status);
             }
             other => panic!("{status}: {other:?}"),
@@ -247,26 +192,15 @@ fn any_field() -> impl Strategy<Value = (HeaderName, HeaderValue)> {
         1 => prop::collection::vec(any::<u8>(), 0..40),
     ];
     (name, value).prop_filter_map("not a field value", |(name, value)| {
-        Some((
-            HeaderName::from_static(name),
-            HeaderValue::from_bytes(&value).ok()?,
-        ))
+        Some((HeaderName::from_static(name), HeaderValue::from_bytes(&value).ok()?))
     })
 }
 
 fn any_held() -> impl Strategy<Value = Held> {
-    let etag = prop::option::of(prop::sample::select(vec![
-        "\"v1\"", "W/\"v1\"", "\"v2\"", "v1",
-    ]));
+    let etag = prop::option::of(prop::sample::select(vec!["\"v1\"", "W/\"v1\"", "\"v2\"", "v1"]));
     let date = prop::option::of(Just(DATE));
-    (
-        0u64..11,
-        etag,
-        date,
-        any::<bool>(),
-        prop::option::of(Just(9)),
-    )
-        .prop_map(|(offset, etag, date, last_modified_strong, total)| Held {
+    (0u64..11, etag, date, any::<bool>(), prop::option::of(Just(9))).prop_map(
+        |(offset, etag, date, last_modified_strong, total)| Held {
             offset,
             validators: Validators {
                 etag: etag.map(|tag| tag.as_bytes().to_vec()),
@@ -274,7 +208,8 @@ fn any_held() -> impl Strategy<Value = Held> {
                 last_modified_strong,
                 total,
             },
-        })
+        },
+    )
 }
 
 proptest! {

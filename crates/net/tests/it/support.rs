@@ -24,9 +24,7 @@ impl Agent {
     /// Starts it and hears its greeting.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let agent = Self::start_unheard(arguments);
-        let FromNet::Hello { sandbox } = agent.hear() else {
-            panic!("no greeting")
-        };
+        let FromNet::Hello { sandbox } = agent.hear() else { panic!("no greeting") };
         assert!(sandbox.seccomp);
         agent
     }
@@ -38,10 +36,7 @@ impl Agent {
         if rustix::process::geteuid().is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }
-        Self {
-            channel: Some(ours),
-            process: command.spawn().unwrap(),
-        }
+        Self { channel: Some(ours), process: command.spawn().unwrap() }
     }
 
     pub(crate) fn channel(&self) -> &OwnedFd {
@@ -86,11 +81,8 @@ impl Drop for Agent {
 }
 
 pub(crate) fn fetch(url: &str, offset: u64, etag: &str) -> ToNet {
-    let validators = Validators {
-        etag: Some(etag.into()),
-        total: Some(9),
-        ..Validators::default()
-    };
+    let validators =
+        Validators { etag: Some(etag.into()), total: Some(9), ..Validators::default() };
     ToNet::Fetch {
         fetch: FETCH,
         url: url.to_owned(),
@@ -112,12 +104,7 @@ pub(crate) fn assert_done(heard: &FromNet, wanted: u64) {
 #[track_caller]
 pub(crate) fn failed(heard: FromNet) -> (NetTrouble, String) {
     match heard {
-        FromNet::Failed {
-            fetch: FETCH,
-            trouble,
-            detail,
-            ..
-        } => (trouble, detail),
+        FromNet::Failed { fetch: FETCH, trouble, detail, .. } => (trouble, detail),
         other => panic!("{other:?}"),
     }
 }
@@ -133,10 +120,7 @@ impl Target {
     pub(crate) fn opened(content: &[u8], flags: OFlags) -> Self {
         let flags = flags | OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let file = rustix::fs::open("/tmp", flags, Mode::from(0o600)).unwrap();
-        assert_eq!(
-            rustix::io::pwrite(&file, content, 0).unwrap(),
-            content.len()
-        );
+        assert_eq!(rustix::io::pwrite(&file, content, 0).unwrap(), content.len());
         Self(file)
     }
 
@@ -151,10 +135,7 @@ impl Target {
 /// Serves each answer on a connection of its own, and tells when the client has closed it.
 pub(crate) fn serve(answers: Vec<Vec<u8>>) -> (String, mpsc::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!(
-        "http://{}/dir/file?sig=SECRET",
-        listener.local_addr().unwrap()
-    );
+    let url = format!("http://{}/dir/file?sig=SECRET", listener.local_addr().unwrap());
     let (tell, closed) = mpsc::channel();
     std::thread::spawn(move || {
         for answer in answers {

@@ -11,27 +11,13 @@ fn a_file_is_fetched_into_the_descriptor() {
     let (url, _closed) = serve(vec![WHOLE.to_vec()]);
     let (agent, target) = (Agent::start(&[]), Target::holding(b""));
     agent.say(&fetch(&url, 0, ""), Some(&target));
-    let FromNet::Head {
-        fetch: FETCH,
-        status,
-        validators,
-        final_url,
-        from,
-    } = agent.hear()
-    else {
+    let FromNet::Head { fetch: FETCH, status, validators, final_url, from } = agent.hear() else {
         panic!("no head");
     };
     assert_eq!((status, from, validators.total), (200, 0, Some(9)));
     assert_eq!(final_url, url);
     let done = agent.hear_news();
-    assert!(matches!(
-        done,
-        FromNet::Done {
-            fetch: FETCH,
-            length: 9,
-            modified: Some(60)
-        }
-    ));
+    assert!(matches!(done, FromNet::Done { fetch: FETCH, length: 9, modified: Some(60) }));
     assert_eq!(target.content(), b"ABCDEFGHI");
     assert!(agent.end().success());
 }
@@ -49,9 +35,7 @@ fn a_large_file_is_reported_at_checkpoints() {
     let mut most_durable = 0;
     let end = loop {
         match agent.hear() {
-            FromNet::Progress {
-                durable, received, ..
-            } => {
+            FromNet::Progress { durable, received, .. } => {
                 assert!(durable <= received && durable >= most_durable);
                 most_durable = durable;
             }
@@ -71,9 +55,7 @@ fn bytes_held_are_dropped_only_after_proceed() {
     assert!(matches!(agent.hear(), FromNet::Head { from: 0, .. }));
     // Whatever the agent does without being told to, it has done before it answers this.
     let another = FetchId(8);
-    let ToNet::Fetch { validators, .. } = fetch("", 0, "") else {
-        unreachable!()
-    };
+    let ToNet::Fetch { validators, .. } = fetch("", 0, "") else { unreachable!() };
     let no_address = ToNet::Fetch {
         fetch: another,
         url: "nonsense".to_owned(),
@@ -98,18 +80,9 @@ fn a_stop_ends_a_fetch_with_its_connection_closed_and_what_came_durable() {
     agent.say(&fetch(&url, 0, ""), Some(&target));
     assert!(matches!(agent.hear(), FromNet::Head { .. }));
     // Twice a second it says how far it is.
-    assert!(matches!(
-        agent.hear(),
-        FromNet::Progress { received: 5, .. }
-    ));
+    assert!(matches!(agent.hear(), FromNet::Progress { received: 5, .. }));
     agent.say(&ToNet::Stop { fetch: FETCH }, None);
-    assert_eq!(
-        agent.hear_news(),
-        FromNet::Stopped {
-            fetch: FETCH,
-            durable: 5
-        }
-    );
+    assert_eq!(agent.hear_news(), FromNet::Stopped { fetch: FETCH, durable: 5 });
     closed.recv().unwrap();
     assert_eq!(target.content(), b"12345");
     // A second stop is no error, and the agent is there for the next.
@@ -128,9 +101,7 @@ fn several_files_are_fetched_at_once() {
     for number in 0..count {
         let (url, closed) = serve(vec![WHOLE.to_vec()]);
         let target = Target::holding(b"");
-        let ToNet::Fetch { validators, .. } = fetch("", 0, "") else {
-            unreachable!()
-        };
+        let ToNet::Fetch { validators, .. } = fetch("", 0, "") else { unreachable!() };
         let order = ToNet::Fetch {
             fetch: FetchId(number),
             url,
@@ -150,11 +121,7 @@ fn several_files_are_fetched_at_once() {
             other => panic!("{other:?}"),
         }
     }
-    assert!(
-        waiting
-            .iter()
-            .all(|(target, _)| target.content() == b"ABCDEFGHI")
-    );
+    assert!(waiting.iter().all(|(target, _)| target.content() == b"ABCDEFGHI"));
 }
 
 #[test]
@@ -176,12 +143,6 @@ fn a_failure_names_the_place_but_not_the_secrets_in_it() {
     agent.say(&fetch(&signed, 0, ""), Some(&Target::holding(b"")));
     let (trouble, detail) = failed(agent.hear());
     assert_eq!(trouble, NetTrouble::Status(404));
-    assert!(
-        detail.contains("404 Not Found") && detail.contains("/dir/file"),
-        "{detail}"
-    );
-    assert!(
-        !detail.contains("SECRET") && !detail.contains("hunter2"),
-        "{detail}"
-    );
+    assert!(detail.contains("404 Not Found") && detail.contains("/dir/file"), "{detail}");
+    assert!(!detail.contains("SECRET") && !detail.contains("hunter2"), "{detail}");
 }
