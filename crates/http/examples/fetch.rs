@@ -20,12 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [url, path, extra @ ..] = arguments.as_slice() else {
         return Err("usage: fetch URL FILE [EXTRA_CA]".into());
     };
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(path)?;
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
     let trust = Trust::load(extra.first().map(Path::new))?;
     let order = Order {
         url: url.parse()?,
@@ -33,19 +28,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         downgrade: Downgrade::Refuse,
         stall_timeout: Duration::from_secs(60),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (_steering, control) = control();
     let ended = runtime.block_on(async {
-        fetch(
-            &Client::new(trust),
-            order,
-            file.into(),
-            control,
-            &mut Silent,
-        )
-        .await
+        fetch(&Client::new(trust), order, file.into(), control, &mut Silent).await
     });
     match ended {
         Ended::Done { length, .. } => println!("{length} bytes"),

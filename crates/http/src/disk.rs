@@ -99,6 +99,13 @@ impl Disk {
         self.position
     }
 
+    /// Counts nothing that is there as durable any more, without touching it. Returns how much
+    /// there was.
+    pub(crate) fn forget(&mut self) -> u64 {
+        self.position = 0;
+        std::mem::take(&mut self.durable)
+    }
+
     /// Cuts the file to `from` bytes and gets ready to write there. What was beyond was never
     /// durable, or belongs to another version.
     pub(crate) async fn begin(&mut self, from: u64, total: Option<u64>) -> Result<(), DiskError> {
@@ -277,10 +284,7 @@ mod tests {
 
     fn unnamed(content: &[u8]) -> OwnedFd {
         let file = opened("/tmp", OFlags::TMPFILE | OFlags::RDWR);
-        assert_eq!(
-            rustix::io::pwrite(&file, content, 0).unwrap(),
-            content.len()
-        );
+        assert_eq!(rustix::io::pwrite(&file, content, 0).unwrap(), content.len());
         file
     }
 
@@ -337,10 +341,7 @@ mod tests {
     async fn a_full_disk_is_told_as_no_space_and_nothing_is_claimed() {
         let mut disk = Disk::open(opened("/dev/full", OFlags::RDWR), 0);
         disk.begin(0, None).await.unwrap();
-        assert_eq!(
-            disk.write(Bytes::from_static(b"x")).await,
-            Err(DiskError::NoSpace)
-        );
+        assert_eq!(disk.write(Bytes::from_static(b"x")).await, Err(DiskError::NoSpace));
         assert_eq!(disk.close().await.0, 0);
     }
 
@@ -349,9 +350,7 @@ mod tests {
         // Takes every write, and has no sync.
         let mut disk = Disk::open(opened("/dev/null", OFlags::RDWR), 0);
         disk.begin(0, None).await.unwrap();
-        disk.write(Bytes::from(vec![0; 33 * 1024 * 1024]))
-            .await
-            .unwrap();
+        disk.write(Bytes::from(vec![0; 33 * 1024 * 1024])).await.unwrap();
         assert!(disk.checkpoint_done().await.is_err());
         assert!(disk.sync_failed);
         disk.begin_checkpoint();

@@ -138,11 +138,7 @@ pub async fn fetch(
     reports: &mut (impl Reports + Send),
 ) -> Ended {
     let durable = order.held.offset;
-    let held = if reaches(&file, durable) {
-        order.held.clone()
-    } else {
-        Held::nothing()
-    };
+    let held = if reaches(&file, durable) { order.held.clone() } else { Held::nothing() };
     let mut run = Run {
         client,
         url: without_user_info(&order.url),
@@ -162,20 +158,11 @@ pub async fn fetch(
     let (durable, closed) = disk.close().await;
     match (end, closed) {
         (None, _) => Ended::Stopped { durable },
-        (Some(Err(error)), _) => Ended::Failed {
-            durable,
-            at: url,
-            error,
-        },
-        (Some(Ok(_)), Err(error)) => Ended::Failed {
-            durable,
-            at: url,
-            error: error.into(),
-        },
-        (Some(Ok(whole)), Ok(())) => Ended::Done {
-            length: whole.length,
-            modified: modified(&whole.validators),
-        },
+        (Some(Err(error)), _) => Ended::Failed { durable, at: url, error },
+        (Some(Ok(_)), Err(error)) => Ended::Failed { durable, at: url, error: error.into() },
+        (Some(Ok(whole)), Ok(())) => {
+            Ended::Done { length: whole.length, modified: modified(&whole.validators) }
+        }
     }
 }
 
@@ -233,16 +220,10 @@ impl<R: Reports> Run<'_, R> {
                     self.disk.begin(from, judged.validators.total).await?;
                     let reached = self.pour(link, body, from, Some(until)).await?;
                     if Some(reached) == judged.validators.total {
-                        return Ok(Whole {
-                            length: reached,
-                            validators: judged.validators,
-                        });
+                        return Ok(Whole { length: reached, validators: judged.validators });
                     }
                     // A server may shorten a range; the rest is asked for in the same way.
-                    self.held = Held {
-                        offset: reached,
-                        validators: judged.validators,
-                    };
+                    self.held = Held { offset: reached, validators: judged.validators };
                 }
                 Decision::Whole => {
                     self.report_head(head(0));
@@ -250,22 +231,14 @@ impl<R: Reports> Run<'_, R> {
                     self.drop_what_is_held().await;
                     self.disk.begin(0, total).await?;
                     let length = self.pour(link, body, 0, total).await?;
-                    return Ok(Whole {
-                        length,
-                        validators: judged.validators,
-                    });
+                    return Ok(Whole { length, validators: judged.validators });
                 }
             }
         }
     }
 
     fn report_head(&mut self, (status, validators, from): (StatusCode, Validators, u64)) {
-        self.reports.head(Head {
-            status,
-            validators,
-            final_url: self.url.clone(),
-            from,
-        });
+        self.reports.head(Head { status, validators, final_url: self.url.clone(), from });
     }
 
     fn report_progress(&mut self) -> (u64, u64) {
@@ -275,8 +248,12 @@ impl<R: Reports> Run<'_, R> {
     }
 
     /// Waits for the owner's word if there are bytes the owner counts on.
+    ///
+    /// The owner may have written the new validators down already. From here on, bytes of the old
+    /// version must not be reported as durable, however this ends: they would be taken for the
+    /// beginning of the new one.
     async fn drop_what_is_held(&mut self) {
-        if self.disk.durable() > 0 {
+        if self.disk.forget() > 0 {
             self.control.proceeded().await;
         }
     }

@@ -55,12 +55,7 @@ async fn connections_are_not_shared_between_clients() {
 async fn an_ipv6_address_is_an_address() {
     let server = Server::start_on("[::1]:0", vec![say(OK)]).await;
     let url = Url::parse(&format!("http://[::1]:{}/", server.port)).unwrap();
-    let (ended, _) = run(
-        &client(),
-        order(url, Held::nothing()),
-        &Target::holding(b""),
-    )
-    .await;
+    let (ended, _) = run(&client(), order(url, Held::nothing()), &Target::holding(b"")).await;
     assert_done(&ended, 2);
     let host = format!("host: [::1]:{}\r\n", server.port);
     assert!(server.requests()[0].contains(&host));
@@ -70,12 +65,8 @@ async fn an_ipv6_address_is_an_address() {
 async fn user_info_in_a_url_is_never_sent() {
     let server = Server::start(vec![say(OK)]).await;
     let url = Url::parse(&format!("http://u:p@127.0.0.1:{}/", server.port)).unwrap();
-    let (ended, notebook) = run(
-        &client(),
-        order(url, Held::nothing()),
-        &Target::holding(b""),
-    )
-    .await;
+    let (ended, notebook) =
+        run(&client(), order(url, Held::nothing()), &Target::holding(b"")).await;
     assert_done(&ended, 2);
     assert!(!server.requests()[0].contains("authorization"));
     assert_eq!(notebook.heads[0].final_url.username(), "");
@@ -84,10 +75,7 @@ async fn user_info_in_a_url_is_never_sent() {
 async fn unreachable(url: &str) -> ConnectError {
     let order = order(Url::parse(url).unwrap(), Held::nothing());
     match run(&client(), order, &Target::holding(b"")).await.0 {
-        Ended::Failed {
-            error: FetchError::Exchange(ExchangeError::Connect(error)),
-            ..
-        } => error,
+        Ended::Failed { error: FetchError::Exchange(ExchangeError::Connect(error)), .. } => error,
         other => panic!("{other:?}"),
     }
 }
@@ -97,14 +85,8 @@ async fn a_closed_port_an_unknown_name_and_another_scheme_have_each_their_own_er
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", closed.local_addr().unwrap());
     drop(closed);
-    assert!(matches!(
-        unreachable(&url).await,
-        ConnectError::Failed { .. }
-    ));
+    assert!(matches!(unreachable(&url).await, ConnectError::Failed { .. }));
     let unknown = unreachable("http://no-such-host.invalid/").await;
     assert!(matches!(unknown, ConnectError::NameNotResolved { .. }));
-    assert!(matches!(
-        unreachable("ftp://127.0.0.1/").await,
-        ConnectError::NotAnOrigin
-    ));
+    assert!(matches!(unreachable("ftp://127.0.0.1/").await, ConnectError::NotAnOrigin));
 }

@@ -50,19 +50,9 @@ async fn a_part_that_is_not_proved_is_never_used() {
 #[tokio::test]
 async fn without_a_strong_validator_a_file_of_the_same_size_starts_over() {
     for etag in [None, Some(b"W/\"v1\"".to_vec())] {
-        let validators = Validators {
-            etag,
-            total: Some(9),
-            ..Validators::default()
-        };
-        let (ended, content, requests) = fetched(
-            Held {
-                offset: 5,
-                validators,
-            },
-            vec![say(WHOLE)],
-        )
-        .await;
+        let validators = Validators { etag, total: Some(9), ..Validators::default() };
+        let (ended, content, requests) =
+            fetched(Held { offset: 5, validators }, vec![say(WHOLE)]).await;
         assert_done(&ended, 9);
         assert_eq!(content, b"ABCDEFGHI");
         assert!(!requests[0].contains("range:"));
@@ -143,10 +133,7 @@ async fn a_file_shorter_than_what_it_is_said_to_hold_starts_over_without_a_gap()
 async fn an_error_status_leaves_what_is_held_alone() {
     let answer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n";
     let (ended, content, _) = fetched(held(5), vec![say(answer)]).await;
-    assert!(
-        matches!(&ended, Ended::Failed { durable: 5, .. }),
-        "{ended:?}"
-    );
+    assert!(matches!(&ended, Ended::Failed { durable: 5, .. }), "{ended:?}");
     assert_eq!(content, b"12345");
 }
 
@@ -160,10 +147,7 @@ async fn an_interrupted_file_continues_where_it_was_durable() {
     let (ended, notebook) = run(&client, order(server.url(), Held::nothing()), &target).await;
     assert_lost(&ended, 5);
     let validators = notebook.heads[0].validators.clone();
-    let held = Held {
-        offset: 5,
-        validators,
-    };
+    let held = Held { offset: 5, validators };
     let (ended, notebook) = run(&client, order(server.url(), held), &target).await;
     assert_done(&ended, 9);
     assert_eq!(notebook.heads[0].from, 5);

@@ -57,10 +57,7 @@ async fn more_bytes_than_announced_are_not_written() {
     let part = "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Range: bytes 5-8/9\r\n\r\n\
                 6789 and more";
     let (ended, content, _) = fetched(held(5), vec![say_and_close(part)]).await;
-    assert!(matches!(
-        refused(ended),
-        AnswerError::SizeChanged { told: 9, .. }
-    ));
+    assert!(matches!(refused(ended), AnswerError::SizeChanged { told: 9, .. }));
     assert_eq!(content, b"12345");
 }
 
@@ -76,10 +73,7 @@ async fn answers_that_contradict_themselves_are_refused() {
     for fields in contradictions {
         let answer = format!("HTTP/1.1 200 OK\r\n{fields}\r\n123456789");
         let (ended, content) = whole(say_and_close(&answer)).await;
-        assert!(
-            matches!(refused(ended), AnswerError::Malformed(_)),
-            "{fields}"
-        );
+        assert!(matches!(refused(ended), AnswerError::Malformed(_)), "{fields}");
         assert_eq!(content, b"");
     }
 }
@@ -89,10 +83,7 @@ async fn broken_chunks_are_malformed() {
     for body in ["zz\r\n1234\r\n", "4\r\n12345\r\n", "fffffffffffffffff\r\n1"] {
         let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
         let (ended, _) = whole(say_and_close(&answer)).await;
-        assert!(
-            matches!(refused(ended), AnswerError::Malformed(_)),
-            "{body}"
-        );
+        assert!(matches!(refused(ended), AnswerError::Malformed(_)), "{body}");
     }
 }
 
@@ -114,16 +105,9 @@ async fn a_part_of_a_file_nobody_asked_for_is_refused() {
 
 #[tokio::test]
 async fn what_is_no_http_at_all_is_malformed() {
-    for garbage in [
-        "SSH-2.0-OpenSSH_9.2\r\n",
-        "HTTP/1.1 2OO OK\r\n\r\n",
-        "\0\0\0\0\r\n\r\n",
-    ] {
+    for garbage in ["SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 2OO OK\r\n\r\n", "\0\0\0\0\r\n\r\n"] {
         let (ended, _) = whole(say_and_close(garbage)).await;
-        assert!(
-            matches!(refused(ended), AnswerError::Malformed(_)),
-            "{garbage:?}"
-        );
+        assert!(matches!(refused(ended), AnswerError::Malformed(_)), "{garbage:?}");
     }
 }
 

@@ -17,4 +17,5 @@ mod framing;
 mod limits;
 mod redirects;
 mod stopping;
+mod swaps;
 mod tls;

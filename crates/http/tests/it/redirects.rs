@@ -47,22 +47,12 @@ async fn twenty_redirects_are_followed_and_no_more() {
 
 #[tokio::test]
 async fn a_redirect_to_another_scheme_with_credentials_or_to_nowhere_is_refused() {
-    for location in [
-        "file:///etc/passwd",
-        "ftp://h.example/",
-        "http://u:p@127.0.0.1/",
-        "http://[",
-    ] {
-        assert!(matches!(
-            end_of(vec![to(location)]).await,
-            RedirectError::Invalid(_)
-        ));
+    for location in ["file:///etc/passwd", "ftp://h.example/", "http://u:p@127.0.0.1/", "http://["]
+    {
+        assert!(matches!(end_of(vec![to(location)]).await, RedirectError::Invalid(_)));
     }
     let silent = say_and_close("HTTP/1.1 301 Moved\r\nContent-Length: 0\r\n\r\n");
-    assert!(matches!(
-        end_of(vec![silent]).await,
-        RedirectError::Invalid(_)
-    ));
+    assert!(matches!(end_of(vec![silent]).await, RedirectError::Invalid(_)));
 }
 
 #[tokio::test]

@@ -12,7 +12,8 @@ async fn nothing_is_dropped_before_the_owner_says_proceed() {
     let order = order(server.url(), held(5));
     let (ended, notebook) = run_with(&client(), order, &target, OnHead::Stop).await;
     assert_eq!(notebook.heads[0].from, 0);
-    assert!(matches!(ended, Ended::Stopped { durable: 5 }), "{ended:?}");
+    // What is there belongs to the old version, and the owner may know the new one's validators.
+    assert!(matches!(ended, Ended::Stopped { durable: 0 }), "{ended:?}");
     assert_eq!(target.content(), b"12345");
 }
 
@@ -27,14 +28,7 @@ async fn a_first_fetch_needs_no_word_to_begin() {
     let (held_on_to, control_of_ours) = ebb_http::control();
     drop(control);
     let order = order(server.url(), Held::nothing());
-    let ended = fetch(
-        &client(),
-        order,
-        target.descriptor(),
-        control_of_ours,
-        &mut notebook,
-    )
-    .await;
+    let ended = fetch(&client(), order, target.descriptor(), control_of_ours, &mut notebook).await;
     drop(held_on_to);
     assert_done(&ended, 9);
 }
@@ -54,13 +48,7 @@ async fn a_stop_in_mid_body_closes_the_connection_and_keeps_what_came() {
         }
         steering.stop();
     };
-    let transfer = fetch(
-        &client,
-        order_one,
-        target.descriptor(),
-        control,
-        &mut notebook,
-    );
+    let transfer = fetch(&client, order_one, target.descriptor(), control, &mut notebook);
     let (ended, ()) = tokio::join!(transfer, stop_when_it_came);
     assert!(matches!(ended, Ended::Stopped { durable: 5 }), "{ended:?}");
     assert_eq!(target.content(), b"12345");
@@ -78,14 +66,7 @@ async fn a_fetch_whose_owner_is_gone_stops() {
     drop(steering);
     let target = Target::holding(b"");
     let order = order(server.url(), Held::nothing());
-    let ended = fetch(
-        &client(),
-        order,
-        target.descriptor(),
-        control,
-        &mut notebook,
-    )
-    .await;
+    let ended = fetch(&client(), order, target.descriptor(), control, &mut notebook).await;
     assert!(matches!(ended, Ended::Stopped { durable: 0 }), "{ended:?}");
 }
 
@@ -101,17 +82,7 @@ async fn progress_is_told_at_checkpoints_and_never_runs_ahead_of_the_disk() {
     let order = order(server.url(), Held::nothing());
     let (ended, notebook) = run(&client(), order, &target).await;
     assert_done(&ended, length as u64);
-    assert!(
-        notebook
-            .progress
-            .iter()
-            .any(|(durable, _)| *durable >= 32 * 1024 * 1024)
-    );
-    assert!(
-        notebook
-            .progress
-            .iter()
-            .all(|(durable, received)| durable <= received)
-    );
+    assert!(notebook.progress.iter().any(|(durable, _)| *durable >= 32 * 1024 * 1024));
+    assert!(notebook.progress.iter().all(|(durable, received)| durable <= received));
     assert!(notebook.progress.is_sorted());
 }

@@ -6,7 +6,7 @@ use ebb_http::{
 };
 use rustix::fs::{Mode, OFlags};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -102,7 +102,7 @@ async fn play(listener: TcpListener, acts: Vec<Act>, seen: Arc<Mutex<Seen>>) {
     }
 }
 
-async fn request(socket: &mut TcpStream) -> Option<String> {
+pub(crate) async fn request(socket: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -121,10 +121,7 @@ impl Target {
     pub(crate) fn holding(content: &[u8]) -> Self {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let file = rustix::fs::open("/tmp", flags, Mode::from(0o600)).unwrap();
-        assert_eq!(
-            rustix::io::pwrite(&file, content, 0).unwrap(),
-            content.len()
-        );
+        assert_eq!(rustix::io::pwrite(&file, content, 0).unwrap(), content.len());
         Self(file)
     }
 
@@ -142,25 +139,18 @@ impl Target {
 
 /// Bytes of a representation of nine bytes with the tag [`TAG`].
 pub(crate) fn held(offset: u64) -> Held {
-    let validators = Validators {
-        etag: Some(TAG.into()),
-        total: Some(9),
-        ..Validators::default()
-    };
+    let validators = Validators { etag: Some(TAG.into()), total: Some(9), ..Validators::default() };
     Held { offset, validators }
 }
 
 pub(crate) fn order(url: Url, held: Held) -> Order {
-    Order {
-        url,
-        held,
-        downgrade: Downgrade::Refuse,
-        stall_timeout: STALL,
-    }
+    Order { url, held, downgrade: Downgrade::Refuse, stall_timeout: STALL }
 }
 
+/// A client with no connections; the machine's roots are read once.
 pub(crate) fn client() -> Arc<Client> {
-    Client::new(Trust::load(None).unwrap())
+    static TRUST: OnceLock<Trust> = OnceLock::new();
+    Client::new(TRUST.get_or_init(|| Trust::load(None).unwrap()).clone())
 }
 
 /// Keeps what was reported, and answers a start-over as it was told to.
@@ -194,15 +184,7 @@ impl Reports for Notebook {
 pub(crate) fn notebook(on_head: OnHead) -> (Notebook, Control) {
     let (steering, control) = control();
     let steering = Arc::new(steering);
-    (
-        Notebook {
-            heads: Vec::new(),
-            progress: Vec::new(),
-            steering,
-            on_head,
-        },
-        control,
-    )
+    (Notebook { heads: Vec::new(), progress: Vec::new(), steering, on_head }, control)
 }
 
 /// One fetch to its end, proceeding where asked.
@@ -231,32 +213,21 @@ pub(crate) async fn fetched(held: Held, acts: Vec<Act>) -> (Ended, Vec<u8>, Vec<
 
 #[track_caller]
 pub(crate) fn assert_done(ended: &Ended, wanted: u64) {
-    assert!(
-        matches!(ended, Ended::Done { length, .. } if *length == wanted),
-        "{ended:?}"
-    );
+    assert!(matches!(ended, Ended::Done { length, .. } if *length == wanted), "{ended:?}");
 }
 
 /// The failure that came of the answer.
 #[track_caller]
 pub(crate) fn refused(ended: Ended) -> AnswerError {
     match ended {
-        Ended::Failed {
-            error: FetchError::Exchange(ExchangeError::Answer(error)),
-            ..
-        } => error,
+        Ended::Failed { error: FetchError::Exchange(ExchangeError::Answer(error)), .. } => error,
         other => panic!("{other:?}"),
     }
 }
 
 #[track_caller]
 pub(crate) fn assert_lost(ended: &Ended, wanted: u64) {
-    let Ended::Failed { durable, error, .. } = ended else {
-        panic!("{ended:?}")
-    };
-    assert!(
-        matches!(error, FetchError::Exchange(ExchangeError::Lost(_))),
-        "{error:?}"
-    );
+    let Ended::Failed { durable, error, .. } = ended else { panic!("{ended:?}") };
+    assert!(matches!(error, FetchError::Exchange(ExchangeError::Lost(_))), "{error:?}");
     assert_eq!(*durable, wanted);
 }

@@ -154,10 +154,7 @@ async fn a_server_that_speaks_no_tls_is_not_a_matter_of_certificates() {
     });
     let plain = Url::parse(&format!("https://127.0.0.1:{port}/")).unwrap();
     drop(url);
-    assert!(matches!(
-        refused_by_tls(client(), plain).await,
-        TlsError::Handshake(_)
-    ));
+    assert!(matches!(refused_by_tls(client(), plain).await, TlsError::Handshake(_)));
 }
 
 #[tokio::test]
@@ -179,18 +176,13 @@ async fn an_unframed_body_cut_off_without_a_farewell_is_not_complete() {
 async fn the_way_down_from_https_to_http_must_be_allowed() {
     let authority = Authority::new("down");
     let down = Server::start(vec![say(OK)]).await;
-    let answer = format!(
-        "HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n",
-        down.url()
-    );
+    let answer =
+        format!("HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", down.url());
     let config = authority.server_config(for_name("localhost"));
     let url = start(config, answer.leak(), Farewell::Proper).await;
     let mut order = order(url, Held::nothing());
     let (ended, _) = run(&authority.client(), order.clone(), &Target::holding(b"")).await;
-    assert!(matches!(
-        refused(ended),
-        AnswerError::Redirect(RedirectError::Downgrade)
-    ));
+    assert!(matches!(refused(ended), AnswerError::Redirect(RedirectError::Downgrade)));
     order.downgrade = Downgrade::Allow;
     let (ended, _) = run(&authority.client(), order, &Target::holding(b"")).await;
     assert_done(&ended, 2);
