@@ -14,7 +14,7 @@
 use std::rc::Rc;
 
 use ebb_core::failure::{DestinationTrouble, Failure, ServiceTrouble};
-use ebb_core::file::{File, next_mark};
+use ebb_core::file::{File, Validators, next_mark};
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{Report, Trouble};
 use ebb_core::token::Token;
@@ -42,6 +42,33 @@ enum Break {
     Stopped,
     /// It ran into something.
     Trouble(Trouble),
+}
+
+/// A file in transfer.
+struct Following {
+    fetch: Fetch,
+    at: u32,
+    /// Bytes held when it began.
+    held: u64,
+    /// Whether the answer in hand is written down.
+    accepted: bool,
+    /// The last checkpoint that was reported.
+    durable: u64,
+}
+
+/// The head of an answer.
+struct Head {
+    status: u16,
+    validators: Validators,
+    final_url: String,
+    from: u64,
+}
+
+impl Following {
+    /// An answer begins where we stand, or drops everything; a further one goes on somewhere.
+    fn takes(&self, head: &Head) -> bool {
+        self.accepted || head.from == 0 || head.from == self.held
+    }
 }
 
 /// An attempt under way.
@@ -96,7 +123,9 @@ impl Attempt {
         let net = net.await.map_err(of)?;
         self.unless_stopped()?;
         let fetch = net.fetch(&file, opened.fd).await.map_err(of)?;
-        self.follow(&net, fetch, at, file.durable).await
+        let held = file.durable;
+        let one = Following { fetch, at, held, accepted: false, durable: held };
+        self.follow(&net, one).await
     }
 
     /// The temporary file of an earlier attempt, if it is still ours; else a new one.
@@ -138,104 +167,95 @@ impl Attempt {
     }
 
     /// Listens to a fetch until its last word.
-    async fn follow(
-        &mut self,
-        net: &NetAgent,
-        mut fetch: Fetch,
-        at: u32,
-        held: u64,
-    ) -> Result<(), Break> {
-        let mut accepted = false;
+    async fn follow(&mut self, net: &NetAgent, mut one: Following) -> Result<(), Break> {
         loop {
             let heard = tokio::select! {
-                heard = fetch.heard.recv() => heard,
-                () = stopped(&mut self.stop) => return self.wind_up(net, fetch, at, accepted).await,
+                heard = one.fetch.heard.recv() => heard,
+                () = stopped(&mut self.stop) => return self.wind_up(net, one).await,
             };
             match heard {
                 Some(FromNet::Head { status, validators, final_url, from, .. }) => {
-                    if from != 0 && from != held {
-                        net.end().await;
-                        return Err(lost(at));
+                    let head = Head { status, validators: from_wire(validators), final_url, from };
+                    if !one.takes(&head) {
+                        return self.out_of_its_mind(net, one.at).await;
                     }
-                    let validators = from_wire(validators);
-                    let answered =
-                        Report::Answered { file: at, validators, final_url, status, from };
-                    accepted = self.report(answered).await;
-                    if !accepted {
-                        return self.wind_up(net, fetch, at, false).await;
-                    }
-                    if from == 0 && held > 0 {
-                        net.proceed(fetch.id).await;
+                    if !self.heard_head(net, &mut one, head).await {
+                        return self.wind_up(net, one).await;
                     }
                 }
-                Some(FromNet::Progress { durable, received, .. }) if accepted => {
+                Some(FromNet::Progress { durable, received, .. }) if one.accepted => {
                     let Order { job, attempt, .. } = self.order;
-                    self.tell(Message::Live(job, attempt, at, received));
-                    self.checkpoint(at, durable).await;
+                    self.tell(Message::Live(job, attempt, one.at, received));
+                    self.checkpoint(&mut one, durable).await;
                 }
-                Some(FromNet::Done { length, modified, .. }) if accepted => {
-                    let done = Report::FileDone { file: at, length, modified };
+                Some(FromNet::Done { length, modified, .. }) if one.accepted => {
+                    let done = Report::FileDone { file: one.at, length, modified };
                     return if self.report(done).await { Ok(()) } else { Err(Break::Stopped) };
                 }
                 Some(FromNet::Failed { durable, trouble: told, retry_after, detail, .. }) => {
-                    if accepted {
-                        self.checkpoint(at, durable).await;
-                    }
-                    let found = trouble(at, failure_of(told), detail, retry_after);
+                    self.checkpoint(&mut one, durable).await;
+                    let found = trouble(one.at, failure_of(told), detail, retry_after);
                     return Err(Break::Trouble(found));
                 }
-                // Bytes without a head, a stop nobody asked for: the agent is out of its mind.
+                // Bytes without a head, a stop nobody asked for.
                 Some(
                     FromNet::Progress { .. }
                     | FromNet::Done { .. }
                     | FromNet::Stopped { .. }
                     | FromNet::Hello { .. },
-                ) => {
-                    net.end().await;
-                    return Err(lost(at));
-                }
-                None => return Err(lost(at)),
+                ) => return self.out_of_its_mind(net, one.at).await,
+                None => return Err(lost(one.at)),
             }
         }
     }
 
+    /// Has a head written down, and lets the agent go on where it drops bytes. False if this
+    /// attempt does not count any more.
+    async fn heard_head(&self, net: &NetAgent, one: &mut Following, head: Head) -> bool {
+        // The rest of the same file in another piece, proved to be the same: nothing new.
+        if one.accepted && head.from > 0 {
+            return true;
+        }
+        let Head { status, validators, final_url, from } = head;
+        let answered = Report::Answered { file: one.at, validators, final_url, status, from };
+        if !self.report(answered).await {
+            one.accepted = false;
+            return false;
+        }
+        if from == 0 && (one.held > 0 || one.accepted) {
+            net.proceed(one.fetch.id).await;
+        }
+        one.accepted = true;
+        one.durable = from;
+        true
+    }
+
+    async fn out_of_its_mind(&self, net: &NetAgent, at: u32) -> Result<(), Break> {
+        eprintln!("job {}: a network agent broke the protocol; it is ended", self.order.job);
+        net.end().await;
+        Err(lost(at))
+    }
+
     /// Stops a fetch, and waits until it has stopped or its agent is dead.
-    async fn wind_up(
-        &self,
-        net: &NetAgent,
-        mut fetch: Fetch,
-        at: u32,
-        accepted: bool,
-    ) -> Result<(), Break> {
-        net.stop(fetch.id).await;
-        let last_word = async {
-            loop {
-                match fetch.heard.recv().await {
-                    Some(FromNet::Stopped { durable, .. } | FromNet::Failed { durable, .. }) => {
-                        return Some(durable);
-                    }
-                    Some(FromNet::Done { length, .. }) => return Some(length),
-                    Some(
-                        FromNet::Head { .. } | FromNet::Progress { .. } | FromNet::Hello { .. },
-                    ) => {}
-                    None => return None,
-                }
-            }
-        };
-        let durable = tokio::time::timeout(STOP_PATIENCE, last_word).await;
-        match durable {
-            Ok(Some(durable)) if accepted => self.checkpoint(at, durable).await,
-            Ok(_) => {}
+    async fn wind_up(&self, net: &NetAgent, mut one: Following) -> Result<(), Break> {
+        net.stop(one.fetch.id).await;
+        match tokio::time::timeout(STOP_PATIENCE, last_word(&mut one.fetch)).await {
+            Ok(Some(durable)) => self.checkpoint(&mut one, durable).await,
+            Ok(None) => {}
             Err(_) => {
                 net.end().await;
-                while fetch.heard.recv().await.is_some() {}
+                while one.fetch.heard.recv().await.is_some() {}
             }
         }
         Err(Break::Stopped)
     }
 
-    async fn checkpoint(&self, at: u32, durable: u64) {
-        self.report(Report::Checkpoint { file: at, durable }).await;
+    /// Reports a checkpoint, if it is one, and belongs to an answer that was accepted.
+    async fn checkpoint(&self, one: &mut Following, durable: u64) {
+        if one.accepted && durable > one.durable {
+            one.durable = durable;
+            self.report(Report::Checkpoint { file: one.at, durable }).await;
+        }
     }
 
     /// Reports, waits until it is written down, and says whether this attempt still counts.
@@ -252,6 +272,19 @@ impl Attempt {
 
     fn unless_stopped(&self) -> Result<(), Break> {
         if *self.stop.borrow() { Err(Break::Stopped) } else { Ok(()) }
+    }
+}
+
+/// What is durable when a fetch has ended; nothing if its agent died.
+async fn last_word(fetch: &mut Fetch) -> Option<u64> {
+    loop {
+        match fetch.heard.recv().await? {
+            FromNet::Stopped { durable, .. } | FromNet::Failed { durable, .. } => {
+                return Some(durable);
+            }
+            FromNet::Done { length, .. } => return Some(length),
+            FromNet::Head { .. } | FromNet::Progress { .. } | FromNet::Hello { .. } => {}
+        }
     }
 }
 
