@@ -4,13 +4,13 @@
 //! [`Steering::proceed`]. A fetch is stopped with [`Steering::stop`], or by dropping the
 //! [`Steering`]: without an owner nobody would ever hear how it ended.
 //!
-//! Nothing here blocks, and saying a thing twice is as good as saying it once.
+//! Nothing here blocks. Each *proceed* lets one drop pass; saying *stop* twice is as good as once.
 
 use tokio::sync::watch;
 
 #[derive(Clone, Copy, Default)]
 struct Wishes {
-    proceed: bool,
+    proceeds: u32,
     stop: bool,
 }
 
@@ -19,19 +19,23 @@ pub struct Steering(watch::Sender<Wishes>);
 
 /// The fetch's end.
 #[derive(Clone)]
-pub struct Control(watch::Receiver<Wishes>);
+pub struct Control {
+    wishes: watch::Receiver<Wishes>,
+    /// How many drops have passed.
+    passed: u32,
+}
 
 /// Makes the two ends.
 #[must_use]
 pub fn control() -> (Steering, Control) {
     let (owner, fetch) = watch::channel(Wishes::default());
-    (Steering(owner), Control(fetch))
+    (Steering(owner), Control { wishes: fetch, passed: 0 })
 }
 
 impl Steering {
     /// The start-over is written down: the file may be truncated.
     pub fn proceed(&self) {
-        self.0.send_modify(|wishes| wishes.proceed = true);
+        self.0.send_modify(|wishes| wishes.proceeds += 1);
     }
 
     /// End the fetch; its future then ends with `Stopped`.
@@ -43,13 +47,15 @@ impl Steering {
 impl Control {
     /// Ends once the owner wants the fetch stopped, or is gone.
     pub(crate) async fn stopped(&mut self) {
-        let _stopped_or_gone = self.0.wait_for(|wishes| wishes.stop).await;
+        let _stopped_or_gone = self.wishes.wait_for(|wishes| wishes.stop).await;
     }
 
     /// Ends once the owner has said to go on. An owner who is gone never does.
     pub(crate) async fn proceeded(&mut self) {
-        if self.0.wait_for(|wishes| wishes.proceed).await.is_err() {
+        let passed = self.passed;
+        if self.wishes.wait_for(|wishes| wishes.proceeds > passed).await.is_err() {
             std::future::pending::<()>().await;
         }
+        self.passed += 1;
     }
 }

@@ -99,11 +99,10 @@ impl Disk {
         self.position
     }
 
-    /// Counts nothing that is there as durable any more, without touching it. Returns how much
-    /// there was.
-    pub(crate) fn forget(&mut self) -> u64 {
+    /// Counts nothing that is there as durable any more, without touching it.
+    pub(crate) fn forget(&mut self) {
         self.position = 0;
-        std::mem::take(&mut self.durable)
+        self.durable = 0;
     }
 
     /// Cuts the file to `from` bytes and gets ready to write there. What was beyond was never

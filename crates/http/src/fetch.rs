@@ -147,6 +147,7 @@ pub async fn fetch(
         control: control.clone(),
         disk: Disk::open(file, durable),
         reports,
+        headed: false,
     };
     // When this is decided, the losing side is dropped, and a connection in it closed.
     let end = tokio::select! {
@@ -188,6 +189,8 @@ struct Run<'a, R> {
     control: Control,
     disk: Disk,
     reports: &'a mut R,
+    /// Whether the owner has written a head of this fetch down already.
+    headed: bool,
 }
 
 impl<R: Reports> Run<'_, R> {
@@ -226,9 +229,10 @@ impl<R: Reports> Run<'_, R> {
                     self.held = Held { offset: reached, validators: judged.validators };
                 }
                 Decision::Whole => {
+                    let counted_on = self.headed || self.order.held.offset > 0;
                     self.report_head(head(0));
                     let total = judged.validators.total;
-                    self.drop_what_is_held().await;
+                    self.drop_what_is_held(counted_on).await;
                     self.disk.begin(0, total).await?;
                     let length = self.pour(link, body, 0, total).await?;
                     return Ok(Whole { length, validators: judged.validators });
@@ -238,6 +242,7 @@ impl<R: Reports> Run<'_, R> {
     }
 
     fn report_head(&mut self, (status, validators, from): (StatusCode, Validators, u64)) {
+        self.headed = true;
         self.reports.head(Head { status, validators, final_url: self.url.clone(), from });
     }
 
@@ -247,13 +252,15 @@ impl<R: Reports> Run<'_, R> {
         (durable, received)
     }
 
-    /// Waits for the owner's word if there are bytes the owner counts on.
+    /// Waits for the owner's word if there are bytes the owner counts on: those held when the
+    /// fetch began, or those of an earlier answer, whose validators are written down.
     ///
     /// The owner may have written the new validators down already. From here on, bytes of the old
     /// version must not be reported as durable, however this ends: they would be taken for the
     /// beginning of the new one.
-    async fn drop_what_is_held(&mut self) {
-        if self.disk.forget() > 0 {
+    async fn drop_what_is_held(&mut self, counted_on: bool) {
+        self.disk.forget();
+        if counted_on {
             self.control.proceeded().await;
         }
     }

@@ -1,6 +1,6 @@
 //! TLS: whom this process trusts, and what went wrong in words.
 //!
-//! One configuration per process, made once, with the machine's roots and, where the administrator
+//! One configuration per process, made when first needed, with the machine's roots and, where the administrator
 //! names one, an extra file of authorities. This module answers two questions: *is this the server
 //! we meant?* (rustls decides, by those roots) and *if not, what should a person do?*
 //!
@@ -10,18 +10,25 @@
 use crate::shown::printable;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// Whom we trust; cheap to clone.
 #[derive(Clone)]
-pub struct Trust {
-    config: Arc<ClientConfig>,
-    roots: usize,
+pub struct Trust(Arc<Inner>);
+
+struct Inner {
+    settings: ConfigBuilder<ClientConfig, WantsVerifier>,
+    extra: RootCertStore,
+    /// Made at the first handshake: parsing the machine's roots takes longer than all the rest of
+    /// an agent's start, and many agents never speak TLS.
+    config: OnceCell<Arc<ClientConfig>>,
 }
 
 /// The extra authorities could not be used.
@@ -53,35 +60,22 @@ pub enum TlsError {
 }
 
 impl Trust {
-    /// Loads the machine's roots, and the PEM certificates in `extra` besides.
+    /// Trusts the machine's roots, and the PEM certificates in `extra` besides.
     ///
-    /// Roots of the machine that cannot be read or parsed are left out; without any, only
-    /// http and servers under the extra authorities can be reached. Blocks on files.
+    /// `extra` is read now, the machine's roots when they are first needed. Those that cannot be
+    /// read or parsed are left out; without any, only http and servers under the extra
+    /// authorities can be reached.
     ///
     /// # Errors
     ///
     /// [`RootsError`] when `extra` was named and cannot be used.
     pub fn load(extra: Option<&Path>) -> Result<Self, RootsError> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if let Some(path) = extra {
-            add_extra(&mut roots, path)?;
-        }
-        let count = roots.len();
+        let extra = extra.map_or_else(|| Ok(RootCertStore::empty()), authorities)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let settings = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(RootsError::Provider)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { config: Arc::new(config), roots: count })
-    }
-
-    /// How many authorities are trusted.
-    #[must_use]
-    pub fn roots(&self) -> usize {
-        self.roots
+            .map_err(RootsError::Provider)?;
+        Ok(Self(Arc::new(Inner { settings, extra, config: OnceCell::new() })))
     }
 
     /// Shakes hands with `host` over a fresh connection.
@@ -96,18 +90,37 @@ impl Trust {
     ) -> Result<TlsStream<TcpStream>, TlsError> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| TlsError::Handshake(format!("{} is no host name", printable(host))))?;
-        let connector = TlsConnector::from(Arc::clone(&self.config));
+        let connector = TlsConnector::from(self.config().await?);
         connector.connect(name, socket).await.map_err(|error| explain(&error))
+    }
+
+    async fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
+        let inner = Arc::clone(&self.0);
+        let make = async || spawn_blocking(move || inner.make_config()).await;
+        let config = self.0.config.get_or_try_init(make).await;
+        config.cloned().map_err(|error| TlsError::Handshake(error.to_string()))
     }
 }
 
-fn add_extra(roots: &mut RootCertStore, path: &Path) -> Result<(), RootsError> {
-    let before = roots.len();
+impl Inner {
+    /// Blocks on files.
+    fn make_config(&self) -> Arc<ClientConfig> {
+        let mut roots = self.extra.clone();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let settings = self.settings.clone().with_root_certificates(roots);
+        let mut config = settings.with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Arc::new(config)
+    }
+}
+
+fn authorities(path: &Path) -> Result<RootCertStore, RootsError> {
+    let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(RootsError::Unreadable)? {
         let certificate = certificate.map_err(RootsError::Unreadable)?;
         roots.add(certificate).map_err(RootsError::Unusable)?;
     }
-    if roots.len() == before { Err(RootsError::Empty) } else { Ok(()) }
+    if roots.is_empty() { Err(RootsError::Empty) } else { Ok(roots) }
 }
 
 fn explain(error: &std::io::Error) -> TlsError {
