@@ -61,8 +61,10 @@ pub enum FromNet {
         /// What was enforced, for the log.
         sandbox: crate::Sandbox,
     },
-    /// The server's answer will serve. If bytes held before are to be dropped (`from` is 0 and the
-    /// fetch's offset was not), the agent waits for `Proceed` before it touches the file.
+    /// The server's answer will serve. If bytes are to be dropped that the service counts on (`from`
+    /// is 0, and the fetch's offset was not or this is not its first head), the agent waits for
+    /// `Proceed` before it touches the file. A further head with another `from` goes on with the
+    /// same representation.
     Head {
         /// Which fetch.
         fetch: FetchId,
