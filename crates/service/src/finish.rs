@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use ebb_core::failure::{DestinationTrouble, Failure};
+use ebb_core::failure::{DestinationTrouble, Failure, ServiceTrouble};
 use ebb_core::file::{File, Progress, Temporary, next_mark};
 use ebb_core::id::JobId;
 use ebb_core::job::{CompleteReport, Job, Trouble};
@@ -21,16 +21,16 @@ pub(crate) struct Finish {
     attempted: bool,
     owner: Token,
     helper: Option<Token>,
-    file_identity: Token,
+    /// Nothing while the helper is needed and gone.
+    file_identity: Option<Token>,
     files: Vec<File>,
     agents: Rc<Agents>,
 }
 
 impl Finish {
-    /// For a job as it stands. Where the helper is needed and gone, the owner finishes what the
-    /// owner can: this is for deleting only, Complete is refused before it comes here.
+    /// For a job as it stands.
     pub(crate) fn of(job: &Job, agents: Rc<Agents>) -> Self {
-        let file_identity = job.identity_for(Resource::LocalFile).unwrap_or(&job.owner).clone();
+        let file_identity = job.identity_for(Resource::LocalFile).ok().cloned();
         Self {
             job: job.id,
             attempted: job.attempts > 0,
@@ -45,6 +45,11 @@ impl Finish {
     /// Renames what is transferred; if all of that worked, deletes the rest.
     pub(crate) async fn complete(&self) -> CompleteReport {
         let mut report = CompleteReport::default();
+        // The token may have gone while the service was down (R7): nothing is touched.
+        let Some(identity) = &self.file_identity else {
+            report.trouble = Some(Trouble::of(ServiceTrouble::TokenRequired));
+            return report;
+        };
         for (at, file) in (0..).zip(&self.files) {
             let Some(temporary) = &file.temporary else {
                 continue;
@@ -52,7 +57,7 @@ impl Finish {
             if file.progress != Progress::Transferred {
                 continue;
             }
-            match self.rename(file, temporary).await {
+            match self.rename(identity, file, temporary).await {
                 Ok(()) => report.renamed.push(at),
                 Err(failure) => {
                     report.trouble.get_or_insert_with(|| trouble(at, failure));
@@ -89,16 +94,21 @@ impl Finish {
         gone
     }
 
-    async fn rename(&self, file: &File, temporary: &Temporary) -> Result<(), Failure> {
+    async fn rename(
+        &self,
+        identity: &Token,
+        file: &File,
+        temporary: &Temporary,
+    ) -> Result<(), Failure> {
         // Only who made it may give it its name: the result is that identity's file.
-        if temporary.made_by != self.file_identity.uid {
+        if temporary.made_by != identity.uid {
             return Err(DestinationTrouble::TemporaryLost.into());
         }
         let File { destination, replace, modified, .. } = file;
         let ask = async |agent: &FileAgent| {
             agent.rename(destination, temporary, *replace, *modified).await
         };
-        self.agents.ask_files(self.owner.uid, &self.file_identity, ask).await
+        self.agents.ask_files(self.owner.uid, identity, ask).await
     }
 
     /// Deletes a temporary file that was made just before a crash and never written down. That
@@ -106,7 +116,8 @@ impl Finish {
     async fn sweep(&self, at: u32, file: &File) {
         let mark = next_mark(self.job, at, file);
         let ask = async |agent: &FileAgent| agent.sweep(&file.destination, mark).await;
-        let _ = self.agents.ask_files(self.owner.uid, &self.file_identity, ask).await;
+        let identity = self.file_identity.as_ref().unwrap_or(&self.owner);
+        let _ = self.agents.ask_files(self.owner.uid, identity, ask).await;
     }
 
     async fn delete_temporary_of(&self, at: u32, file: &File) -> bool {
@@ -116,7 +127,7 @@ impl Finish {
         let Some(temporary) = &file.temporary else {
             return true;
         };
-        let maker = [Some(&self.file_identity), self.helper.as_ref(), Some(&self.owner)]
+        let maker = [self.file_identity.as_ref(), self.helper.as_ref(), Some(&self.owner)]
             .into_iter()
             .flatten()
             .find(|token| token.uid == temporary.made_by)

@@ -346,3 +346,22 @@ fn a_private_instance_serves_its_user_and_not_even_root() {
         }
     });
 }
+
+#[test]
+fn complete_is_refused_without_its_token_and_every_byte_is_kept() {
+    scene(|dir| async move {
+        let mut stage = Stage::new(&dir, "this");
+        let job = stage.lent(&dir).await;
+        let owner = asker(OWNER, None);
+        let opened = stage.ask(&owner, Command::OpenTokenOptions(job)).await;
+        let Ok(Answer::TokenOptions(name)) = opened else { panic!("{opened:?}") };
+        let call = |call| Command::TokenOptions(name.clone(), call);
+        stage.ask(&owner, call(TokenCall::SetFlags(1))).await.unwrap();
+        stage.ask(&owner, call(TokenCall::Clear)).await.unwrap();
+        let completed = stage.ask(&owner, Command::Steer(job, Event::Complete)).await;
+        assert_eq!(completed.err(), Some(Refusal::TokenRequired));
+        let files = stage.ask(&owner, Command::Files { job, first: 0, limit: 1 }).await;
+        let Ok(Answer::Files(files, 1)) = files else { panic!("{files:?}") };
+        assert!(!files[0].temporary.is_empty());
+    });
+}
