@@ -69,11 +69,7 @@ pub struct ServiceError {
 
 impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.sentence.is_empty() {
-            &self.name
-        } else {
-            &self.sentence
-        })
+        f.write_str(if self.sentence.is_empty() { &self.name } else { &self.sentence })
     }
 }
 

@@ -74,8 +74,7 @@ impl Fields {
     /// # Errors
     /// As [`Self::text`].
     pub fn size(&self, name: &str) -> Result<Option<u64>, ClientError> {
-        self.large(name)
-            .map(|size| (size != u64::MAX).then_some(size))
+        self.large(name).map(|size| (size != u64::MAX).then_some(size))
     }
 
     /// A time (`x`), seconds since the epoch, whose 0 means *not yet*.
@@ -105,9 +104,7 @@ impl Fields {
     /// # Errors
     /// As [`Self::text`].
     pub fn counts(&self, name: &str) -> Result<HashMap<String, u32>, ClientError> {
-        self.read(name, |value| {
-            HashMap::try_from(value.try_clone().ok()?).ok()
-        })
+        self.read(name, |value| HashMap::try_from(value.try_clone().ok()?).ok())
     }
 
     fn read<T>(
@@ -127,10 +124,7 @@ mod tests {
     use super::*;
 
     fn fields(name: &str, value: Variant<'_>) -> Fields {
-        Fields::from(HashMap::from([(
-            name.to_owned(),
-            value.try_to_owned().unwrap(),
-        )]))
+        Fields::from(HashMap::from([(name.to_owned(), value.try_to_owned().unwrap())]))
     }
 
     #[test]
@@ -143,39 +137,21 @@ mod tests {
     fn a_value_of_another_type_is_a_breach_of_the_contract() {
         assert!(fields("Code", Variant::from(7u64)).small("Code").is_err());
         assert!(fields("Name", Variant::from(7u32)).text("Name").is_err());
-        assert!(
-            fields("LocalName", Variant::from("/x"))
-                .bytes("LocalName")
-                .is_err()
-        );
+        assert!(fields("LocalName", Variant::from("/x")).bytes("LocalName").is_err());
     }
 
     #[test]
     fn an_unknown_size_is_not_a_number() {
-        assert_eq!(
-            fields("Size", Variant::from(u64::MAX))
-                .size("Size")
-                .unwrap(),
-            None
-        );
-        assert_eq!(
-            fields("Size", Variant::from(0u64)).size("Size").unwrap(),
-            Some(0)
-        );
-        assert_eq!(
-            fields("Time", Variant::from(0i64)).time("Time").unwrap(),
-            None
-        );
+        assert_eq!(fields("Size", Variant::from(u64::MAX)).size("Size").unwrap(), None);
+        assert_eq!(fields("Size", Variant::from(0u64)).size("Size").unwrap(), Some(0));
+        assert_eq!(fields("Time", Variant::from(0i64)).time("Time").unwrap(), None);
     }
 
     #[test]
     fn bytes_and_counts_are_read_as_they_are() {
         let name = fields("LocalName", Variant::from(vec![47u8, 0xff]));
         assert_eq!(name.bytes("LocalName").unwrap(), [47, 0xff]);
-        let jobs = fields(
-            "Jobs",
-            Variant::from(HashMap::from([("queued".to_owned(), 2u32)])),
-        );
+        let jobs = fields("Jobs", Variant::from(HashMap::from([("queued".to_owned(), 2u32)])));
         assert_eq!(jobs.counts("Jobs").unwrap()["queued"], 2);
     }
 }

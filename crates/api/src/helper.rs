@@ -71,12 +71,7 @@ fn as_user(user: LentIdentity, program: &[OsString]) -> Command {
     command
         .arg(format!("--reuid={}", user.uid))
         .arg(format!("--regid={}", user.gid))
-        .args([
-            "--init-groups",
-            "--inh-caps=-all",
-            "--ambient-caps=-all",
-            "--bounding-set=-all",
-        ])
+        .args(["--init-groups", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"])
         .args(["--no-new-privs", "--"])
         .args(program)
         // Root's environment may hold what the user should not see, or change what runs as him.
@@ -109,10 +104,7 @@ fn ended(status: ExitStatus) -> String {
 mod tests {
     use super::*;
 
-    const NOBODY: LentIdentity = LentIdentity {
-        uid: 65534,
-        gid: 65534,
-    };
+    const NOBODY: LentIdentity = LentIdentity { uid: 65534, gid: 65534 };
 
     fn words(text: &[&str]) -> Vec<OsString> {
         text.iter().map(OsString::from).collect()
@@ -120,16 +112,12 @@ mod tests {
 
     #[test]
     fn the_child_of_root_is_the_user_and_nothing_more() {
-        if std::fs::metadata("/proc/self")
-            .map(|me| std::os::unix::fs::MetadataExt::uid(&me))
-            .ok()
+        if std::fs::metadata("/proc/self").map(|me| std::os::unix::fs::MetadataExt::uid(&me)).ok()
             != Some(0)
         {
             return; // only root can become somebody else
         }
-        let output = as_user(NOBODY, &words(&["cat", "/proc/self/status"]))
-            .output()
-            .unwrap();
+        let output = as_user(NOBODY, &words(&["cat", "/proc/self/status"])).output().unwrap();
         let status = String::from_utf8(output.stdout).unwrap();
         for line in [
             "Uid:\t65534\t65534\t65534\t65534",
@@ -145,10 +133,7 @@ mod tests {
     #[test]
     fn the_path_is_not_on_a_command_line() {
         let mut command = Command::new("sh");
-        command.args([
-            "-c",
-            "read line; echo $line; tr '\\0' ' ' </proc/$$/cmdline",
-        ]);
+        command.args(["-c", "read line; echo $line; tr '\\0' ' ' </proc/$$/cmdline"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let output = String::from_utf8(run(command, "/secret").unwrap().stdout).unwrap();
         assert_eq!(output.matches("/secret").count(), 1);
@@ -156,14 +141,8 @@ mod tests {
 
     #[test]
     fn what_the_child_says_is_the_reason() {
-        let no = Command::new("sh")
-            .args(["-c", "echo no such door >&2; exit 3"])
-            .output()
-            .unwrap();
+        let no = Command::new("sh").args(["-c", "echo no such door >&2; exit 3"]).output().unwrap();
         let error = judge(&no).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "becoming the helper failed: no such door"
-        );
+        assert_eq!(error.to_string(), "becoming the helper failed: no such door");
     }
 }

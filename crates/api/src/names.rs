@@ -98,9 +98,7 @@ pub fn private_run_dir(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<Pat
     // A runtime directory that is named but not there is what one finds after `su` or in a
     // container: no login made it.
     let runtime = absolute("XDG_RUNTIME_DIR").filter(|path| path.is_dir());
-    runtime
-        .map(|path| path.join("ebb"))
-        .or_else(|| Some(absolute("HOME")?.join(".cache/ebb/run")))
+    runtime.map(|path| path.join("ebb")).or_else(|| Some(absolute("HOME")?.join(".cache/ebb/run")))
 }
 
 /// The directory of a private instance's store and log: `$XDG_STATE_HOME/ebb`, or
@@ -131,13 +129,7 @@ mod tests {
 
     #[test]
     fn a_path_that_is_no_job_has_no_id() {
-        for path in [
-            "/",
-            MANAGER_PATH,
-            JOB_PREFIX,
-            &format!("{JOB_PREFIX}{ID}"),
-            "/x/job/1",
-        ] {
+        for path in ["/", MANAGER_PATH, JOB_PREFIX, &format!("{JOB_PREFIX}{ID}"), "/x/job/1"] {
             assert_eq!(job_id(path), None, "{path}");
         }
         assert_eq!(job_id(&job_path(&ID.to_uppercase())), None);
@@ -146,10 +138,7 @@ mod tests {
     #[test]
     fn token_options_are_32_hexadecimal_digits() {
         let random = "00112233445566778899aabbccddeeff";
-        assert_eq!(
-            token_options_random(&token_options_path(random)),
-            Some(random)
-        );
+        assert_eq!(token_options_random(&token_options_path(random)), Some(random));
         assert_eq!(token_options_random(&token_options_path("00")), None);
         assert_eq!(token_options_random(&job_path(ID)), None);
     }
@@ -157,14 +146,8 @@ mod tests {
     #[test]
     fn the_socket_of_a_private_instance_is_found_without_a_login_session() {
         let home_only = |name: &str| (name == "HOME").then(|| PathBuf::from("/home/alice"));
-        assert_eq!(
-            private_run_dir(home_only),
-            Some("/home/alice/.cache/ebb/run".into())
-        );
-        assert_eq!(
-            private_state_dir(home_only),
-            Some("/home/alice/.local/state/ebb".into())
-        );
+        assert_eq!(private_run_dir(home_only), Some("/home/alice/.cache/ebb/run".into()));
+        assert_eq!(private_state_dir(home_only), Some("/home/alice/.local/state/ebb".into()));
         assert_eq!(private_run_dir(|_| None), None);
         let relative = |_: &str| Some(PathBuf::from("somewhere"));
         assert_eq!(private_state_dir(relative), None);
@@ -177,24 +160,15 @@ mod tests {
             "HOME" => Some(PathBuf::from("/home/alice")),
             _ => None,
         };
-        assert_eq!(
-            private_run_dir(gone),
-            Some("/home/alice/.cache/ebb/run".into())
-        );
+        assert_eq!(private_run_dir(gone), Some("/home/alice/.cache/ebb/run".into()));
     }
 
     #[test]
     fn the_contracts_name_their_interfaces() {
-        let contracts = [
-            (MANAGER, MANAGER_XML),
-            (JOB, JOB_XML),
-            (TOKEN_OPTIONS, TOKEN_OPTIONS_XML),
-        ];
+        let contracts =
+            [(MANAGER, MANAGER_XML), (JOB, JOB_XML), (TOKEN_OPTIONS, TOKEN_OPTIONS_XML)];
         for (name, xml) in contracts {
-            assert!(
-                xml.contains(&format!("<interface name=\"{name}\">")),
-                "{name}"
-            );
+            assert!(xml.contains(&format!("<interface name=\"{name}\">")), "{name}");
         }
     }
 }

@@ -337,10 +337,7 @@ mod tests {
         for missing in 0..job().len() {
             let mut values = job();
             let (name, _) = values.remove(missing);
-            assert!(
-                JobProperties::read(&fields(values)).is_err(),
-                "without {name}"
-            );
+            assert!(JobProperties::read(&fields(values)).is_err(), "without {name}");
         }
     }
 
@@ -362,10 +359,7 @@ mod tests {
         ]);
         job.update(&changed).unwrap();
         assert_eq!((job.state, job.bytes_total), (State::Transferring, Some(7)));
-        assert_eq!(
-            (job.helper_uid, job.display_name.as_str()),
-            (Some(1001), "nightly")
-        );
+        assert_eq!((job.helper_uid, job.display_name.as_str()), (Some(1001), "nightly"));
     }
 
     #[test]

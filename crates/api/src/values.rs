@@ -105,12 +105,8 @@ pub enum Priority {
 
 impl Priority {
     /// All of them, most important first.
-    pub const ALL: [Priority; 4] = [
-        Priority::Foreground,
-        Priority::High,
-        Priority::Normal,
-        Priority::Low,
-    ];
+    pub const ALL: [Priority; 4] =
+        [Priority::Foreground, Priority::High, Priority::Normal, Priority::Low];
 
     /// The word on the bus.
     #[must_use]
@@ -137,11 +133,8 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Outcome; 3] = [
-        Outcome::Done,
-        Outcome::PartialComplete,
-        Outcome::UnableToDeleteFiles,
-    ];
+    pub const ALL: [Outcome; 3] =
+        [Outcome::Done, Outcome::PartialComplete, Outcome::UnableToDeleteFiles];
 
     /// The word on the bus.
     #[must_use]
@@ -254,22 +247,13 @@ mod tests {
 
     #[test]
     fn an_unknown_word_is_a_breach_of_the_contract() {
-        assert!(matches!(
-            "Queued".parse::<State>(),
-            Err(ClientError::Protocol(_))
-        ));
-        assert!(matches!(
-            "".parse::<Priority>(),
-            Err(ClientError::Protocol(_))
-        ));
+        assert!(matches!("Queued".parse::<State>(), Err(ClientError::Protocol(_))));
+        assert!(matches!("".parse::<Priority>(), Err(ClientError::Protocol(_))));
     }
 
     #[test]
     fn only_two_states_are_the_end() {
-        let over: Vec<_> = State::ALL
-            .into_iter()
-            .filter(|state| state.is_over())
-            .collect();
+        let over: Vec<_> = State::ALL.into_iter().filter(|state| state.is_over()).collect();
         assert_eq!(over, [State::Acknowledged, State::Cancelled]);
     }
 }

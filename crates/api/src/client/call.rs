@@ -32,8 +32,7 @@ impl Client {
     {
         // Without a message bus there is nobody to name: the other end is the service.
         let destination = self.location.is_bus().then_some(names::BUS_NAME);
-        self.call_at(destination, path, interface, method, body)
-            .await
+        self.call_at(destination, path, interface, method, body).await
     }
 
     /// Calls a method of the message bus itself.
@@ -43,8 +42,7 @@ impl Client {
         R: for<'d> DynamicDeserialize<'d>,
     {
         let bus = "org.freedesktop.DBus";
-        self.call_at(Some(bus), "/org/freedesktop/DBus", bus, method, body)
-            .await
+        self.call_at(Some(bus), "/org/freedesktop/DBus", bus, method, body).await
     }
 
     async fn call_at<B, R>(
@@ -59,9 +57,7 @@ impl Client {
         B: Serialize + DynamicType,
         R: for<'d> DynamicDeserialize<'d>,
     {
-        let sent = self
-            .connection
-            .call_method(destination, path, Some(interface), method, body);
+        let sent = self.connection.call_method(destination, path, Some(interface), method, body);
         let reply = sent.await.map_err(from_zbus)?;
         let body = reply.body();
         body.deserialize()
@@ -86,8 +82,7 @@ impl Client {
         name: &str,
         value: Variant<'_>,
     ) -> Result<(), ClientError> {
-        self.call(path, PROPERTIES, "Set", &(interface, name, value))
-            .await
+        self.call(path, PROPERTIES, "Set", &(interface, name, value)).await
     }
 
     /// Asks whether the service is there.
@@ -95,13 +90,7 @@ impl Client {
     /// # Errors
     /// `NotReachable` where it is not.
     pub async fn ping(&self) -> Result<(), ClientError> {
-        self.call(
-            names::MANAGER_PATH,
-            "org.freedesktop.DBus.Peer",
-            "Ping",
-            &(),
-        )
-        .await
+        self.call(names::MANAGER_PATH, "org.freedesktop.DBus.Peer", "Ping", &()).await
     }
 
     pub(super) async fn name_owner(&self) -> Result<String, ClientError> {
@@ -134,12 +123,9 @@ fn from_reply(name: &OwnedErrorName, sentence: Option<&str>, reply: &Message) ->
         return ClientError::Protocol(format!("{name}: {}", sentence.unwrap_or_default()));
     };
     match reply.body().deserialize::<(String, u32, String)>() {
-        Ok((sentence, code, advice)) => ClientError::Service(ServiceError {
-            name: symbolic,
-            code,
-            sentence,
-            advice,
-        }),
+        Ok((sentence, code, advice)) => {
+            ClientError::Service(ServiceError { name: symbolic, code, sentence, advice })
+        }
         Err(error) => ClientError::Protocol(format!("{name} without its reasons: {error}")),
     }
 }
@@ -147,12 +133,16 @@ fn from_reply(name: &OwnedErrorName, sentence: Option<&str>, reply: &Message) ->
 /// An error in the bus' own words: of the bus, or of a service that does not know our names.
 fn from_bus(error: &fdo::Error) -> ClientError {
     if let fdo::Error::AccessDenied(sentence) = error {
-        return ClientError::Service(ServiceError {
-            name: "access-denied".to_owned(),
-            code: 0x8007_0005,
-            sentence: sentence.clone(),
-            advice: "The policy of the message bus says no.".to_owned(),
-        });
+        return no(
+            "access-denied",
+            0x8007_0005,
+            sentence,
+            "The policy of the message bus says no.",
+        );
+    }
+    // What cannot be guessed, and was: the service says no more than that there is no such object.
+    if let fdo::Error::UnknownObject(sentence) = error {
+        return no("not-found", 0, sentence, "");
     }
     let gone = matches!(
         error,
@@ -171,4 +161,13 @@ fn from_bus(error: &fdo::Error) -> ClientError {
         true => ClientError::NotReachable(error.to_string()),
         false => ClientError::Protocol(error.to_string()),
     }
+}
+
+fn no(name: &str, code: u32, sentence: &str, advice: &str) -> ClientError {
+    ClientError::Service(ServiceError {
+        name: name.to_owned(),
+        code,
+        sentence: sentence.to_owned(),
+        advice: advice.to_owned(),
+    })
 }

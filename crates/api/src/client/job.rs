@@ -29,20 +29,12 @@ impl NewFile {
     /// From this URL to this absolute path, replacing what is there.
     pub fn new(url: impl Into<String>, local_name: impl Into<OsString>) -> Self {
         let local_name = local_name.into().into_vec();
-        NewFile {
-            url: url.into(),
-            local_name,
-            no_clobber: false,
-        }
+        NewFile { url: url.into(), local_name, no_clobber: false }
     }
 
     fn to_wire(&self) -> (&str, &[u8], HashMap<&'static str, Variant<'static>>) {
         let no_clobber = self.no_clobber.then(|| ("no-clobber", Variant::from(true)));
-        (
-            &self.url,
-            &self.local_name,
-            no_clobber.into_iter().collect(),
-        )
+        (&self.url, &self.local_name, no_clobber.into_iter().collect())
     }
 }
 
@@ -199,9 +191,7 @@ impl<'a> Job<'a> {
     }
 
     async fn set(&self, name: &str, value: Variant<'_>) -> Result<(), ClientError> {
-        self.client
-            .set_property(&self.path, names::JOB, name, value)
-            .await
+        self.client.set_property(&self.path, names::JOB, name, value).await
     }
 
     async fn call<B, R>(&self, method: &str, body: &B) -> Result<R, ClientError>

@@ -93,10 +93,7 @@ impl Client {
 
 /// The places to try, in order.
 fn places(location: &Location) -> Vec<Location> {
-    let system = [
-        Location::Socket(names::SYSTEM_SOCKET.into()),
-        Location::Bus(String::new()),
-    ];
+    let system = [Location::Socket(names::SYSTEM_SOCKET.into()), Location::Bus(String::new())];
     let private = || {
         let run_dir = names::private_run_dir(|name| std::env::var_os(name).map(PathBuf::from));
         run_dir.map(|dir| Location::Socket(names::socket_in(&dir)))
@@ -121,15 +118,9 @@ async fn connect_to(place: &Location) -> Result<Client, String> {
 
 async fn connect_to_socket(path: &Path) -> Result<Client, String> {
     let stream = UnixStream::connect(path).map_err(|error| error.to_string())?;
-    let builder = Builder::unix_stream(stream)
-        .p2p()
-        .method_timeout(CALL_TIMEOUT);
+    let builder = Builder::unix_stream(stream).p2p().method_timeout(CALL_TIMEOUT);
     let connection = builder.build().await.map_err(|error| error.to_string())?;
-    Ok(Client {
-        connection,
-        location: Location::Socket(path.to_owned()),
-        service: None,
-    })
+    Ok(Client { connection, location: Location::Socket(path.to_owned()), service: None })
 }
 
 async fn connect_to_bus(address: &str) -> Result<Client, String> {
@@ -139,19 +130,11 @@ async fn connect_to_bus(address: &str) -> Result<Client, String> {
     };
     let builder = builder.method_timeout(CALL_TIMEOUT);
     let connection = builder.build().await.map_err(|error| error.to_string())?;
-    let mut client = Client {
-        connection,
-        location: Location::Bus(address.to_owned()),
-        service: None,
-    };
+    let mut client =
+        Client { connection, location: Location::Bus(address.to_owned()), service: None };
     // Starts the service where the bus knows how to, so it comes before asking for its name.
     client.ping().await.map_err(|error| error.to_string())?;
-    client.service = Some(
-        client
-            .name_owner()
-            .await
-            .map_err(|error| error.to_string())?,
-    );
+    client.service = Some(client.name_owner().await.map_err(|error| error.to_string())?);
     Ok(client)
 }
 
@@ -164,10 +147,7 @@ mod tests {
         let socket = Location::Socket("/run/x".into());
         assert_eq!("/run/x".parse::<Location>().unwrap(), socket);
         assert_eq!("unix:path=/run/x".parse::<Location>().unwrap(), socket);
-        assert_eq!(
-            "bus:".parse::<Location>().unwrap(),
-            Location::Bus(String::new())
-        );
+        assert_eq!("bus:".parse::<Location>().unwrap(), Location::Bus(String::new()));
         assert_eq!(socket.to_string().parse::<Location>().unwrap(), socket);
         assert!("tcp:host=x".parse::<Location>().is_err());
     }

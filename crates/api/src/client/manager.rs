@@ -33,17 +33,9 @@ impl JobOptions {
     fn dictionary(&self) -> HashMap<&'static str, Variant<'_>> {
         let mut options = HashMap::new();
         put(&mut options, "description", self.description.as_deref());
-        put(
-            &mut options,
-            "priority",
-            self.priority.map(Priority::as_str),
-        );
+        put(&mut options, "priority", self.priority.map(Priority::as_str));
         put(&mut options, "retry-delay", self.retry_delay);
-        put(
-            &mut options,
-            "no-progress-timeout",
-            self.no_progress_timeout,
-        );
+        put(&mut options, "no-progress-timeout", self.no_progress_timeout);
         put(&mut options, "auto-complete", self.auto_complete);
         options
     }
@@ -103,9 +95,7 @@ impl Client {
         let (id, _path): (String, OwnedObjectPath) = self.manage("CreateJob", &body).await?;
         match names::is_uuid(&id) {
             true => Ok(id),
-            false => Err(ClientError::Protocol(
-                "the id of the new job is not a UUID".to_owned(),
-            )),
+            false => Err(ClientError::Protocol("the id of the new job is not a UUID".to_owned())),
         }
     }
 
@@ -147,12 +137,7 @@ impl Client {
     /// `Service` where there is no such error.
     pub async fn describe_error(&self, name: &str) -> Result<ServiceError, ClientError> {
         let (code, sentence, advice) = self.manage("DescribeError", &name).await?;
-        Ok(ServiceError {
-            name: name.to_owned(),
-            code,
-            sentence,
-            advice,
-        })
+        Ok(ServiceError { name: name.to_owned(), code, sentence, advice })
     }
 
     /// How the service is, and what it allows.
@@ -169,8 +154,7 @@ impl Client {
         B: serde::Serialize + zbus::DynamicType,
         R: for<'d> zbus::wire::DynamicDeserialize<'d>,
     {
-        self.call(names::MANAGER_PATH, names::MANAGER, method, body)
-            .await
+        self.call(names::MANAGER_PATH, names::MANAGER, method, body).await
     }
 }
 
@@ -182,13 +166,7 @@ mod tests {
     fn what_is_not_said_is_not_sent() {
         assert!(JobOptions::default().dictionary().is_empty());
         assert!(Filter::default().dictionary().is_empty());
-        let options = JobOptions {
-            auto_complete: Some(false),
-            ..JobOptions::default()
-        };
-        assert_eq!(
-            options.dictionary(),
-            HashMap::from([("auto-complete", Variant::from(false))])
-        );
+        let options = JobOptions { auto_complete: Some(false), ..JobOptions::default() };
+        assert_eq!(options.dictionary(), HashMap::from([("auto-complete", Variant::from(false))]));
     }
 }

@@ -175,8 +175,7 @@ fn read(message: &Message, service: Option<&str>) -> Result<Option<Notice>, Clie
         return Ok(None);
     }
     let read = read_signal(message, &header);
-    read.map_err(|error| ClientError::Protocol(format!("a signal: {error}")))?
-        .transpose()
+    read.map_err(|error| ClientError::Protocol(format!("a signal: {error}")))?.transpose()
 }
 
 fn name_changed(message: &Message) -> Result<Option<Notice>, ClientError> {
@@ -216,17 +215,13 @@ fn read_signal(
             let error: HashMap<String, OwnedVariant> = body.deserialize()?;
             ErrorInfo::read(&Fields::from(error)).map(|error| Notice::Failed { job, error })
         }
-        (names::JOB, "FileTransferred", Some(job)) => Ok(Notice::FileTransferred {
-            job,
-            index: body.deserialize()?,
-        }),
+        (names::JOB, "FileTransferred", Some(job)) => {
+            Ok(Notice::FileTransferred { job, index: body.deserialize()? })
+        }
         ("org.freedesktop.DBus.Properties", "PropertiesChanged", Some(job)) => {
             let (_, changed, _): (String, HashMap<String, OwnedVariant>, Vec<String>) =
                 body.deserialize()?;
-            Ok(Notice::PropertiesChanged {
-                job,
-                changed: Fields::from(changed),
-            })
+            Ok(Notice::PropertiesChanged { job, changed: Fields::from(changed) })
         }
         _ => return Ok(None),
     };
@@ -234,11 +229,7 @@ fn read_signal(
 }
 
 fn state_changed(job: String, state: &str, previous: &str) -> Result<Notice, ClientError> {
-    Ok(Notice::StateChanged {
-        job,
-        state: state.parse()?,
-        previous: previous.parse()?,
-    })
+    Ok(Notice::StateChanged { job, state: state.parse()?, previous: previous.parse()? })
 }
 
 fn gone(why: &str) -> ClientError {

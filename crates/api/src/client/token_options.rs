@@ -76,9 +76,7 @@ impl<'a> TokenOptions<'a> {
     pub async fn identity(&self) -> Result<Option<HelperIdentity>, ClientError> {
         let (set, uid, name): (bool, u32, String) =
             self.call("GetHelperTokenIdentity", &()).await?;
-        Ok(known_uid(uid)
-            .filter(|_| set)
-            .map(|uid| HelperIdentity { uid, name }))
+        Ok(known_uid(uid).filter(|_| set).map(|uid| HelperIdentity { uid, name }))
     }
 
     /// Closes the options: the path means nothing any more.
@@ -94,8 +92,6 @@ impl<'a> TokenOptions<'a> {
         B: serde::Serialize + zbus::DynamicType,
         R: for<'d> zbus::wire::DynamicDeserialize<'d>,
     {
-        self.client
-            .call(&self.path, names::TOKEN_OPTIONS, method, body)
-            .await
+        self.client.call(&self.path, names::TOKEN_OPTIONS, method, body).await
     }
 }

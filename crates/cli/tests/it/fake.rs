@@ -71,11 +71,7 @@ impl Fake {
             subscribers: Vec::new(),
         }));
         tokio::spawn(accept(listener, Arc::clone(&state)));
-        Fake {
-            state,
-            socket,
-            directory,
-        }
+        Fake { state, socket, directory }
     }
 
     /// Puts a job there, and says its id.
@@ -93,14 +89,7 @@ impl Fake {
 
     /// Waits until somebody has called this, without a clock of its own.
     pub(crate) async fn called(&self, what: &str) {
-        while !self
-            .state
-            .lock()
-            .unwrap()
-            .calls
-            .iter()
-            .any(|call| call.contains(what))
-        {
+        while !self.state.lock().unwrap().calls.iter().any(|call| call.contains(what)) {
             tokio::task::yield_now().await;
         }
     }
@@ -171,10 +160,7 @@ async fn accept(listener: UnixListener, state: Arc<Mutex<State>>) {
 }
 
 async fn serve(stream: std::os::unix::net::UnixStream, state: Arc<Mutex<State>>) {
-    let uid = rustix::net::sockopt::socket_peercred(&stream)
-        .unwrap()
-        .uid
-        .as_raw();
+    let uid = rustix::net::sockopt::socket_peercred(&stream).unwrap().uid.as_raw();
     let builder = Builder::unix_stream(stream).server(Guid::generate()).p2p();
     let Ok(mut messages) = builder.build_message_stream().await else {
         return;
@@ -193,16 +179,8 @@ async fn answer(connection: &Connection, message: &Message, state: &Mutex<State>
     let path = header.path().unwrap().to_string();
     let member = header.member().unwrap().to_string();
     let job = names::job_id(&path);
-    state
-        .lock()
-        .unwrap()
-        .calls
-        .push(format!("{member} by {uid}"));
-    let refused = state
-        .lock()
-        .unwrap()
-        .refuse
-        .filter(|(refused, _)| *refused == member);
+    state.lock().unwrap().calls.push(format!("{member} by {uid}"));
+    let refused = state.lock().unwrap().refuse.filter(|(refused, _)| *refused == member);
     if let Some((_, name)) = refused {
         return refuse(connection, message, name).await;
     }
@@ -221,13 +199,7 @@ async fn answer(connection: &Connection, message: &Message, state: &Mutex<State>
         "GetStatus" => reply(connection, message, &status()).await,
         "AddFiles" => add(connection, message, state, &job.unwrap()).await,
         "GetFiles" => {
-            let files = state
-                .lock()
-                .unwrap()
-                .files
-                .get(&job.unwrap())
-                .cloned()
-                .unwrap_or_default();
+            let files = state.lock().unwrap().files.get(&job.unwrap()).cloned().unwrap_or_default();
             let total = u32::try_from(files.len()).unwrap();
             reply(connection, message, &(files, total)).await;
         }
@@ -281,7 +253,9 @@ async fn token_options(
         .map(|job| text(job, "Id"))
         .find(|id| id.replace('-', "") == random);
     let Some(id) = id else {
-        return refuse(connection, message, "not-found").await;
+        let error = "org.freedesktop.DBus.Error.UnknownObject";
+        let _gone = connection.reply_error(&message.header(), error, &"no such object").await;
+        return;
     };
     let member = message.header().member().unwrap().to_string();
     match member.as_str() {
@@ -339,23 +313,14 @@ async fn list(connection: &Connection, message: &Message, state: &Mutex<State>) 
     let wanted = |job: &&Dictionary| {
         let over = matches!(text(job, "State").as_str(), "acknowledged" | "cancelled");
         let fits = |key: &str, test: &dyn Fn(&str) -> bool| {
-            filter
-                .get(key)
-                .is_none_or(|value| test(value.downcast_ref::<&str>().unwrap()))
+            filter.get(key).is_none_or(|value| test(value.downcast_ref::<&str>().unwrap()))
         };
         (!over || filter.contains_key("finished"))
             && fits("id-prefix", &|prefix| text(job, "Id").starts_with(prefix))
             && fits("name", &|name| text(job, "DisplayName") == name)
             && fits("state", &|state| text(job, "State") == state)
     };
-    let jobs: Vec<Dictionary> = state
-        .lock()
-        .unwrap()
-        .jobs
-        .iter()
-        .filter(wanted)
-        .cloned()
-        .collect();
+    let jobs: Vec<Dictionary> = state.lock().unwrap().jobs.iter().filter(wanted).cloned().collect();
     reply(connection, message, &(jobs, "")).await;
 }
 
@@ -363,15 +328,8 @@ async fn add(connection: &Connection, message: &Message, state: &Mutex<State>, i
     let body = message.body();
     let (files,): (Vec<(String, Vec<u8>, Dictionary)>,) = body.deserialize().unwrap();
     let count = u32::try_from(files.len()).unwrap();
-    let files = files
-        .iter()
-        .zip(0u32..)
-        .map(|((url, path, _), index)| new_file(index, url, path));
-    state
-        .lock()
-        .unwrap()
-        .files
-        .insert(id.to_owned(), files.collect());
+    let files = files.iter().zip(0u32..).map(|((url, path, _), index)| new_file(index, url, path));
+    state.lock().unwrap().files.insert(id.to_owned(), files.collect());
     set(state, id, "FilesTotal", owned(count));
     reply(connection, message, &0u32).await;
 }
@@ -416,36 +374,19 @@ fn status() -> HashMap<&'static str, Variant<'static>> {
 }
 
 fn find(state: &Mutex<State>, id: &str) -> Option<Dictionary> {
-    state
-        .lock()
-        .unwrap()
-        .jobs
-        .iter()
-        .find(|job| text(job, "Id") == id)
-        .cloned()
+    state.lock().unwrap().jobs.iter().find(|job| text(job, "Id") == id).cloned()
 }
 
 fn set(state: &Mutex<State>, id: &str, name: &str, value: OwnedVariant) {
     let mut state = state.lock().unwrap();
-    let job = state
-        .jobs
-        .iter_mut()
-        .find(|job| text(job, "Id") == id)
-        .unwrap();
+    let job = state.jobs.iter_mut().find(|job| text(job, "Id") == id).unwrap();
     job.insert(name.to_owned(), value);
 }
 
 async fn change(state: &Mutex<State>, id: &str, now: &'static str) {
     let before = text(&find(state, id).unwrap(), "State");
     set(state, id, "State", owned(now));
-    signal(
-        state,
-        id,
-        names::JOB,
-        "StateChanged",
-        &(now, before.as_str()),
-    )
-    .await;
+    signal(state, id, names::JOB, "StateChanged", &(now, before.as_str())).await;
 }
 
 async fn changed(state: &Mutex<State>, id: &str, properties: &[&str]) {
@@ -453,14 +394,7 @@ async fn changed(state: &Mutex<State>, id: &str, properties: &[&str]) {
     let changed: HashMap<&str, &OwnedVariant> =
         properties.iter().map(|name| (*name, &job[*name])).collect();
     let body = (names::JOB, changed, Vec::<String>::new());
-    signal(
-        state,
-        id,
-        "org.freedesktop.DBus.Properties",
-        "PropertiesChanged",
-        &body,
-    )
-    .await;
+    signal(state, id, "org.freedesktop.DBus.Properties", "PropertiesChanged", &body).await;
 }
 
 async fn signal<B>(state: &Mutex<State>, id: &str, interface: &str, member: &str, body: &B)
@@ -471,9 +405,7 @@ where
     for connection in subscribers {
         let path = names::job_path(id);
         // Whoever has gone no longer listens.
-        let _gone = connection
-            .emit_signal(None::<&str>, path, interface, member, body)
-            .await;
+        let _gone = connection.emit_signal(None::<&str>, path, interface, member, body).await;
     }
 }
 
@@ -487,7 +419,5 @@ where
 async fn refuse(connection: &Connection, message: &Message, name: &str) {
     let body = (format!("the fake says {name}"), 7u32, "ask another");
     let error = ebb_api::errors::error_name(name);
-    let _gone = connection
-        .reply_error(&message.header(), error, &body)
-        .await;
+    let _gone = connection.reply_error(&message.header(), error, &body).await;
 }

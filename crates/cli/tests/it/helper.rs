@@ -16,9 +16,7 @@ fn is_root() -> bool {
 async fn the_caller_becomes_the_helper_of_his_own_job() {
     let fake = Fake::start();
     fake.job("3f2ac1d0", "nightly", "queued");
-    let seen = fake
-        .ebb(&["helper", "set", "nightly", "--for", "local,network"])
-        .await;
+    let seen = fake.ebb(&["helper", "set", "nightly", "--for", "local,network"]).await;
     assert_eq!(seen.code, 0, "{}", seen.err);
     let shown = fake.ebb(&["helper", "show", "-j", "nightly"]).await.out;
     let helper: serde_json::Value = serde_json::from_str(&shown).unwrap();
@@ -27,10 +25,7 @@ async fn the_caller_becomes_the_helper_of_his_own_job() {
     assert_eq!(helper["state"], "present");
     // The flags come first: the token must not be used for what was set before.
     let calls = fake.calls().join("\n");
-    assert!(
-        calls.find("SetHelperTokenFlags") < calls.find("SetHelperToken by"),
-        "{calls}"
-    );
+    assert!(calls.find("SetHelperTokenFlags") < calls.find("SetHelperToken by"), "{calls}");
 }
 
 #[tokio::test]
@@ -40,25 +35,12 @@ async fn root_lends_the_identity_of_a_user_to_a_job() {
     }
     let fake = Fake::start();
     fake.job("3f2ac1d0", "nightly", "queued");
-    let seen = fake
-        .ebb(&["helper", "set", "nightly", "--user", "nobody"])
-        .await;
+    let seen = fake.ebb(&["helper", "set", "nightly", "--user", "nobody"]).await;
     assert_eq!(seen.code, 0, "{}", seen.err);
     let calls = fake.calls();
-    assert!(
-        calls.contains(&"SetHelperToken by 65534".to_owned()),
-        "{calls:?}"
-    );
-    assert!(
-        calls.contains(&"OpenTokenOptions by 0".to_owned()),
-        "{calls:?}"
-    );
-    assert_eq!(
-        fake.ebb(&["helper", "set", "nightly", "--user", "no such"])
-            .await
-            .code,
-        5
-    );
+    assert!(calls.contains(&"SetHelperToken by 65534".to_owned()), "{calls:?}");
+    assert!(calls.contains(&"OpenTokenOptions by 0".to_owned()), "{calls:?}");
+    assert_eq!(fake.ebb(&["helper", "set", "nightly", "--user", "no such"]).await.code, 5);
 }
 
 #[tokio::test]
@@ -69,15 +51,9 @@ async fn what_the_child_of_root_was_refused_is_told() {
     let fake = Fake::start();
     fake.job("3f2ac1d0", "nightly", "queued");
     fake.state.lock().unwrap().refuse = Some(("SetHelperToken", "administrator-token"));
-    let seen = fake
-        .ebb(&["helper", "set", "nightly", "--user", "nobody"])
-        .await;
+    let seen = fake.ebb(&["helper", "set", "nightly", "--user", "nobody"]).await;
     assert_eq!(seen.code, 4);
-    assert!(
-        seen.err.contains("the fake says administrator-token"),
-        "{}",
-        seen.err
-    );
+    assert!(seen.err.contains("the fake says administrator-token"), "{}", seen.err);
 }
 
 #[tokio::test]
@@ -88,9 +64,7 @@ async fn an_invitation_is_taken_by_whoever_holds_it() {
     let out = owner.stdout.take().unwrap().into_owned_fd().unwrap();
     let invitation = tokio::task::spawn_blocking(move || {
         let mut line = String::new();
-        BufReader::new(std::fs::File::from(out))
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(std::fs::File::from(out)).read_line(&mut line).unwrap();
         line
     })
     .await
@@ -100,9 +74,7 @@ async fn an_invitation_is_taken_by_whoever_holds_it() {
     let mut helper = fake.command(&["helper", "set", "-"]);
     let mut helper = helper.stdin(Stdio::piped()).spawn().unwrap();
     let input = helper.stdin.take().unwrap().into_owned_fd().unwrap();
-    std::fs::File::from(input)
-        .write_all(invitation.as_bytes())
-        .unwrap();
+    std::fs::File::from(input).write_all(invitation.as_bytes()).unwrap();
     assert_eq!(seen(helper).await.code, 0);
     let owner = seen(owner).await;
     assert_eq!(owner.code, 0, "{}", owner.err);
@@ -113,20 +85,19 @@ async fn an_invitation_is_taken_by_whoever_holds_it() {
 async fn clearing_keeps_the_flags_and_none_keeps_the_token() {
     let fake = Fake::start();
     fake.job("3f2ac1d0", "nightly", "queued");
-    fake.ebb(&["helper", "set", "nightly", "--for", "network"])
-        .await;
-    assert_eq!(
-        fake.ebb(&["helper", "flags", "nightly", "none"]).await.code,
-        0
-    );
-    assert!(
-        fake.ebb(&["helper", "show", "nightly"])
-            .await
-            .out
-            .contains("not used")
-    );
+    fake.ebb(&["helper", "set", "nightly", "--for", "network"]).await;
+    assert_eq!(fake.ebb(&["helper", "flags", "nightly", "none"]).await.code, 0);
+    assert!(fake.ebb(&["helper", "show", "nightly"]).await.out.contains("not used"));
     fake.ebb(&["helper", "flags", "nightly", "both"]).await;
     assert_eq!(fake.ebb(&["helper", "clear", "nightly"]).await.code, 0);
     let shown = fake.ebb(&["helper", "show", "nightly"]).await.out;
     assert_eq!(shown, "missing, wanted for local, network\n");
+}
+
+#[tokio::test]
+async fn an_invitation_nobody_gave_is_no_invitation() {
+    let fake = Fake::start();
+    let seen = fake.ebb(&["helper", "set", "00112233445566778899aabbccddeeff"]).await;
+    assert_eq!(seen.code, 5);
+    assert!(seen.err.contains("good only while the owner"), "{}", seen.err);
 }

@@ -8,10 +8,7 @@ async fn an_unknown_command_is_one_line_and_the_closest_match() {
     let seen = alone(&["sumbit", "https://h/f"]).await;
     assert_eq!(seen.code, 2);
     assert_eq!(seen.out, "");
-    assert_eq!(
-        seen.err,
-        "ebb: unknown command \"sumbit\"\n  hint: did you mean submit?\n"
-    );
+    assert_eq!(seen.err, "ebb: unknown command \"sumbit\"\n  hint: did you mean submit?\n");
 }
 
 #[tokio::test]
@@ -20,16 +17,8 @@ async fn help_needs_no_service() {
     assert_eq!(seen.code, 0);
     assert!(seen.out.contains("fetch in the background"));
     assert!(alone(&["get", "--help"]).await.out.contains("--no-clobber"));
-    assert!(
-        alone(&["help", "exit-codes"])
-            .await
-            .out
-            .contains("  13  the helper")
-    );
-    assert_eq!(
-        alone(&["version"]).await.out,
-        format!("ebb {}\n", env!("CARGO_PKG_VERSION"))
-    );
+    assert!(alone(&["help", "exit-codes"]).await.out.contains("  13  the helper"));
+    assert_eq!(alone(&["version"]).await.out, format!("ebb {}\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[tokio::test]
@@ -40,8 +29,7 @@ async fn without_a_service_it_says_so_in_one_line() {
         let seen: crate::program::Seen = command.output().await.unwrap().into();
         assert_eq!(seen.code, 9);
         assert!(
-            seen.err
-                .starts_with("ebb: the transfer service is not running here\n"),
+            seen.err.starts_with("ebb: the transfer service is not running here\n"),
             "{seen:?}"
         );
     }
@@ -86,11 +74,5 @@ async fn several_jobs_are_cancelled_only_when_that_is_meant() {
     assert_eq!(fake.ebb(&["cancel", "--all"]).await.code, 2);
     assert!(!fake.calls().iter().any(|call| call.starts_with("Cancel")));
     assert_eq!(fake.ebb(&["cancel", "--all", "--yes"]).await.code, 0);
-    assert_eq!(
-        fake.calls()
-            .iter()
-            .filter(|call| call.starts_with("Cancel"))
-            .count(),
-        2
-    );
+    assert_eq!(fake.calls().iter().filter(|call| call.starts_with("Cancel")).count(), 2);
 }

@@ -12,45 +12,20 @@ async fn submit_prints_the_id_alone_and_starts_the_job() {
     assert_eq!((seen.code, seen.err.as_str()), (0, ""));
     assert_eq!(seen.out, "00000001-0000-4000-8000-0000000000ff\n");
     assert!(fake.calls().contains(&"Resume by 0".to_owned()));
-    assert_eq!(
-        fake.ebb(&["show", "-g", "name", "00000001"]).await.out,
-        "f.iso\n"
-    );
-    assert_eq!(
-        fake.ebb(&["show", "-g", "priority", "00000001"]).await.out,
-        "normal\n"
-    );
+    assert_eq!(fake.ebb(&["show", "-g", "name", "00000001"]).await.out, "f.iso\n");
+    assert_eq!(fake.ebb(&["show", "-g", "priority", "00000001"]).await.out, "normal\n");
 }
 
 #[tokio::test]
 async fn get_waits_until_the_file_is_in_its_place() {
     let fake = Fake::start();
-    let seen = fake
-        .ebb(&["get", "https://h/f.iso", "-o", "/srv/x.iso"])
-        .await;
+    let seen = fake.ebb(&["get", "https://h/f.iso", "-o", "/srv/x.iso"]).await;
     assert_eq!(seen.code, 0, "{}", seen.err);
     assert_eq!(seen.out, "");
-    assert!(
-        seen.err.ends_with("saved /srv/x.iso (1.0 KiB)\n"),
-        "{}",
-        seen.err
-    );
-    assert_eq!(
-        fake.ebb(&["show", "-g", "priority", "00000001"]).await.out,
-        "foreground\n"
-    );
-    assert_eq!(
-        fake.ebb(&["show", "-g", "no_progress_timeout", "00000001"])
-            .await
-            .out,
-        "120\n"
-    );
-    assert_eq!(
-        fake.ebb(&["get", "-q", "https://h/f", "-d", "/srv"])
-            .await
-            .err,
-        ""
-    );
+    assert!(seen.err.ends_with("saved /srv/x.iso (1.0 KiB)\n"), "{}", seen.err);
+    assert_eq!(fake.ebb(&["show", "-g", "priority", "00000001"]).await.out, "foreground\n");
+    assert_eq!(fake.ebb(&["show", "-g", "no_progress_timeout", "00000001"]).await.out, "120\n");
+    assert_eq!(fake.ebb(&["get", "-q", "https://h/f", "-d", "/srv"]).await.err, "");
 }
 
 #[tokio::test]
@@ -63,12 +38,7 @@ async fn get_of_a_job_that_fails_says_why_and_what_to_do() {
     assert!(failed.err.starts_with(expected), "{}", failed.err);
     assert!(failed.err.contains("check the address"), "{}", failed.err);
     fake.state.lock().unwrap().error_name = "token-required";
-    assert_eq!(
-        fake.ebb(&["get", "-q", "https://h/f", "-d", "/srv"])
-            .await
-            .code,
-        13
-    );
+    assert_eq!(fake.ebb(&["get", "-q", "https://h/f", "-d", "/srv"]).await.code, 13);
 }
 
 #[tokio::test]
@@ -89,11 +59,7 @@ async fn the_first_interrupt_leaves_the_job_running() {
     kill(&child, Signal::INT);
     let seen = seen(child).await;
     assert_eq!(seen.code, 130);
-    assert!(
-        seen.err.contains("still running as 00000001"),
-        "{}",
-        seen.err
-    );
+    assert!(seen.err.contains("still running as 00000001"), "{}", seen.err);
     assert!(!fake.calls().iter().any(|call| call.starts_with("Cancel")));
 }
 
@@ -129,13 +95,7 @@ async fn wait_hears_the_end_without_asking_again() {
     fake.change(&id, "acknowledged").await;
     assert_eq!(seen(child).await.code, 0);
     // Once to find the job, once after subscribing.
-    assert!(
-        fake.calls()
-            .iter()
-            .filter(|call| call.starts_with("GetAll"))
-            .count()
-            <= 2
-    );
+    assert!(fake.calls().iter().filter(|call| call.starts_with("GetAll")).count() <= 2);
 }
 
 #[tokio::test]
@@ -150,39 +110,13 @@ async fn the_code_of_wait_is_the_outcome() {
     ];
     for (at, (state, code)) in table.into_iter().enumerate() {
         let id = fake.job(&format!("{at:08x}"), state, state);
-        assert_eq!(
-            fake.ebb(&["wait", "--timeout", "0", &id]).await.code,
-            code,
-            "{state}"
-        );
+        assert_eq!(fake.ebb(&["wait", "--timeout", "0", &id]).await.code, code, "{state}");
     }
-    let transferred = [
-        "wait",
-        "--for",
-        "transferred",
-        "--timeout",
-        "0",
-        "transferred",
-    ];
+    let transferred = ["wait", "--for", "transferred", "--timeout", "0", "transferred"];
     assert_eq!(fake.ebb(&transferred).await.code, 0);
-    assert_eq!(
-        fake.ebb(&["wait", "--timeout", "1", "transferring"])
-            .await
-            .code,
-        3
-    );
-    assert_eq!(
-        fake.ebb(&["wait", "acknowledged", "cancelled", "error"])
-            .await
-            .code,
-        10
-    );
-    assert_eq!(
-        fake.ebb(&["wait", "--any", "transferring", "acknowledged"])
-            .await
-            .code,
-        0
-    );
+    assert_eq!(fake.ebb(&["wait", "--timeout", "1", "transferring"]).await.code, 3);
+    assert_eq!(fake.ebb(&["wait", "acknowledged", "cancelled", "error"]).await.code, 10);
+    assert_eq!(fake.ebb(&["wait", "--any", "transferring", "acknowledged"]).await.code, 0);
 }
 
 #[tokio::test]
@@ -194,11 +128,8 @@ async fn watch_starts_with_how_things_stand() {
     fake.change(&id, "acknowledged").await;
     let seen = seen(child).await;
     assert_eq!(seen.code, 0, "{}", seen.err);
-    let events: Vec<serde_json::Value> = seen
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let events: Vec<serde_json::Value> =
+        seen.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(events[0]["event"], "state");
     assert_eq!(events.last().unwrap()["state"], "acknowledged");
 }
