@@ -26,8 +26,10 @@
 //! `completing` is ours: Complete was asked and the file agent is renaming. The world is told
 //! `transferred`. Cancel is never refused on a job that is not over.
 //!
-//! Start reading at [`Job::decide`]; what agents report is in `reports`, tokens are in `tokens`.
+//! Start reading at [`Job::decide`]; what the owner asks is in `orders`, what
+//! agents report in `reports`, tokens are in `tokens`.
 
+mod orders;
 mod reports;
 mod settings;
 #[cfg(test)]
@@ -401,87 +403,6 @@ impl Job {
     /// The files that are not whole yet.
     pub fn unfinished(&self) -> impl Iterator<Item = u32> {
         (0..).zip(&self.files).filter(|(_, f)| f.progress == Progress::Unfinished).map(|(at, _)| at)
-    }
-
-    fn suspend(&mut self) -> Result<Step, Refusal> {
-        match self.state {
-            State::Suspended => Ok(Step::stay()),
-            State::Queued | State::TransientError { .. } | State::Error | State::Transferred => {
-                self.state = State::Suspended;
-                Ok(Step::changed(vec![]))
-            }
-            State::Connecting { attempt } | State::Transferring { attempt } => {
-                self.state = State::Suspended;
-                Ok(Step::changed(vec![Effect::StopAttempt(attempt)]))
-            }
-            State::Completing | State::Acknowledged | State::Cancelled => {
-                Err(Refusal::InvalidState)
-            }
-        }
-    }
-
-    fn resume(&mut self) -> Result<Step, Refusal> {
-        match self.state {
-            State::Suspended | State::Error if self.files.is_empty() => Err(Refusal::Empty),
-            State::Transferred if self.unfinished().next().is_none() => Ok(Step::stay()),
-            State::Suspended | State::TransientError { .. } | State::Error | State::Transferred => {
-                self.state = State::Queued;
-                self.patience = Patience::default();
-                Ok(Step::changed(vec![]))
-            }
-            State::Queued | State::Connecting { .. } | State::Transferring { .. } => {
-                Ok(Step::stay())
-            }
-            State::Completing | State::Acknowledged | State::Cancelled => {
-                Err(Refusal::InvalidState)
-            }
-        }
-    }
-
-    fn cancel(&mut self) -> Result<Step, Refusal> {
-        if self.state.is_final() {
-            return Err(Refusal::InvalidState);
-        }
-        let stop = self.state.attempt().map(Effect::StopAttempt);
-        self.state = State::Cancelled;
-        self.forget_helper_when_clean();
-        Ok(Step::changed(stop.into_iter().chain([Effect::DeleteTemporaries]).collect()))
-    }
-
-    /// A job that is over needs its helper only to delete what was made under that identity.
-    fn forget_helper_when_clean(&mut self) {
-        if self.files.iter().all(|file| file.temporary.is_none()) {
-            self.helper = None;
-        }
-    }
-
-    fn complete(&mut self) -> Result<Step, Refusal> {
-        match self.state {
-            State::Completing | State::Acknowledged | State::Cancelled => {
-                return Err(Refusal::InvalidState);
-            }
-            State::Suspended
-            | State::Queued
-            | State::Connecting { .. }
-            | State::Transferring { .. }
-            | State::TransientError { .. }
-            | State::Error
-            | State::Transferred => {}
-        }
-        self.identity_for(Resource::LocalFile).map_err(|TokenRequired| Refusal::TokenRequired)?;
-        let stop = self.state.attempt().map(Effect::StopAttempt);
-        self.state = State::Completing;
-        Ok(Step::changed(stop.into_iter().chain([Effect::Complete]).collect()))
-    }
-
-    fn add_files(&mut self, files: Vec<File>) -> Result<Step, Refusal> {
-        if self.state.is_final() || self.state == State::Completing {
-            return Err(Refusal::InvalidState);
-        }
-        let first = self.files.len();
-        self.files.extend(files);
-        let added = (first..self.files.len()).filter_map(|at| u32::try_from(at).ok());
-        Ok(Step::changed(vec![]).and_files(added))
     }
 
     fn start(&mut self, now: Now) -> Step {

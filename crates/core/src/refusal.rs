@@ -138,7 +138,9 @@ impl Refusal {
             Self::TokenRequired => {
                 "lend the helper's identity again, or set the helper flags to none; then try again"
             }
-            Self::NoProcessDescriptor => "call over Ebb's own socket (/run/ebb/bus), as the client library does",
+            Self::NoProcessDescriptor => {
+                "call over Ebb's own socket (/run/ebb/bus), as the client library does"
+            }
             Self::PrivateInstance => "use the system service to lend another user's identity",
             Self::ErrorInformationUnavailable => "the job has met no error since it last moved",
             Self::ReadOnlyProperty => "this property is set by the service",

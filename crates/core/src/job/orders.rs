@@ -1,0 +1,92 @@
+//! What the owner asks of a job (`job-model.md` 4.2 and 4.3, as ruled).
+//!
+//! Every order names every state. Cancel is never refused on a job that is not over, and an order
+//! that is refused changes nothing.
+
+use super::{Effect, Job, Patience, State, Step};
+use crate::file::File;
+use crate::refusal::Refusal;
+use crate::token::{Resource, TokenRequired};
+
+impl Job {
+    pub(super) fn suspend(&mut self) -> Result<Step, Refusal> {
+        match self.state {
+            State::Suspended => Ok(Step::stay()),
+            State::Queued | State::TransientError { .. } | State::Error | State::Transferred => {
+                self.state = State::Suspended;
+                Ok(Step::changed(vec![]))
+            }
+            State::Connecting { attempt } | State::Transferring { attempt } => {
+                self.state = State::Suspended;
+                Ok(Step::changed(vec![Effect::StopAttempt(attempt)]))
+            }
+            State::Completing | State::Acknowledged | State::Cancelled => {
+                Err(Refusal::InvalidState)
+            }
+        }
+    }
+
+    pub(super) fn resume(&mut self) -> Result<Step, Refusal> {
+        match self.state {
+            State::Suspended | State::Error if self.files.is_empty() => Err(Refusal::Empty),
+            State::Transferred if self.unfinished().next().is_none() => Ok(Step::stay()),
+            State::Suspended | State::TransientError { .. } | State::Error | State::Transferred => {
+                self.state = State::Queued;
+                self.patience = Patience::default();
+                Ok(Step::changed(vec![]))
+            }
+            State::Queued | State::Connecting { .. } | State::Transferring { .. } => {
+                Ok(Step::stay())
+            }
+            State::Completing | State::Acknowledged | State::Cancelled => {
+                Err(Refusal::InvalidState)
+            }
+        }
+    }
+
+    pub(super) fn cancel(&mut self) -> Result<Step, Refusal> {
+        if self.state.is_final() {
+            return Err(Refusal::InvalidState);
+        }
+        let stop = self.state.attempt().map(Effect::StopAttempt);
+        self.state = State::Cancelled;
+        self.forget_helper_when_clean();
+        Ok(Step::changed(stop.into_iter().chain([Effect::DeleteTemporaries]).collect()))
+    }
+
+    /// A job that is over needs its helper only to delete what was made under that identity.
+    pub(super) fn forget_helper_when_clean(&mut self) {
+        if self.files.iter().all(|file| file.temporary.is_none()) {
+            self.helper = None;
+        }
+    }
+
+    pub(super) fn complete(&mut self) -> Result<Step, Refusal> {
+        match self.state {
+            State::Completing | State::Acknowledged | State::Cancelled => {
+                return Err(Refusal::InvalidState);
+            }
+            State::Suspended
+            | State::Queued
+            | State::Connecting { .. }
+            | State::Transferring { .. }
+            | State::TransientError { .. }
+            | State::Error
+            | State::Transferred => {}
+        }
+        self.identity_for(Resource::LocalFile).map_err(|TokenRequired| Refusal::TokenRequired)?;
+        let stop = self.state.attempt().map(Effect::StopAttempt);
+        self.state = State::Completing;
+        Ok(Step::changed(stop.into_iter().chain([Effect::Complete]).collect()))
+    }
+
+    pub(super) fn add_files(&mut self, files: Vec<File>) -> Result<Step, Refusal> {
+        if self.state.is_final() || self.state == State::Completing {
+            return Err(Refusal::InvalidState);
+        }
+        let first = self.files.len();
+        self.files.extend(files);
+        let added = (first..self.files.len()).filter_map(|at| u32::try_from(at).ok());
+        Ok(Step::changed(vec![]).and_files(added))
+    }
+}
