@@ -72,9 +72,10 @@ pub(crate) fn job(job: &JobProperties, error: Option<&ErrorInfo>) -> Map<String,
     into_map(fields)
 }
 
-/// `null` where no helper is set and none is wanted.
+/// `null` where no helper is set and none is wanted (any more).
 fn helper(job: &JobProperties) -> Value {
-    if job.helper_uid.is_none() && job.helper_flags == TokenFlags::NONE {
+    let wanted = job.helper_flags != TokenFlags::NONE && !job.state.is_over();
+    if job.helper_uid.is_none() && !wanted {
         return Value::Null;
     }
     json!({

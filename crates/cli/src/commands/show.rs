@@ -104,6 +104,8 @@ pub(super) fn helper(job: &JobProperties, name: &str) -> String {
     let uses = crate::job_json::flag_names(job.helper_flags).join(", ");
     match (job.helper_uid, uses.as_str()) {
         (None, "") => String::new(),
+        // A job that is over has given its token back.
+        (None, _) if job.state.is_over() => String::new(),
         (None, uses) => format!("missing, wanted for {uses}"),
         (Some(uid), "") => format!("{}, not used", who(uid, name)),
         (Some(uid), uses) => format!("{} for {uses}", who(uid, name)),
