@@ -23,57 +23,35 @@ const NETWORK: [&str; 9] = [
 ];
 
 fn crates() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .join("crates")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("crates")
 }
 
 /// All crates a package of ours links, without itself.
 fn closure(package: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "--offline",
-            "--edges=normal",
-            "--prefix=none",
-            "--package",
-            package,
-        ])
+        .args(["tree", "--offline", "--edges=normal", "--prefix=none", "--package", package])
         .current_dir(crates())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "cargo tree of {package}: {said}");
     let lines = String::from_utf8(output.stdout).unwrap();
-    let names = lines
-        .lines()
-        .filter_map(|line| line.split_whitespace().next());
-    names
-        .filter(|name| *name != package)
-        .map(String::from)
-        .collect()
+    let names = lines.lines().filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != package).map(String::from).collect()
 }
 
 /// The names in a `DEPENDENCIES` file: the first word of each line that is no comment.
 fn written_down(directory: &str) -> BTreeSet<String> {
     let path = crates().join(directory).join("DEPENDENCIES");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
-    let lines = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with('#'));
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
     let names = lines.filter_map(|line| line.split_whitespace().next());
-    names
-        .map(|name| name.trim_end_matches(':').to_owned())
-        .collect()
+    names.map(|name| name.trim_end_matches(':').to_owned()).collect()
 }
 
 fn assert_free_of(package: &str, unwanted: &[&str]) {
     let closure = closure(package);
-    let found: Vec<_> = unwanted
-        .iter()
-        .filter(|name| closure.contains(**name))
-        .collect();
+    let found: Vec<_> = unwanted.iter().filter(|name| closure.contains(**name)).collect();
     assert!(found.is_empty(), "{package} links {found:?}");
 }
 
@@ -89,43 +67,21 @@ fn the_file_agent_links_what_is_written_down_and_nothing_else() {
 
 #[test]
 fn no_http_and_no_tls_but_in_the_network_agent() {
-    for package in [
-        "ebb-launcher",
-        "ebb-files",
-        "ebb-service",
-        "ebb-store",
-        "ebb-core",
-    ] {
+    for package in ["ebb-launcher", "ebb-files", "ebb-service", "ebb-store", "ebb-core"] {
         assert_free_of(package, &NETWORK);
     }
-    assert!(
-        closure("ebb-net").contains("rustls"),
-        "the check itself sees what it looks for"
-    );
+    assert!(closure("ebb-net").contains("rustls"), "the check itself sees what it looks for");
 }
 
 #[test]
 fn no_sql_but_through_the_store() {
     let sql = ["rusqlite", "libsqlite3-sys", "ebb-store"];
-    for package in [
-        "ebb-launcher",
-        "ebb-files",
-        "ebb-net",
-        "ebb-core",
-        "ebb-api",
-        "ebb-cli",
-    ] {
+    for package in ["ebb-launcher", "ebb-files", "ebb-net", "ebb-core", "ebb-api", "ebb-cli"] {
         assert_free_of(package, &sql);
     }
     let manifest = std::fs::read_to_string(crates().join("service/Cargo.toml")).unwrap();
-    assert!(
-        !manifest.contains("rusqlite"),
-        "the service names the SQL library itself"
-    );
-    assert!(
-        closure("ebb-service").contains("rusqlite"),
-        "the check sees what it looks for"
-    );
+    assert!(!manifest.contains("rusqlite"), "the service names the SQL library itself");
+    assert!(closure("ebb-service").contains("rusqlite"), "the check sees what it looks for");
 }
 
 #[test]

@@ -17,10 +17,7 @@ const UNSAFE_PROBE: &str = "crates/sandbox/examples/probe.rs";
 const UNSAFE_PLACES: [&str; 2] = ["crates/launcher/src/sys.rs", "crates/peer/src/sys.rs"];
 
 fn top() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .to_path_buf()
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
 /// All files below a directory of the tree, by path from the top.
@@ -43,11 +40,8 @@ fn files_below(directory: &str) -> Vec<PathBuf> {
 }
 
 fn sources() -> Vec<PathBuf> {
-    let all = files_below("crates")
-        .into_iter()
-        .chain(files_below("tests"));
-    all.filter(|path| path.extension().is_some_and(|e| e == "rs"))
-        .collect()
+    let all = files_below("crates").into_iter().chain(files_below("tests"));
+    all.filter(|path| path.extension().is_some_and(|e| e == "rs")).collect()
 }
 
 fn read(path: &Path) -> String {
@@ -56,23 +50,15 @@ fn read(path: &Path) -> String {
 
 /// The lines before the inline tests.
 fn without_tests(text: &str) -> usize {
-    text.lines()
-        .take_while(|line| !line.starts_with("#[cfg(test)]"))
-        .count()
+    text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).count()
 }
 
 /// Whether a line of code (not of comment) uses the keyword.
 fn uses_unsafe(line: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
-    [
-        "unsafe {",
-        "unsafe fn",
-        "unsafe impl",
-        "unsafe extern",
-        "unsafe trait",
-    ]
-    .iter()
-    .any(|form| code.contains(form) && !code.contains(&format!("\"{form}")))
+    ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "unsafe trait"]
+        .iter()
+        .any(|form| code.contains(form) && !code.contains(&format!("\"{form}")))
 }
 
 #[test]
@@ -92,14 +78,8 @@ fn every_crate_forbids_unsafe_code_or_denies_it_outside_its_sys_file() {
         if !root {
             continue;
         }
-        let has_sys = UNSAFE_PLACES
-            .iter()
-            .any(|p| Path::new(p).parent() == path.parent());
-        let wanted = if has_sys {
-            "#![deny(unsafe_code)]"
-        } else {
-            "#![forbid(unsafe_code)]"
-        };
+        let has_sys = UNSAFE_PLACES.iter().any(|p| Path::new(p).parent() == path.parent());
+        let wanted = if has_sys { "#![deny(unsafe_code)]" } else { "#![forbid(unsafe_code)]" };
         assert!(read(&path).contains(wanted), "{path:?} lacks {wanted}");
     }
 }
@@ -109,18 +89,10 @@ fn every_unsafe_block_says_why_it_is_sound_and_why_it_is_there() {
     for place in UNSAFE_PLACES {
         let text = read(Path::new(place));
         let lines: Vec<&str> = text.lines().collect();
-        for (number, line) in lines
-            .iter()
-            .enumerate()
-            .filter(|(_, l)| l.contains("unsafe {"))
-        {
+        for (number, line) in lines.iter().enumerate().filter(|(_, l)| l.contains("unsafe {")) {
             let before = lines[number.saturating_sub(12)..number].join("\n");
             for word in ["SAFETY:", "JUSTIFICATION:"] {
-                assert!(
-                    before.contains(word),
-                    "{place}:{} {line:?} lacks {word}",
-                    number + 1
-                );
+                assert!(before.contains(word), "{place}:{} {line:?} lacks {word}", number + 1);
             }
         }
     }
@@ -139,17 +111,11 @@ fn what_runs_as_root_can_be_read_during_a_coffee() {
 fn every_source_file_says_what_it_is_for() {
     for path in sources() {
         let text = read(&path);
-        let header = text
-            .lines()
-            .take_while(|line| line.starts_with("//!"))
-            .count();
+        let header = text.lines().take_while(|line| line.starts_with("//!")).count();
         let of_tests = path.starts_with("tests") || path.to_string_lossy().contains("/tests");
         let small = of_tests || text.lines().count() <= SMALL;
         let wanted = if small { 1 } else { 3 };
-        assert!(
-            header >= wanted,
-            "{path:?} has no header that says what it answers"
-        );
+        assert!(header >= wanted, "{path:?} has no header that says what it answers");
     }
 }
 
@@ -163,19 +129,9 @@ fn no_file_is_longer_than_can_be_kept_in_mind() {
 
 #[test]
 fn nothing_is_left_for_later_in_the_code() {
-    for path in sources()
-        .into_iter()
-        .filter(|path| !path.starts_with("tests/boundaries"))
-    {
+    for path in sources().into_iter().filter(|path| !path.starts_with("tests/boundaries")) {
         let text = read(&path);
-        for mark in [
-            "todo!(",
-            "unimplemented!(",
-            "dbg!(",
-            "FIXME",
-            "#[allow(",
-            "#![allow(",
-        ] {
+        for mark in ["todo!(", "unimplemented!(", "dbg!(", "FIXME", "#[allow(", "#![allow("] {
             assert!(!text.contains(mark), "{path:?} contains {mark}");
         }
     }
@@ -186,32 +142,18 @@ fn no_test_sleeps_to_wait_for_something() {
     for path in sources() {
         let is_test = path.starts_with("tests") || path.to_string_lossy().contains("/tests");
         let checks = path.starts_with("tests/boundaries");
-        let sleeps = read(&path)
-            .lines()
-            .any(|l| l.contains("sleep(") && !l.contains("//"));
+        let sleeps = read(&path).lines().any(|l| l.contains("sleep(") && !l.contains("//"));
         assert!(!is_test || checks || !sleeps, "{path:?} sleeps");
     }
 }
 
 #[test]
 fn no_address_of_a_person_and_no_path_of_the_builder_s_machine() {
-    let paths = [
-        concat!("/wo", "rk/"),
-        concat!("/ro", "ot/"),
-        concat!("/.car", "go/reg"),
-    ];
+    let paths = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/.car", "go/reg")];
     let directories = ["crates", "tests", "docs", "dist", "bench", ".ci", "demo"];
-    let below = directories
-        .iter()
-        .filter(|d| top().join(d).exists())
-        .flat_map(|d| files_below(d));
-    let at_top = [
-        "README.md",
-        "ARCHITECTURE.md",
-        "THREAT-MODEL.md",
-        "SPECIFICATION.md",
-        "Makefile",
-    ];
+    let below = directories.iter().filter(|d| top().join(d).exists()).flat_map(|d| files_below(d));
+    let at_top =
+        ["README.md", "ARCHITECTURE.md", "THREAT-MODEL.md", "SPECIFICATION.md", "Makefile"];
     for path in below.chain(at_top.map(PathBuf::from)) {
         let text = read(&path);
         for forbidden in paths {
@@ -228,10 +170,7 @@ fn is_address(word: &str) -> bool {
     let Some((name, host)) = word.split_once('@') else {
         return false;
     };
-    let plain = |text: &str| {
-        text.chars()
-            .all(|c| c.is_ascii_alphanumeric() || "._+-".contains(c))
-    };
+    let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "._+-".contains(c));
     let reserved = host.ends_with(".example") || host.starts_with("example.");
     !name.is_empty() && plain(name) && plain(host) && host.contains('.') && !reserved
 }

@@ -11,13 +11,11 @@ fn refused<T: std::fmt::Debug>(result: Result<T, support::bus::No>) -> String {
 }
 
 fn set_token(bus: &Bus, options: &str) -> Result<(), support::bus::No> {
-    bus.call(options, TOKEN_OPTIONS, "SetHelperToken", &())
-        .map(|_| ())
+    bus.call(options, TOKEN_OPTIONS, "SetHelperToken", &()).map(|_| ())
 }
 
 fn set_flags(bus: &Bus, options: &str, flags: u32) -> Result<(), support::bus::No> {
-    bus.call(options, TOKEN_OPTIONS, "SetHelperTokenFlags", &flags)
-        .map(|_| ())
+    bus.call(options, TOKEN_OPTIONS, "SetHelperTokenFlags", &flags).map(|_| ())
 }
 
 #[test]
@@ -26,19 +24,13 @@ fn an_ordinary_owner_cannot_lend_an_administrators_token() {
         return;
     }
     let instance = Instance::start();
-    let (alice, root, carol) = (
-        instance.bus(&User::alice()),
-        instance.bus(&User::root()),
-        instance.bus(&User::carol()),
-    );
+    let (alice, root, carol) =
+        (instance.bus(&User::alice()), instance.bus(&User::root()), instance.bus(&User::carol()));
     let job = Job::create(&alice, "mine");
     let options = job.open_token_options().unwrap();
     assert_eq!(refused(set_token(&root, &options)), "AdministratorToken");
     assert_eq!(refused(set_token(&carol, &options)), "AdministratorToken");
-    assert!(
-        !job.property::<bool>("HelperTokenSet"),
-        "refused, and yet set"
-    );
+    assert!(!job.property::<bool>("HelperTokenSet"), "refused, and yet set");
     set_token(&instance.bus(&User::bob()), &options).unwrap();
     assert_eq!(job.property::<u32>("HelperTokenUid"), User::bob().uid);
 }
@@ -54,19 +46,13 @@ fn an_ordinary_owner_cannot_set_flags_while_an_administrators_token_is_set() {
     let by_root = job.over(&root).open_token_options().unwrap();
     set_token(&root, &by_root).unwrap();
     let by_alice = job.open_token_options().unwrap();
-    assert_eq!(
-        refused(set_flags(&alice, &by_alice, NETWORK)),
-        "AdministratorToken"
-    );
+    assert_eq!(refused(set_flags(&alice, &by_alice, NETWORK)), "AdministratorToken");
     assert_eq!(job.property::<u32>("HelperTokenFlags"), 0);
     // To clear it and to look at it she needs only to be the owner.
-    let identity: (bool, u32, String) = alice
-        .ask(&by_alice, TOKEN_OPTIONS, "GetHelperTokenIdentity", &())
-        .unwrap();
+    let identity: (bool, u32, String) =
+        alice.ask(&by_alice, TOKEN_OPTIONS, "GetHelperTokenIdentity", &()).unwrap();
     assert_eq!(identity, (true, 0, "root".into()));
-    alice
-        .call(&by_alice, TOKEN_OPTIONS, "ClearHelperToken", &())
-        .unwrap();
+    alice.call(&by_alice, TOKEN_OPTIONS, "ClearHelperToken", &()).unwrap();
     set_flags(&alice, &by_alice, NETWORK).unwrap();
 }
 
@@ -96,36 +82,20 @@ fn another_users_job_looks_exactly_like_one_that_does_not_exist() {
     let job = Job::create(&alice, "mine");
     let nobodys = "00000000-0000-4000-8000-000000000000";
     let nobodys_path = format!("{MANAGER_PATH}/job/{}", nobodys.replace('-', "_"));
-    for method in [
-        "Suspend",
-        "Resume",
-        "Cancel",
-        "Complete",
-        "GetError",
-        "OpenTokenOptions",
-    ] {
+    for method in ["Suspend", "Resume", "Cancel", "Complete", "GetError", "OpenTokenOptions"] {
         let theirs = bob.call(&job.path, JOB, method, &()).unwrap_err();
         let none = bob.call(&nobodys_path, JOB, method, &()).unwrap_err();
         assert_eq!(theirs, none, "{method} tells the two apart");
     }
     let theirs = bob.property::<String>(&job.path, JOB, "State").unwrap_err();
-    let none = bob
-        .property::<String>(&nobodys_path, JOB, "State")
-        .unwrap_err();
+    let none = bob.property::<String>(&nobodys_path, JOB, "State").unwrap_err();
     assert_eq!(theirs, none);
-    let theirs = bob
-        .call(MANAGER_PATH, MANAGER, "GetJob", &job.id.as_str())
-        .unwrap_err();
-    let none = bob
-        .call(MANAGER_PATH, MANAGER, "GetJob", &nobodys)
-        .unwrap_err();
+    let theirs = bob.call(MANAGER_PATH, MANAGER, "GetJob", &job.id.as_str()).unwrap_err();
+    let none = bob.call(MANAGER_PATH, MANAGER, "GetJob", &nobodys).unwrap_err();
     assert_eq!(theirs, none);
     let page = (Options::new(), "", 100_u32);
     let list = bob.call(MANAGER_PATH, MANAGER, "ListJobs", &page).unwrap();
-    assert!(
-        !format!("{:?}", list.body().data()).contains(&job.id),
-        "the list shows it"
-    );
+    assert!(!format!("{:?}", list.body().data()).contains(&job.id), "the list shows it");
     assert_eq!(job.state(), "suspended", "and nothing has happened to it");
 }
 

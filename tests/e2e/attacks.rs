@@ -24,13 +24,7 @@ fn a_temporary_file_exchanged_while_the_daemon_was_away_is_not_written_to() {
     if !needs_root("temporary file exchanged") {
         return;
     }
-    let kinds = [
-        "symlink",
-        "hard link",
-        "fifo",
-        "another file",
-        "another owner's file",
-    ];
+    let kinds = ["symlink", "hard link", "fifo", "another file", "another owner's file"];
     for kind in kinds {
         let (mut instance, server, alice) = (Instance::start(), Server::http(), User::alice());
         let gate = Arc::new(Gate::after(HALF));
@@ -52,22 +46,14 @@ fn a_temporary_file_exchanged_while_the_daemon_was_away_is_not_written_to() {
         job.resume();
         let state = job.wait_for(&["error", "transferred"]);
         let before = "the victim's content";
-        assert_eq!(
-            fs::read_to_string(&victim).unwrap(),
-            before,
-            "{kind} was followed"
-        );
+        assert_eq!(fs::read_to_string(&victim).unwrap(), before, "{kind} was followed");
         if state == "error" {
             assert!(!job.error()["Advice"].is_empty());
             job.resume();
         }
         job.finish();
         FILE.check(&directory.join("f"));
-        assert_eq!(
-            fs::read_to_string(&victim).unwrap(),
-            before,
-            "{kind} was followed"
-        );
+        assert_eq!(fs::read_to_string(&victim).unwrap(), before, "{kind} was followed");
     }
 }
 
@@ -89,13 +75,7 @@ fn exchange(kind: &str, temporary: &Path, directory: &Path, alice: &User) -> Pat
         "symlink" => symlink(&victim, temporary).unwrap(),
         "hard link" => fs::hard_link(&victim, temporary).unwrap(),
         "fifo" => {
-            assert!(
-                Command::new("mkfifo")
-                    .arg(temporary)
-                    .status()
-                    .unwrap()
-                    .success()
-            );
+            assert!(Command::new("mkfifo").arg(temporary).status().unwrap().success());
         }
         "another file" => alice.run(|| fs::write(temporary, vec![7; 200_000]).unwrap()),
         _ => fs::write(temporary, vec![7; 200_000]).unwrap(),
@@ -125,11 +105,7 @@ fn two_owners_with_one_helper_do_not_share_an_agent() {
     server.wait_for("both requests", |log| (log.len() == 2).then_some(()));
     let agents = instance.processes("ebb-net");
     assert_eq!(agents.len(), 2, "one agent serves two owners");
-    assert!(
-        agents
-            .iter()
-            .all(|agent| agent.uids()[0] == User::bob().uid)
-    );
+    assert!(agents.iter().all(|agent| agent.uids()[0] == User::bob().uid));
     let log = server.log();
     assert_ne!(log[0].connection, log[1].connection);
     gate.open();
@@ -147,10 +123,7 @@ fn nobody_listens_on_the_network() {
     server.put("/f", Resource::new(FILE).through(&gate));
     let bus = instance.bus(&User::alice());
     let job = Job::create(&bus, "listening?");
-    job.add(
-        &server.url("/f"),
-        &instance.directory_of(&User::alice()).join("f"),
-    );
+    job.add(&server.url("/f"), &instance.directory_of(&User::alice()).join("f"));
     job.resume();
     server.wait_for_bytes("/f", 1000);
     let listening: Vec<String> = ["tcp", "tcp6", "udp", "udp6"]
@@ -159,11 +132,9 @@ fn nobody_listens_on_the_network() {
         .collect();
     for process in instance.family() {
         let sockets = process.descriptors();
-        let found = sockets.iter().find(|(_, what)| {
-            listening
-                .iter()
-                .any(|inode| *what == format!("socket:[{inode}]"))
-        });
+        let found = sockets
+            .iter()
+            .find(|(_, what)| listening.iter().any(|inode| *what == format!("socket:[{inode}]")));
         assert_eq!(found, None, "{} listens", process.name);
     }
     gate.open();
@@ -172,13 +143,9 @@ fn nobody_listens_on_the_network() {
 
 /// Inodes of sockets in state LISTEN (TCP) or unconnected (UDP).
 fn listeners(table: &str) -> Vec<String> {
-    let lines = table
-        .lines()
-        .skip(1)
-        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let lines = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
     let idle = lines.filter(|c| c.get(3) == Some(&"0A") || c.get(3) == Some(&"07"));
-    idle.filter_map(|columns| columns.get(9).map(|inode| (*inode).to_owned()))
-        .collect()
+    idle.filter_map(|columns| columns.get(9).map(|inode| (*inode).to_owned())).collect()
 }
 
 /// Secrets in logs: a signed URL is one.
@@ -191,10 +158,7 @@ fn a_secret_in_an_address_is_in_no_log_and_on_no_command_line() {
     server.put("/f", Resource::new(FILE));
     let bus = instance.bus(&User::alice());
     let directory = instance.directory_of(&User::alice());
-    for (path, name) in [
-        ("/f?signature=canary-4711", "f"),
-        ("/none?signature=canary-4711", "g"),
-    ] {
+    for (path, name) in [("/f?signature=canary-4711", "f"), ("/none?signature=canary-4711", "g")] {
         let job = Job::create(&bus, "signed");
         job.add(&server.url(path), &directory.join(name));
         job.resume();
@@ -205,11 +169,7 @@ fn a_secret_in_an_address_is_in_no_log_and_on_no_command_line() {
     }
     drop(bus);
     instance.terminate();
-    assert!(
-        !instance.log().contains("canary-4711"),
-        "{}",
-        instance.log()
-    );
+    assert!(!instance.log().contains("canary-4711"), "{}", instance.log());
 }
 
 /// Option maps of a client as a way in: unknown keys are refused, not ignored.
@@ -225,35 +185,17 @@ fn unknown_options_and_wrong_types_are_refused_and_leave_no_job() {
     let mut wrong = Options::new();
     wrong.insert("retry-delay", "soon".into());
     for options in [unknown, wrong] {
-        let made = bus.call(
-            MANAGER_PATH,
-            MANAGER,
-            "CreateJob",
-            &("x", "download", options),
-        );
+        let made = bus.call(MANAGER_PATH, MANAGER, "CreateJob", &("x", "download", options));
         assert_eq!(made.unwrap_err().name, "InvalidArgument");
     }
     let long = "n".repeat(10_000);
     for (name, kind) in [("x", "upload-to-the-moon"), (long.as_str(), "download")] {
-        let made = bus.call(
-            MANAGER_PATH,
-            MANAGER,
-            "CreateJob",
-            &(name, kind, Options::new()),
-        );
+        let made = bus.call(MANAGER_PATH, MANAGER, "CreateJob", &(name, kind, Options::new()));
         made.expect_err("neither makes a job");
     }
-    let listed = bus.call(
-        MANAGER_PATH,
-        MANAGER,
-        "ListJobs",
-        &(Options::new(), "", 10_u32),
-    );
+    let listed = bus.call(MANAGER_PATH, MANAGER, "ListJobs", &(Options::new(), "", 10_u32));
     let listed = listed.unwrap();
-    assert!(
-        !String::from_utf8_lossy(listed.body().data()).contains("/job/"),
-        "a job is left"
-    );
+    assert!(!String::from_utf8_lossy(listed.body().data()).contains("/job/"), "a job is left");
 }
 
 /// One user fills everything: the limit is that user's, and the others go on.
@@ -265,12 +207,7 @@ fn a_flood_of_jobs_ends_at_its_owners_limit_and_touches_nobody_else() {
     let instance = Instance::start();
     let (alice, bob) = (instance.bus(&User::alice()), instance.bus(&User::bob()));
     let make = |bus: &support::bus::Bus| {
-        bus.call(
-            MANAGER_PATH,
-            MANAGER,
-            "CreateJob",
-            &("flood", "download", Options::new()),
-        )
+        bus.call(MANAGER_PATH, MANAGER, "CreateJob", &("flood", "download", Options::new()))
     };
     let made = (0..100).take_while(|_| make(&alice).is_ok()).count();
     assert_eq!(made, 60, "the policy's default");
@@ -289,25 +226,20 @@ fn garbage_on_the_socket_harms_nobody_but_its_sender() {
     let instance = Instance::start();
     let alice = instance.bus(&User::alice());
     let job = Job::create(&alice, "mine");
-    for garbage in [
-        &b"\0AUTH ANONYMOUS\r\nBEGIN\r\n"[..],
-        &[0xff; 4096],
-        b"\0",
-        b"GET / HTTP/1.1\r\n\r\n",
-    ] {
+    for garbage in
+        [&b"\0AUTH ANONYMOUS\r\nBEGIN\r\n"[..], &[0xff; 4096], b"\0", b"GET / HTTP/1.1\r\n\r\n"]
+    {
         let mut socket = std::os::unix::net::UnixStream::connect(instance.socket()).unwrap();
         let _ = socket.write_all(garbage);
         let _ = socket.write_all(&[b'l'; 70_000]);
     }
     // Rightly shaken hands, and then nonsense.
     let uid = hex(&User::bob().uid.to_string());
-    let mut socket = User::bob()
-        .run(|| std::os::unix::net::UnixStream::connect(instance.socket()))
-        .unwrap();
+    let mut socket =
+        User::bob().run(|| std::os::unix::net::UnixStream::connect(instance.socket())).unwrap();
     let _ = socket.write_all(format!("\0AUTH EXTERNAL {uid}\r\nBEGIN\r\n").as_bytes());
-    let _ = socket.write_all(&[
-        0x6c, 1, 0, 1, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0x7f,
-    ]);
+    let _ = socket
+        .write_all(&[0x6c, 1, 0, 1, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0x7f]);
     drop(socket);
     assert_eq!(job.state(), "suspended");
     drop(instance.bus(&User::bob()));

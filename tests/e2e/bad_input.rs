@@ -34,15 +34,7 @@ fn a_malformed_url_and_a_relative_path_are_refused_when_added() {
     let job = Job::create(&bus, "bad input");
     let good = instance.directory_of(&alice).join("f");
     let long = format!("http://localhost/{}", "a".repeat(8000));
-    for url in [
-        "",
-        "nonsense",
-        "http://",
-        "http://[::1",
-        "ftp://localhost/f",
-        "gopher:x",
-        &long,
-    ] {
+    for url in ["", "nonsense", "http://", "http://[::1", "ftp://localhost/f", "gopher:x", &long] {
         refusal(&job, url, &good);
     }
     for path in ["", "f", "./f", "../f", "/", "/tmp/", "/tmp/..", "/tmp/."] {
@@ -65,10 +57,7 @@ fn a_destination_that_does_not_do_is_refused_by_name_and_never_followed() {
     symlink("/etc/passwd", own.join("link-to-file")).unwrap();
     for (kind, name) in [("p", "fifo"), ("c 1 3", "device")] {
         let mut words = kind.split(' ');
-        let made = Command::new("mknod")
-            .arg(own.join(name))
-            .args(words.by_ref())
-            .status();
+        let made = Command::new("mknod").arg(own.join(name)).args(words.by_ref()).status();
         assert!(made.unwrap().success());
     }
     let cases = [
@@ -95,12 +84,7 @@ fn a_destination_that_does_not_do_is_refused_by_name_and_never_followed() {
         assert!(no.name == name || special, "{path:?}: {no:?}");
     }
     assert_eq!(fs::read_dir(&theirs).unwrap().count(), 0);
-    assert!(
-        fs::metadata(own.join("fifo"))
-            .unwrap()
-            .file_type()
-            .is_fifo()
-    );
+    assert!(fs::metadata(own.join("fifo")).unwrap().file_type().is_fifo());
 }
 
 #[test]
@@ -142,21 +126,13 @@ fn a_destination_exchanged_for_a_link_after_adding_is_not_followed() {
     make_directory(&own.join("target"), 0o755, &alice);
     job.resume();
     job.wait_for(&["error"]);
-    assert_eq!(
-        job.error_name(),
-        "destination-changed",
-        "another directory of the same name"
-    );
+    assert_eq!(job.error_name(), "destination-changed", "another directory of the same name");
     fs::remove_dir(own.join("target")).unwrap();
     fs::rename(own.join("away"), own.join("target")).unwrap();
     job.resume();
     job.finish();
     FILE.check(&own.join("target/f"));
-    assert_eq!(
-        fs::read_dir(&trap).unwrap().count(),
-        0,
-        "the link was followed"
-    );
+    assert_eq!(fs::read_dir(&trap).unwrap().count(), 0, "the link was followed");
 }
 
 /// A small file system of its own, unmounted at the end.
@@ -196,10 +172,7 @@ fn a_full_disk_is_told_by_name_and_the_job_goes_on_when_there_is_room() {
     job.resume();
     job.wait_for(&["error"]);
     let error = job.error();
-    assert_eq!(
-        (error["Name"].as_str(), error["Context"].as_str()),
-        ("no-space", "local-file")
-    );
+    assert_eq!((error["Name"].as_str(), error["Context"].as_str()), ("no-space", "local-file"));
     assert!(!error["Advice"].is_empty());
     fs::remove_file(path.join("ballast")).unwrap();
     job.resume();
@@ -227,33 +200,13 @@ fn a_server_that_answers_nonsense_is_an_error_with_a_name_and_leaves_nothing_in_
     let field = |name: &str, value: &str| Lie::Field(name.into(), value.into());
     let raw = |text: &str| Lie::Raw(text.as_bytes().to_vec());
     let cases = [
-        (
-            "/garbage",
-            raw("no http at all\r\n\r\n"),
-            "malformed-answer",
-        ),
-        (
-            "/status-line",
-            raw("HTTP/1.1 2oo OK\r\n\r\n"),
-            "malformed-answer",
-        ),
-        (
-            "/two-lengths",
-            field("Content-Length", "7"),
-            "malformed-answer",
-        ),
-        (
-            "/coded",
-            field("Content-Encoding", "gzip"),
-            "encoded-answer",
-        ),
+        ("/garbage", raw("no http at all\r\n\r\n"), "malformed-answer"),
+        ("/status-line", raw("HTTP/1.1 2oo OK\r\n\r\n"), "malformed-answer"),
+        ("/two-lengths", field("Content-Length", "7"), "malformed-answer"),
+        ("/coded", field("Content-Encoding", "gzip"), "encoded-answer"),
         ("/endless", Lie::EndlessHead, "head-too-large"),
         ("/loop", Lie::redirect(302, "/loop"), "too-many-redirects"),
-        (
-            "/elsewhere",
-            Lie::redirect(302, "file:///etc/passwd"),
-            "redirect-invalid",
-        ),
+        ("/elsewhere", Lie::redirect(302, "file:///etc/passwd"), "redirect-invalid"),
         ("/gone", Lie::Status(410, vec![]), "http-410"),
         ("/forbidden", Lie::Status(403, vec![]), "http-403"),
         ("/nothing", Lie::Status(204, vec![]), "http-204"),
@@ -268,10 +221,7 @@ fn a_server_that_answers_nonsense_is_an_error_with_a_name_and_leaves_nothing_in_
         assert_eq!(job.wait_for(&["error", "transferred"]), "error", "{path}");
         let error = job.error();
         assert_eq!(error["Name"], name, "{path}: {error:?}");
-        assert!(
-            !error["Advice"].is_empty() && !error["Message"].is_empty(),
-            "{error:?}"
-        );
+        assert!(!error["Advice"].is_empty() && !error["Message"].is_empty(), "{error:?}");
         assert!(!destination.exists(), "{path} left a file in place");
         // An honest server later: the job was kept, and nothing of the nonsense is in the file.
         server.put(path, Resource::new(FILE));
@@ -300,9 +250,5 @@ fn an_existing_file_is_replaced_in_one_step_and_only_at_complete() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "before");
     job.call("Complete").unwrap();
     FILE.check(&path);
-    assert_ne!(
-        fs::metadata(&path).unwrap().ino(),
-        inode,
-        "written into instead of replaced"
-    );
+    assert_ne!(fs::metadata(&path).unwrap().ino(), inode, "written into instead of replaced");
 }

@@ -31,10 +31,7 @@ fn get_downloads_completes_and_ends_with_zero() {
     let (instance, server, alice) = (Instance::start(), Server::http(), User::alice());
     server.put("/f", Resource::new(FILE));
     let path = instance.directory_of(&alice).join("got");
-    let got = instance.run(
-        &alice,
-        &["get", &server.url("/f"), "-o", path.to_str().unwrap()],
-    );
+    let got = instance.run(&alice, &["get", &server.url("/f"), "-o", path.to_str().unwrap()]);
     assert_eq!(code(&got), 0, "{}", said(&got));
     FILE.check(&path);
     assert_eq!(std::fs::metadata(&path).unwrap().uid(), alice.uid);
@@ -47,10 +44,7 @@ fn submit_prints_the_id_alone_and_wait_ends_with_the_outcome() {
     }
     let (instance, server, alice) = (Instance::start(), Server::http(), User::alice());
     server.put("/f", Resource::new(FILE));
-    server.put(
-        "/gone",
-        Resource::new(FILE).always(Lie::Status(404, vec![])),
-    );
+    server.put("/gone", Resource::new(FILE).always(Lie::Status(404, vec![])));
     let directory = instance.directory_of(&alice);
     let directory = directory.to_str().unwrap();
     let id = instance.must(&alice, &["submit", &server.url("/f"), "-d", directory]);
@@ -60,10 +54,7 @@ fn submit_prints_the_id_alone_and_wait_ends_with_the_outcome() {
     let id = instance.must(&alice, &["submit", &server.url("/gone"), "-d", directory]);
     let waited = instance.run(&alice, &["wait", &id, "--timeout", "60s"]);
     assert_eq!(code(&waited), 7, "{}", said(&waited));
-    assert_eq!(
-        instance.must(&alice, &["show", &id, "-g", "error.code"]),
-        "http-404"
-    );
+    assert_eq!(instance.must(&alice, &["show", &id, "-g", "error.code"]), "http-404");
 }
 
 #[test]
@@ -76,46 +67,24 @@ fn a_helper_is_lent_by_root_and_a_missing_one_is_told_by_exit_code_13() {
     server.put("/f", Resource::new(FILE).through(&gate));
     let (root, bob) = (User::root(), User::bob());
     let path = instance.directory_of(&root).join("f");
-    let words = [
-        "submit",
-        "--suspended",
-        &server.url("/f"),
-        "-o",
-        path.to_str().unwrap(),
-    ];
+    let words = ["submit", "--suspended", &server.url("/f"), "-o", path.to_str().unwrap()];
     let id = instance.must(&root, &words);
-    instance.must(
-        &root,
-        &[
-            "helper", "set", &id, "--user", &bob.name, "--for", "network",
-        ],
-    );
+    instance.must(&root, &["helper", "set", &id, "--user", &bob.name, "--for", "network"]);
     instance.must(&root, &["resume", &id]);
     let bus = instance.bus(&root);
     let path_of_job = format!("{MANAGER_PATH}/job/{}", id.replace('-', "_"));
-    let job = Job {
-        bus: &bus,
-        path: path_of_job,
-        id: id.clone(),
-    };
+    let job = Job { bus: &bus, path: path_of_job, id: id.clone() };
     job.wait_for_bytes(1000);
     instance.must(&root, &["helper", "clear", &id]);
     let waited = instance.run(&root, &["wait", &id, "--timeout", "60s"]);
     assert_eq!(code(&waited), 13, "{}", said(&waited));
-    assert_eq!(
-        instance.must(&root, &["show", &id, "-g", "error.code"]),
-        "token-required"
-    );
+    assert_eq!(instance.must(&root, &["show", &id, "-g", "error.code"]), "token-required");
     instance.must(&root, &["helper", "set", &id, "--user", &bob.name]);
     gate.open();
     instance.must(&root, &["resume", &id]);
     instance.must(&root, &["wait", &id, "--for", "done", "--timeout", "60s"]);
     FILE.check(&path);
-    assert!(
-        server.log().iter().all(|r| r.uid == Some(bob.uid)),
-        "{:#?}",
-        server.log()
-    );
+    assert!(server.log().iter().all(|r| r.uid == Some(bob.uid)), "{:#?}", server.log());
     assert_eq!(server.log()[1].from, 1000);
 }
 
@@ -128,24 +97,14 @@ fn exit_codes_tell_unknown_jobs_bad_usage_timeouts_and_a_missing_service_apart()
     let gate = Arc::new(Gate::after(10));
     server.put("/f", Resource::new(FILE).through(&gate));
     let directory = instance.directory_of(&alice);
-    let words = [
-        "submit",
-        &server.url("/f"),
-        "-d",
-        directory.to_str().unwrap(),
-    ];
+    let words = ["submit", &server.url("/f"), "-d", directory.to_str().unwrap()];
     let id = instance.must(&alice, &words);
     let ends_with = |instance: &Instance, user: &User, words: &[&str], wanted: i32| {
         let output = instance.run(user, words);
         assert_eq!(code(&output), wanted, "ebb {words:?}: {}", said(&output));
         assert_ne!(said(&output), "", "it says why");
     };
-    ends_with(
-        &instance,
-        &alice,
-        &["show", "00000000-0000-4000-8000-000000000000"],
-        5,
-    );
+    ends_with(&instance, &alice, &["show", "00000000-0000-4000-8000-000000000000"], 5);
     ends_with(&instance, &User::bob(), &["show", &id], 5);
     ends_with(&instance, &User::bob(), &["cancel", &id], 5);
     ends_with(&instance, &alice, &["sow", &id], 2);

@@ -14,20 +14,14 @@ use support::users::{User, needs_root};
 fn members(xml: &str, interface: &str) -> BTreeSet<String> {
     let begin = xml.find(&format!("<interface name=\"{interface}\">"));
     let begin = begin.unwrap_or_else(|| panic!("no {interface} in {xml}"));
-    let end = begin
-        + xml[begin..]
-            .find("</interface>")
-            .expect("a closed interface");
+    let end = begin + xml[begin..].find("</interface>").expect("a closed interface");
     let mut open: Vec<String> = Vec::new();
     let mut found = BTreeSet::new();
     let mut counts = 0;
     for tag in without_comments(&xml[begin..end]).split('<').skip(1) {
         let tag = tag.split('>').next().unwrap_or_default();
         if let Some(name) = tag.strip_prefix('/') {
-            assert!(
-                open.last().is_some_and(|o| o.starts_with(name)),
-                "unbalanced {tag}"
-            );
+            assert!(open.last().is_some_and(|o| o.starts_with(name)), "unbalanced {tag}");
             open.pop();
             continue;
         }
@@ -61,32 +55,19 @@ fn without_comments(xml: &str) -> String {
 }
 
 fn introspected(bus: &Bus, path: &str) -> String {
-    bus.ask(
-        path,
-        "org.freedesktop.DBus.Introspectable",
-        "Introspect",
-        &(),
-    )
-    .unwrap()
+    bus.ask(path, "org.freedesktop.DBus.Introspectable", "Introspect", &()).unwrap()
 }
 
 fn contract(interface: &str) -> String {
-    let top = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .to_path_buf();
-    let path = top.join(format!(
-        "crates/api/interfaces/org.ebb.Transfer1.{interface}.xml"
-    ));
+    let top = PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf();
+    let path = top.join(format!("crates/api/interfaces/org.ebb.Transfer1.{interface}.xml"));
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"))
 }
 
 fn assert_same(bus: &Bus, path: &str, interface: &str) {
     let name = format!("org.ebb.Transfer1.{interface}");
-    let (said, written) = (
-        members(&introspected(bus, path), &name),
-        members(&contract(interface), &name),
-    );
+    let (said, written) =
+        (members(&introspected(bus, path), &name), members(&contract(interface), &name));
     assert!(!written.is_empty());
     assert_eq!(said, written, "{interface}");
 }
@@ -113,23 +94,10 @@ fn introspection_shows_nobody_elses_jobs() {
     let alice = instance.bus(&User::alice());
     let job = Job::create(&alice, "mine");
     let bob = instance.bus(&User::bob());
-    for path in [
-        "/",
-        "/org",
-        "/org/ebb",
-        MANAGER_PATH,
-        "/org/ebb/Transfer1/job",
-    ] {
-        let asked = bob.ask::<_, String>(
-            path,
-            "org.freedesktop.DBus.Introspectable",
-            "Introspect",
-            &(),
-        );
+    for path in ["/", "/org", "/org/ebb", MANAGER_PATH, "/org/ebb/Transfer1/job"] {
+        let asked =
+            bob.ask::<_, String>(path, "org.freedesktop.DBus.Introspectable", "Introspect", &());
         let shown = asked.unwrap_or_default();
-        assert!(
-            !shown.contains(&job.id.replace('-', "_")),
-            "{path} shows it: {shown}"
-        );
+        assert!(!shown.contains(&job.id.replace('-', "_")), "{path} shows it: {shown}");
     }
 }

@@ -15,9 +15,7 @@ const TRACED: &str = "open,openat,openat2,creat,truncate,rename,renameat,renamea
 
 /// The name of the process a line of the trace is about: `PID<name> call(...)`.
 fn process(line: &str) -> &str {
-    line.split_once('<')
-        .and_then(|(_, rest)| rest.split_once('>'))
-        .map_or("", |(name, _)| name)
+    line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or("", |(name, _)| name)
 }
 
 /// The call of a line of the trace.
@@ -79,9 +77,6 @@ fn judge(trace: &str, directory: &str) {
         connected += usize::from(inet);
     }
     // The trace must have seen what it was made for.
-    assert!(
-        opened >= 2,
-        "no open of the destination in the trace:\n{trace}"
-    );
+    assert!(opened >= 2, "no open of the destination in the trace:\n{trace}");
     assert!(connected >= 1, "no connect in the trace:\n{trace}");
 }

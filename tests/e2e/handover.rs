@@ -23,21 +23,14 @@ struct Running {
 /// Alice's job with bob's network, held in its middle.
 fn running(job_name: &str, change: impl FnOnce(&Running, &Job<'_>)) {
     let gate = Arc::new(Gate::after(HALF));
-    let running = Running {
-        instance: Instance::start(),
-        server: Server::http(),
-        gate,
-    };
+    let running = Running { instance: Instance::start(), server: Server::http(), gate };
     let resource = Resource::new(FILE).through(&running.gate);
     running.server.put("/f", resource);
     let alice = User::alice();
     let bus = running.instance.bus(&alice);
     let job = Job::create(&bus, job_name);
     job.lend(&running.instance, &User::bob(), NETWORK);
-    job.add(
-        &running.server.url("/f"),
-        &running.instance.directory_of(&alice).join("f"),
-    );
+    job.add(&running.server.url("/f"), &running.instance.directory_of(&alice).join("f"));
     job.resume();
     job.wait_for_bytes(HALF);
     change(&running, &job);
@@ -53,10 +46,7 @@ impl Running {
         assert_eq!(std::fs::metadata(&path).unwrap().uid(), User::alice().uid);
         let log = self.server.log();
         assert_eq!(log[0].uid, Some(User::bob().uid));
-        assert!(
-            log.len() > 1 && log[1..].iter().all(|r| r.uid == Some(uid)),
-            "{log:#?}"
-        );
+        assert!(log.len() > 1 && log[1..].iter().all(|r| r.uid == Some(uid)), "{log:#?}");
         assert_eq!(log[1].from, HALF, "it goes on from its last byte");
     }
 }
@@ -93,28 +83,13 @@ fn a_dropped_token_stops_the_job_and_keeps_its_bytes() {
     }
     running("dropped token", |all, job| {
         let options = job.open_token_options().unwrap();
-        job.bus
-            .call(&options, TOKEN_OPTIONS, "ClearHelperToken", &())
-            .unwrap();
+        job.bus.call(&options, TOKEN_OPTIONS, "ClearHelperToken", &()).unwrap();
         // By the time the method has answered, the old identity has no connection any more.
-        assert!(
-            all.instance
-                .processes("ebb-net")
-                .iter()
-                .all(|p| sockets(p).is_empty())
-        );
+        assert!(all.instance.processes("ebb-net").iter().all(|p| sockets(p).is_empty()));
         assert_eq!(job.wait_for(&["error"]), "error");
         assert_eq!(job.error_name(), "token-required");
-        assert_eq!(
-            job.property::<u32>("HelperTokenFlags"),
-            NETWORK,
-            "the flags stay"
-        );
-        assert_eq!(
-            job.files()[0].durable,
-            HALF,
-            "bytes already transferred are kept"
-        );
+        assert_eq!(job.property::<u32>("HelperTokenFlags"), NETWORK, "the flags stay");
+        assert_eq!(job.files()[0].durable, HALF, "bytes already transferred are kept");
         let asked = all.server.log().len();
         all.gate.open();
         job.lend(&all.instance, &User::bob(), NETWORK);

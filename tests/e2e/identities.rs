@@ -20,11 +20,7 @@ fn who_did_what(owner: &User, helper: &User, flags: u32) -> (u32, Vec<Option<u32
     let bus = instance.bus(owner);
     let job = Job::create(&bus, "two identities");
     job.lend(&instance, helper, flags);
-    let files = if flags & LOCAL_FILE != 0 {
-        helper
-    } else {
-        owner
-    };
+    let files = if flags & LOCAL_FILE != 0 { helper } else { owner };
     let path = instance.directory_of(files).join("f");
     job.add(&server.url("/f"), &path);
     job.resume();
@@ -41,10 +37,7 @@ fn without_flags_the_owner_does_everything() {
         return;
     }
     let (alice, bob) = (User::alice(), User::bob());
-    assert_eq!(
-        who_did_what(&alice, &bob, 0),
-        (alice.uid, vec![Some(alice.uid)])
-    );
+    assert_eq!(who_did_what(&alice, &bob, 0), (alice.uid, vec![Some(alice.uid)]));
 }
 
 #[test]
@@ -53,10 +46,7 @@ fn with_local_file_the_helper_owns_the_file_and_the_owner_the_socket() {
         return;
     }
     let (alice, bob) = (User::alice(), User::bob());
-    assert_eq!(
-        who_did_what(&alice, &bob, LOCAL_FILE),
-        (bob.uid, vec![Some(alice.uid)])
-    );
+    assert_eq!(who_did_what(&alice, &bob, LOCAL_FILE), (bob.uid, vec![Some(alice.uid)]));
 }
 
 #[test]
@@ -65,10 +55,7 @@ fn with_network_the_owner_owns_the_file_and_the_helper_the_socket() {
         return;
     }
     let (alice, bob) = (User::alice(), User::bob());
-    assert_eq!(
-        who_did_what(&alice, &bob, NETWORK),
-        (alice.uid, vec![Some(bob.uid)])
-    );
+    assert_eq!(who_did_what(&alice, &bob, NETWORK), (alice.uid, vec![Some(bob.uid)]));
 }
 
 #[test]
@@ -77,10 +64,7 @@ fn with_both_flags_the_helper_does_everything() {
         return;
     }
     let (alice, bob) = (User::alice(), User::bob());
-    assert_eq!(
-        who_did_what(&alice, &bob, LOCAL_FILE | NETWORK),
-        (bob.uid, vec![Some(bob.uid)])
-    );
+    assert_eq!(who_did_what(&alice, &bob, LOCAL_FILE | NETWORK), (bob.uid, vec![Some(bob.uid)]));
 }
 
 #[test]
@@ -137,11 +121,7 @@ fn flags_without_a_token_stop_the_job_before_anybody_sees_anything() {
         assert_eq!(error["Name"], "token-required");
         assert_eq!(error["Code"], "0x80200056");
         assert!(!error["Advice"].is_empty());
-        assert_eq!(
-            std::fs::read_dir(&directory).unwrap().count(),
-            0,
-            "somebody was here"
-        );
+        assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0, "somebody was here");
         assert!(server.log().is_empty(), "somebody asked");
         // The second way out (R8): without flags it goes on as its owner.
         job.set_flags(&options, 0);

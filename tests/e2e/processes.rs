@@ -86,30 +86,12 @@ fn an_agent_holds_its_channel_its_log_and_what_the_job_in_hand_needs() {
         let files = only(instance, "ebb-files").descriptors();
         let first: Vec<u32> = files.iter().map(|(number, _)| *number).take(3).collect();
         assert_eq!(first, [0, 1, 2], "{files:?}");
-        assert!(
-            files
-                .iter()
-                .skip(3)
-                .all(|(_, what)| !what.starts_with("socket:")),
-            "{files:?}"
-        );
+        assert!(files.iter().skip(3).all(|(_, what)| !what.starts_with("socket:")), "{files:?}");
         let net = only(instance, "ebb-net").descriptors();
-        let on_disk: Vec<_> = net
-            .iter()
-            .skip(3)
-            .filter(|(_, what)| what.starts_with('/'))
-            .collect();
-        assert_eq!(
-            on_disk.len(),
-            1,
-            "one descriptor per file in transfer: {net:?}"
-        );
-        assert!(
-            on_disk[0]
-                .1
-                .starts_with(&*instance.scratch().to_string_lossy()),
-            "{on_disk:?}"
-        );
+        let on_disk: Vec<_> =
+            net.iter().skip(3).filter(|(_, what)| what.starts_with('/')).collect();
+        assert_eq!(on_disk.len(), 1, "one descriptor per file in transfer: {net:?}");
+        assert!(on_disk[0].1.starts_with(&*instance.scratch().to_string_lossy()), "{on_disk:?}");
     });
 }
 
@@ -124,10 +106,7 @@ fn another_process_of_the_same_user_cannot_read_an_agents_memory() {
             user.run(|| {
                 for file in ["mem", "environ", "maps"] {
                     let opened = std::fs::File::open(format!("/proc/{pid}/{file}"));
-                    assert!(
-                        opened.is_err(),
-                        "{name}: {file} can be opened by its own user"
-                    );
+                    assert!(opened.is_err(), "{name}: {file} can be opened by its own user");
                 }
             });
         }
@@ -142,10 +121,7 @@ fn command_lines_tell_nothing_about_anybodys_transfers() {
     in_mid_transfer(|instance| {
         for process in instance.family() {
             let words = process.arguments().join(" ");
-            assert!(
-                !words.contains("http") && !words.contains("ebbt-"),
-                "{words}"
-            );
+            assert!(!words.contains("http") && !words.contains("ebbt-"), "{words}");
         }
     });
 }

@@ -36,12 +36,7 @@ fn a_polite_end_is_clean_and_keeps_every_byte() {
     gate.open();
     instance.start_again();
     let bus = instance.bus(&User::alice());
-    Job {
-        bus: &bus,
-        path,
-        id,
-    }
-    .finish();
+    Job { bus: &bus, path, id }.finish();
     FILE.check(&instance.directory_of(&User::alice()).join("f"));
     let last = server.log().last().map(|r| r.from);
     assert_eq!(last, Some(FILE.size / 2), "a clean end makes a checkpoint");
@@ -61,12 +56,7 @@ fn the_death_of_an_agent_is_mended() {
         }
         gate.open();
         let bus = instance.bus(&User::alice());
-        Job {
-            bus: &bus,
-            path,
-            id,
-        }
-        .finish();
+        Job { bus: &bus, path, id }.finish();
         FILE.check(&instance.directory_of(&User::alice()).join("f"));
     }
 }
@@ -85,17 +75,9 @@ fn the_death_of_the_service_or_the_launcher_ends_the_whole() {
             process.signal(Signal::KILL);
         }
         for process in family {
-            assert!(
-                process.ended_within(PATIENCE),
-                "{} survives {victim}",
-                process.name
-            );
+            assert!(process.ended_within(PATIENCE), "{} survives {victim}", process.name);
         }
-        assert_ne!(
-            instance.wait(),
-            Some(0),
-            "it must not look like a clean end"
-        );
+        assert_ne!(instance.wait(), Some(0), "it must not look like a clean end");
     }
 }
 
@@ -108,12 +90,7 @@ fn idle_agents_of_a_finished_job_do_not_stop_a_clean_end() {
     let (gate, path, id) = busy(&instance, &server);
     gate.open();
     let bus = instance.bus(&User::alice());
-    Job {
-        bus: &bus,
-        path,
-        id,
-    }
-    .finish();
+    Job { bus: &bus, path, id }.finish();
     assert_eq!(instance.terminate(), Some(0));
 }
 
@@ -144,8 +121,7 @@ fn an_ordinary_user_has_a_private_instance_and_it_serves_one_identity() {
     };
     assert!(refused, "a private instance took another user's identity");
     job.set_flags(&options, NETWORK);
-    bus.call(&options, support::bus::TOKEN_OPTIONS, "SetHelperToken", &())
-        .expect("her own");
+    bus.call(&options, support::bus::TOKEN_OPTIONS, "SetHelperToken", &()).expect("her own");
     job.resume();
     job.finish();
     FILE.check(&path);

@@ -21,10 +21,7 @@ struct MessageBus {
 impl MessageBus {
     fn start() -> Self {
         let directory = scratch_directory();
-        let installed = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .parent()
-            .unwrap()
-            .join("dist");
+        let installed = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("dist");
         let config = format!(
             "<busconfig><type>system</type><listen>unix:path={}/bus</listen><auth>EXTERNAL</auth>\
              <policy context=\"default\"><allow user=\"*\"/>\
@@ -37,10 +34,7 @@ impl MessageBus {
         );
         std::fs::write(directory.join("bus.conf"), config).unwrap();
         let mut daemon = Command::new("dbus-daemon")
-            .arg(format!(
-                "--config-file={}",
-                directory.join("bus.conf").display()
-            ))
+            .arg(format!("--config-file={}", directory.join("bus.conf").display()))
             .args(["--nofork", "--nopidfile", "--print-address"])
             .stdout(Stdio::piped())
             .spawn()
@@ -74,11 +68,7 @@ fn on(bus: &MessageBus) -> Instance {
     let end = Instant::now() + PATIENCE;
     let owned = || watcher.bus_has_owner(BUS_NAME);
     while !owned() {
-        assert!(
-            Instant::now() < end,
-            "no name on the bus: {}",
-            instance.log()
-        );
+        assert!(Instant::now() < end, "no name on the bus: {}", instance.log());
         std::thread::yield_now();
     }
     instance
@@ -92,19 +82,14 @@ fn on_a_message_bus_the_owner_is_whom_the_bus_vouches_for() {
     let bus = MessageBus::start();
     let _instance = on(&bus);
     let connect = |user: &User| Bus::connect_through_bus(&bus.socket(), user).unwrap();
-    let (alice, bob, carol) = (
-        connect(&User::alice()),
-        connect(&User::bob()),
-        connect(&User::carol()),
-    );
+    let (alice, bob, carol) =
+        (connect(&User::alice()), connect(&User::bob()), connect(&User::carol()));
     let job = Job::create(&alice, "over a bus");
     assert_eq!(job.property::<u32>("OwnerUid"), User::alice().uid);
     let no = bob.call(&job.path, JOB, "Suspend", &()).unwrap_err();
     assert!(["NotFound", "org.freedesktop.DBus.Error.UnknownObject"].contains(&no.name.as_str()));
     // Carol's group makes her an administrator: the bus has told her groups, too.
-    carol
-        .call(&job.path, JOB, "Suspend", &())
-        .expect("an administrator may steer");
+    carol.call(&job.path, JOB, "Suspend", &()).expect("an administrator may steer");
     carol.call(MANAGER_PATH, MANAGER, "GetStatus", &()).unwrap();
 }
 
@@ -129,9 +114,6 @@ fn a_bus_without_process_descriptors_takes_no_helper_token_and_says_where_to_go(
         }
     }
     // The capability is the same over our own socket, which is what the client library uses.
-    instance
-        .bus(&User::bob())
-        .call(&options, TOKEN_OPTIONS, "SetHelperToken", &())
-        .unwrap();
+    instance.bus(&User::bob()).call(&options, TOKEN_OPTIONS, "SetHelperToken", &()).unwrap();
     assert_eq!(job.property::<u32>("HelperTokenUid"), User::bob().uid);
 }

@@ -35,38 +35,14 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Job", "Complete", [Answer, Nothing, Answer, Nothing]),
     ("Job", "GetFiles", [Answer, Nothing, Answer, Nothing]),
     ("Job", "GetError", [Answer, Nothing, Answer, Nothing]),
-    (
-        "Job",
-        "OpenTokenOptions",
-        [Answer, Nothing, Answer, Nothing],
-    ),
+    ("Job", "OpenTokenOptions", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Cancel", [Answer, Nothing, Answer, Nothing]),
     // The token options are a capability: whoever holds the name may call.
-    (
-        "TokenOptions",
-        "SetHelperToken",
-        [Answer, Answer, Answer, Answer],
-    ),
-    (
-        "TokenOptions",
-        "SetHelperTokenFlags",
-        [Answer, Answer, Answer, Answer],
-    ),
-    (
-        "TokenOptions",
-        "GetHelperTokenFlags",
-        [Answer, Answer, Answer, Answer],
-    ),
-    (
-        "TokenOptions",
-        "GetHelperTokenIdentity",
-        [Answer, Answer, Answer, Answer],
-    ),
-    (
-        "TokenOptions",
-        "ClearHelperToken",
-        [Answer, Answer, Answer, Answer],
-    ),
+    ("TokenOptions", "SetHelperToken", [Answer, Answer, Answer, Answer]),
+    ("TokenOptions", "SetHelperTokenFlags", [Answer, Answer, Answer, Answer]),
+    ("TokenOptions", "GetHelperTokenFlags", [Answer, Answer, Answer, Answer]),
+    ("TokenOptions", "GetHelperTokenIdentity", [Answer, Answer, Answer, Answer]),
+    ("TokenOptions", "ClearHelperToken", [Answer, Answer, Answer, Answer]),
     ("TokenOptions", "Close", [Answer, Answer, Answer, Answer]),
 ];
 
@@ -80,14 +56,8 @@ fn outcome(
 ) -> Result<(), No> {
     let job = Job::create(owner, "table");
     let options = job.open_token_options().unwrap();
-    helper
-        .call(&options, TOKEN_OPTIONS, "SetHelperToken", &())
-        .unwrap();
-    let file = [(
-        "http://localhost/f",
-        b"/nonexistent/f".as_slice(),
-        Options::new(),
-    )];
+    helper.call(&options, TOKEN_OPTIONS, "SetHelperToken", &()).unwrap();
+    let file = [("http://localhost/f", b"/nonexistent/f".as_slice(), Options::new())];
     let empty = Options::new();
     let call = match (interface, method) {
         ("Manager", "CreateJob") => {
@@ -122,10 +92,7 @@ fn kind(outcome: &Result<(), No>) -> Gets {
         }
         Err(no) => {
             assert!(!no.is_disconnected(), "{no:?}");
-            assert!(
-                !no.name.starts_with("org.freedesktop.DBus.Error.Unknown"),
-                "{no:?}"
-            );
+            assert!(!no.name.starts_with("org.freedesktop.DBus.Error.Unknown"), "{no:?}");
             Answer
         }
     }
@@ -139,19 +106,12 @@ fn every_method_answers_those_it_should_and_knows_nothing_for_the_others() {
     let instance = Instance::start();
     // Dave is a stranger with no part in the job; root administrates.
     let [owner, helper] = [User::alice(), User::bob()].map(|user| instance.bus(&user));
-    let stranger = User {
-        name: "ebb".into(),
-        ..User::named("ebb")
-    };
+    let stranger = User { name: "ebb".into(), ..User::named("ebb") };
     let [other, root] = [stranger, User::root()].map(|user| instance.bus(&user));
     let mut wrong = Vec::new();
     for (interface, method, row) in TABLE {
-        let callers = [
-            ("owner", &owner),
-            ("other", &other),
-            ("administrator", &root),
-            ("helper", &helper),
-        ];
+        let callers =
+            [("owner", &owner), ("other", &other), ("administrator", &root), ("helper", &helper)];
         for ((who, caller), wanted) in callers.into_iter().zip(row) {
             // An administrator's token on an ordinary opener's options is the one exception (R2).
             let outcome = outcome(&owner, &helper, caller, interface, method);
@@ -168,28 +128,13 @@ fn every_method_answers_those_it_should_and_knows_nothing_for_the_others() {
 
 #[test]
 fn the_table_has_every_method_of_the_contract() {
-    let top = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .to_path_buf();
+    let top = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf();
     for interface in ["Manager", "Job", "TokenOptions"] {
-        let path = top.join(format!(
-            "crates/api/interfaces/org.ebb.Transfer1.{interface}.xml"
-        ));
+        let path = top.join(format!("crates/api/interfaces/org.ebb.Transfer1.{interface}.xml"));
         let xml = std::fs::read_to_string(path).unwrap();
-        let names = xml
-            .split("<method name=\"")
-            .skip(1)
-            .filter_map(|rest| rest.split('"').next());
-        let rows = TABLE
-            .iter()
-            .filter(|(of, _, _)| *of == interface)
-            .map(|(_, name, _)| *name);
-        assert_eq!(
-            names.collect::<BTreeSet<_>>(),
-            rows.collect::<BTreeSet<_>>(),
-            "{interface}"
-        );
+        let names = xml.split("<method name=\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let rows = TABLE.iter().filter(|(of, _, _)| *of == interface).map(|(_, name, _)| *name);
+        assert_eq!(names.collect::<BTreeSet<_>>(), rows.collect::<BTreeSet<_>>(), "{interface}");
     }
 }
 
@@ -203,20 +148,12 @@ fn properties_are_read_and_written_by_the_owner_and_administrators_only() {
     let job = Job::create(&owner, "mine");
     let [other, root] = [User::bob(), User::root()].map(|user| instance.bus(&user));
     for name in ["State", "DisplayName", "OwnerUid", "HelperTokenUid"] {
-        other
-            .property::<zbus::OwnedVariant>(&job.path, JOB, name)
-            .expect_err(name);
-        root.property::<zbus::OwnedVariant>(&job.path, JOB, name)
-            .expect(name);
+        other.property::<zbus::OwnedVariant>(&job.path, JOB, name).expect_err(name);
+        root.property::<zbus::OwnedVariant>(&job.path, JOB, name).expect(name);
     }
-    job.over(&other)
-        .set("DisplayName", Variant::from("theirs"))
-        .expect_err("another user's");
+    job.over(&other).set("DisplayName", Variant::from("theirs")).expect_err("another user's");
     assert_eq!(job.property::<String>("DisplayName"), "mine");
-    job.over(&root)
-        .set("DisplayName", Variant::from("steered"))
-        .unwrap();
+    job.over(&root).set("DisplayName", Variant::from("steered")).unwrap();
     assert_eq!(job.property::<String>("DisplayName"), "steered");
-    job.set("OwnerUid", Variant::from(0_u32))
-        .expect_err("a read-only property");
+    job.set("OwnerUid", Variant::from(0_u32)).expect_err("a read-only property");
 }

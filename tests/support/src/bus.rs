@@ -9,10 +9,12 @@ use crate::users::User;
 use futures_util::StreamExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Instant;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use zbus::{DBusError as _, DynamicType, Message, MessageStream, OwnedVariant, Type, Variant};
 
@@ -36,6 +38,8 @@ pub struct Bus {
     connection: zbus::Connection,
     /// The service's name, where there is a message bus in between.
     destination: Option<&'static str>,
+    /// One word per signal heard; ends with the connection.
+    signals: RefCell<mpsc::UnboundedReceiver<()>>,
 }
 
 /// Why a call gave nothing.
@@ -83,25 +87,18 @@ impl Bus {
 
     fn over(socket: &Path, user: &User, destination: Option<&'static str>) -> zbus::Result<Self> {
         let stream = user.run(|| UnixStream::connect(socket))?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (tell, heard) = mpsc::unbounded_channel();
         let connection = runtime.block_on(async {
             let builder = zbus::connection::Builder::unix_stream(stream).user_id(user.uid);
-            let builder = if destination.is_none() {
-                builder.p2p()
-            } else {
-                builder
-            };
-            timeout(PATIENCE, builder.build())
-                .await
-                .expect("a listening service shakes hands")
+            let builder = if destination.is_none() { builder.p2p() } else { builder };
+            let built = timeout(PATIENCE, builder.build()).await;
+            let connection = built.expect("a listening service shakes hands")?;
+            tokio::spawn(count_signals(MessageStream::from(&connection), tell));
+            zbus::Result::Ok(connection)
         })?;
-        Ok(Self {
-            runtime,
-            connection,
-            destination,
-        })
+        let signals = RefCell::new(heard);
+        Ok(Self { runtime, connection, destination, signals })
     }
 
     /// Calls a method.
@@ -124,11 +121,8 @@ impl Bus {
         B: Serialize + DynamicType,
     {
         let called =
-            self.connection
-                .call_method(self.destination, path, Some(interface), method, body);
-        let answer = self
-            .runtime
-            .block_on(async { timeout(PATIENCE, called).await });
+            self.connection.call_method(self.destination, path, Some(interface), method, body);
+        let answer = self.runtime.block_on(async { timeout(PATIENCE, called).await });
         let answer = answer.unwrap_or_else(|_| panic!("{method} of {path} was not answered"));
         answer.map_err(|error| No::from(&error))
     }
@@ -148,10 +142,7 @@ impl Bus {
         A: DeserializeOwned + Type,
     {
         let answer = self.call(path, interface, method, body)?;
-        Ok(answer
-            .body()
-            .deserialize()
-            .unwrap_or_else(|e| panic!("{method}: {e}: {answer:?}")))
+        Ok(answer.body().deserialize().unwrap_or_else(|e| panic!("{method}: {e}: {answer:?}")))
     }
 
     /// Reads a property.
@@ -182,9 +173,7 @@ impl Bus {
     pub fn bus_has_owner(&self, name: &str) -> bool {
         let bus = "org.freedesktop.DBus";
         let path = "/org/freedesktop/DBus";
-        let asked = self
-            .connection
-            .call_method(Some(bus), path, Some(bus), "NameHasOwner", &name);
+        let asked = self.connection.call_method(Some(bus), path, Some(bus), "NameHasOwner", &name);
         let answer = self.runtime.block_on(asked).expect("the bus answers");
         answer.body().deserialize().expect("a boolean")
     }
@@ -200,15 +189,14 @@ impl Bus {
     /// When it is not reached for [`PATIENCE`].
     pub fn wait_for_state(&self, job: &str, reached: impl Fn(&str) -> bool) -> Result<String, No> {
         let mut refused = None;
-        let state = self.wait_until("a state", || {
-            match self.property::<String>(job, JOB, "State") {
+        let state =
+            self.wait_until("a state", || match self.property::<String>(job, JOB, "State") {
                 Ok(state) => reached(&state).then_some(state),
                 Err(no) => {
                     refused = Some(no);
                     Some(String::new())
                 }
-            }
-        })?;
+            })?;
         refused.map_or(Ok(state), Err)
     }
 
@@ -223,7 +211,7 @@ impl Bus {
     /// When nothing is found for [`PATIENCE`].
     pub fn wait_until<T>(&self, what: &str, mut found: impl FnMut() -> Option<T>) -> Result<T, No> {
         // Subscribed before the first look, so that nothing is missed in between.
-        let mut signals = MessageStream::from(&self.connection);
+        let mut signals = self.signals.borrow_mut();
         self.call(MANAGER_PATH, MANAGER, "Subscribe", &())?;
         let end = Instant::now() + PATIENCE;
         loop {
@@ -231,25 +219,24 @@ impl Bus {
                 return Ok(thing);
             }
             let left = end.saturating_duration_since(Instant::now());
-            let heard = self
-                .runtime
-                .block_on(async { timeout(left, next_signal(&mut signals)).await });
+            let heard = self.runtime.block_on(async { timeout(left, signals.recv()).await });
             let heard = heard.unwrap_or_else(|_| panic!("waited in vain for {what}"));
-            if !heard {
+            if heard.is_none() {
                 return Err(No::disconnected());
             }
         }
     }
 }
 
-/// Waits for a signal; `false` when the connection ends instead. Answers to calls pass by here too.
-async fn next_signal(messages: &mut MessageStream) -> bool {
+/// Counts what is heard, without end: a stream that nobody reads would hold up the connection, and
+/// with it the answers to calls, which come the same way.
+async fn count_signals(mut messages: MessageStream, tell: mpsc::UnboundedSender<()>) {
     while let Some(Ok(message)) = messages.next().await {
-        if message.message_type() == zbus::message::Type::Signal {
-            return true;
+        let signal = message.message_type() == zbus::message::Type::Signal;
+        if signal && tell.send(()).is_err() {
+            return;
         }
     }
-    false
 }
 
 impl No {
@@ -261,12 +248,7 @@ impl No {
 
     fn disconnected() -> Self {
         let name = "Disconnected".into();
-        Self {
-            name,
-            sentence: String::new(),
-            code: 0,
-            advice: String::new(),
-        }
+        Self { name, sentence: String::new(), code: 0, advice: String::new() }
     }
 }
 
@@ -278,12 +260,7 @@ impl From<&zbus::Error> for No {
             let body = reply.body().deserialize::<(String, u32, String)>().ok();
             let plain = (sentence.clone().unwrap_or_default(), 0, String::new());
             let (sentence, code, advice) = body.unwrap_or(plain);
-            return Self {
-                name,
-                sentence,
-                code,
-                advice,
-            };
+            return Self { name, sentence, code, advice };
         }
         if let zbus::Error::FDO(error) = error {
             let sentence = error.to_string();
@@ -294,9 +271,6 @@ impl From<&zbus::Error> for No {
                 advice: String::new(),
             };
         }
-        Self {
-            sentence: error.to_string(),
-            ..Self::disconnected()
-        }
+        Self { sentence: error.to_string(), ..Self::disconnected() }
     }
 }

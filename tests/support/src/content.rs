@@ -79,10 +79,7 @@ impl Content {
     pub fn check(&self, path: &std::path::Path) {
         let mut file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
         let departure = self.departure(&mut file).expect("a readable file");
-        assert_eq!(
-            departure, None,
-            "{path:?} departs from {self:?} at this offset"
-        );
+        assert_eq!(departure, None, "{path:?} departs from {self:?} at this offset");
     }
 }
 

@@ -29,10 +29,7 @@ impl Dice {
     /// Throws from this seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self {
-            stream: Content::new(seed, u64::MAX),
-            thrown: 0,
-        }
+        Self { stream: Content::new(seed, u64::MAX), thrown: 0 }
     }
 
     /// A number below `sides`.

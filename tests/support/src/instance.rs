@@ -107,11 +107,7 @@ impl Setup {
     /// When it cannot be, with what it wrote.
     #[must_use]
     pub fn start(self) -> Instance {
-        let mut instance = Instance {
-            scratch: scratch_directory(),
-            setup: self,
-            launcher: None,
-        };
+        let mut instance = Instance { scratch: scratch_directory(), setup: self, launcher: None };
         instance.furnish();
         instance.launch();
         instance
@@ -180,9 +176,7 @@ impl Instance {
     /// When it cannot be run at all.
     #[must_use]
     pub fn run(&self, user: &User, words: &[&str]) -> Output {
-        self.ebb(user, words)
-            .output()
-            .expect("the program can be run")
+        self.ebb(user, words).output().expect("the program can be run")
     }
 
     /// Runs `ebb`, which has to succeed, and gives its standard output without the line's end.
@@ -193,14 +187,8 @@ impl Instance {
     pub fn must(&self, user: &User, words: &[&str]) -> String {
         let output = self.run(user, words);
         let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "ebb {words:?}: {errors}\n{}",
-            self.log()
-        );
-        String::from_utf8_lossy(&output.stdout)
-            .trim_end()
-            .to_owned()
+        assert!(output.status.success(), "ebb {words:?}: {errors}\n{}", self.log());
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
     /// The number of the launcher's process (or of what it was started under).
@@ -216,18 +204,13 @@ impl Instance {
     /// Its processes of this name, living ones only.
     #[must_use]
     pub fn processes(&self, name: &str) -> Vec<Process> {
-        self.family()
-            .into_iter()
-            .filter(|p| p.name == name)
-            .collect()
+        self.family().into_iter().filter(|p| p.name == name).collect()
     }
 
     /// All its processes.
     #[must_use]
     pub fn family(&self) -> Vec<Process> {
-        self.launcher
-            .as_ref()
-            .map_or_else(Vec::new, |child| Process::family(child.id()))
+        self.launcher.as_ref().map_or_else(Vec::new, |child| Process::family(child.id()))
     }
 
     /// Kills the launcher (and so everything), and starts anew on the same state.
@@ -306,20 +289,13 @@ impl Instance {
     pub fn wait(&mut self) -> Option<i32> {
         let mut child = self.launcher.take()?;
         if let Some(process) = Process::find(child.id()) {
-            assert!(
-                process.ended_within(PATIENCE),
-                "it does not end:\n{}",
-                self.log()
-            );
+            assert!(process.ended_within(PATIENCE), "it does not end:\n{}", self.log());
         }
         child.wait().expect("a child can be waited for").code()
     }
 
     fn owner(&self) -> User {
-        self.setup
-            .private
-            .clone()
-            .unwrap_or_else(|| User::named(SERVICE_USER))
+        self.setup.private.clone().unwrap_or_else(|| User::named(SERVICE_USER))
     }
 
     fn furnish(&self) {
@@ -376,33 +352,19 @@ impl Instance {
             }
             return command;
         }
-        let mut words = self
-            .setup
-            .wrapper
-            .iter()
-            .map(PathBuf::from)
-            .chain([program]);
+        let mut words = self.setup.wrapper.iter().map(PathBuf::from).chain([program]);
         let mut command = Command::new(words.next().expect("the program at least"));
-        command
-            .args(words)
-            .arg("--policy")
-            .arg(self.scratch.join("ebbd.conf"));
+        command.args(words).arg("--policy").arg(self.scratch.join("ebbd.conf"));
         command
     }
 
     fn launch(&mut self) {
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.scratch.join("log"));
+        let log = File::options().create(true).append(true).open(self.scratch.join("log"));
         let log = log.expect("the scratch directory can be written");
         let events = watch(&self.scratch.join("run"));
         let mut command = self.command();
         command.stdin(std::process::Stdio::null());
-        command
-            .stdout(log.try_clone().expect("a descriptor"))
-            .stderr(log)
-            .current_dir("/");
+        command.stdout(log.try_clone().expect("a descriptor")).stderr(log).current_dir("/");
         let child = command.spawn().expect("the launcher can be started");
         self.launcher = Some(child);
         self.wait_until_it_listens(&events);
@@ -413,11 +375,7 @@ impl Instance {
         while UnixStream::connect(self.socket()).is_err() {
             let child = self.launcher.as_mut().expect("it was started");
             let ended = child.try_wait().expect("our own child");
-            assert!(
-                ended.is_none(),
-                "it ended at once ({ended:?}):\n{}",
-                self.log()
-            );
+            assert!(ended.is_none(), "it ended at once ({ended:?}):\n{}", self.log());
             assert!(Instant::now() < end, "it does not listen:\n{}", self.log());
             wait_for_event(events);
         }
@@ -443,10 +401,6 @@ impl Drop for Instance {
 fn assert_all_end(family: &[Process]) {
     for process in family {
         let ended = process.ended_within(Duration::from_secs(10));
-        assert!(
-            ended,
-            "{} ({}) outlived its launcher",
-            process.name, process.pid
-        );
+        assert!(ended, "{} ({}) outlived its launcher", process.name, process.pid);
     }
 }

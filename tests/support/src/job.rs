@@ -17,13 +17,7 @@ pub const LOCAL_FILE: u32 = 1;
 pub const NETWORK: u32 = 2;
 
 /// States in which a job does nothing any more until it is told to.
-pub const AT_REST: [&str; 5] = [
-    "suspended",
-    "error",
-    "transferred",
-    "acknowledged",
-    "cancelled",
-];
+pub const AT_REST: [&str; 5] = ["suspended", "error", "transferred", "acknowledged", "cancelled"];
 
 /// A job, seen over one connection.
 #[derive(Debug)]
@@ -65,28 +59,15 @@ impl<'a> Job<'a> {
     /// When it is refused.
     #[must_use]
     pub fn create_with(bus: &'a Bus, name: &str, options: &Options<'_>) -> Self {
-        let made = bus.ask(
-            MANAGER_PATH,
-            MANAGER,
-            "CreateJob",
-            &(name, "download", options),
-        );
+        let made = bus.ask(MANAGER_PATH, MANAGER, "CreateJob", &(name, "download", options));
         let (id, path): (String, OwnedObjectPath) = made.expect("a job can be made");
-        Self {
-            bus,
-            path: path.to_string(),
-            id,
-        }
+        Self { bus, path: path.to_string(), id }
     }
 
     /// The same job over another connection.
     #[must_use]
     pub fn over<'b>(&self, bus: &'b Bus) -> Job<'b> {
-        Job {
-            bus,
-            path: self.path.clone(),
-            id: self.id.clone(),
-        }
+        Job { bus, path: self.path.clone(), id: self.id.clone() }
     }
 
     /// Adds a file.
@@ -96,8 +77,7 @@ impl<'a> Job<'a> {
     /// The refusal.
     pub fn try_add(&self, url: &str, path: &Path) -> Result<u32, No> {
         let files = [(url, path.as_os_str().as_bytes(), Options::new())];
-        self.bus
-            .ask(&self.path, JOB, "AddFiles", &(files.as_slice(),))
+        self.bus.ask(&self.path, JOB, "AddFiles", &(files.as_slice(),))
     }
 
     /// Adds a file, which has to work.
@@ -139,9 +119,7 @@ impl<'a> Job<'a> {
         T: TryFrom<OwnedVariant>,
         T::Error: std::fmt::Debug,
     {
-        self.bus
-            .property(&self.path, JOB, name)
-            .expect("the property can be read")
+        self.bus.property(&self.path, JOB, name).expect("the property can be read")
     }
 
     /// Sets a property.
@@ -151,9 +129,7 @@ impl<'a> Job<'a> {
     /// The refusal.
     pub fn set(&self, name: &str, value: Variant<'_>) -> Result<(), No> {
         let properties = "org.freedesktop.DBus.Properties";
-        self.bus
-            .call(&self.path, properties, "Set", &(JOB, name, value))
-            .map(|_| ())
+        self.bus.call(&self.path, properties, "Set", &(JOB, name, value)).map(|_| ())
     }
 
     /// Its state.
@@ -168,9 +144,7 @@ impl<'a> Job<'a> {
     ///
     /// When it does not get there, or the service goes away.
     pub fn wait_for(&self, states: &[&str]) -> String {
-        let reached = self
-            .bus
-            .wait_for_state(&self.path, |state| states.contains(&state));
+        let reached = self.bus.wait_for_state(&self.path, |state| states.contains(&state));
         reached.expect("the service stays")
     }
 
@@ -181,9 +155,7 @@ impl<'a> Job<'a> {
     /// When it does not get there.
     pub fn wait_for_bytes(&self, bytes: u64) {
         let enough = |job: &Self| job.property::<u64>("BytesTransferred") >= bytes;
-        let waited = self
-            .bus
-            .wait_until(&format!("{bytes} bytes"), || enough(self).then_some(()));
+        let waited = self.bus.wait_until(&format!("{bytes} bytes"), || enough(self).then_some(()));
         waited.expect("the service stays");
     }
 
@@ -195,8 +167,7 @@ impl<'a> Job<'a> {
     pub fn finish(&self) {
         let state = self.wait_for(&AT_REST);
         assert_eq!(state, "transferred", "{:?}", self.error());
-        self.call("Complete")
-            .expect("a transferred job can be completed");
+        self.call("Complete").expect("a transferred job can be completed");
     }
 
     /// Its error object: text fields by name.
@@ -209,9 +180,7 @@ impl<'a> Job<'a> {
                 .or_else(|_| u32::try_from(value).map(|number| format!("{number:#x}")))
         };
         let pairs = fields.into_iter();
-        pairs
-            .filter_map(|(name, value)| Some((name, text(value).ok()?)))
-            .collect()
+        pairs.filter_map(|(name, value)| Some((name, text(value).ok()?))).collect()
     }
 
     /// The symbolic name of its error.
@@ -241,13 +210,8 @@ impl<'a> Job<'a> {
     /// When they lack something the contract promises.
     pub fn try_files(&self) -> Result<Vec<FileSeen>, No> {
         type Page = (Vec<HashMap<String, OwnedVariant>>, u32);
-        let (files, _): Page = self
-            .bus
-            .ask(&self.path, JOB, "GetFiles", &(0_u32, 1000_u32))?;
-        Ok(files
-            .into_iter()
-            .map(|mut file| FileSeen::from(&mut file))
-            .collect())
+        let (files, _): Page = self.bus.ask(&self.path, JOB, "GetFiles", &(0_u32, 1000_u32))?;
+        Ok(files.into_iter().map(|mut file| FileSeen::from(&mut file)).collect())
     }
 
     /// Opens its token options.
@@ -268,13 +232,9 @@ impl<'a> Job<'a> {
     pub fn lend(&self, instance: &Instance, helper: &User, flags: u32) {
         let options = self.open_token_options().expect("the owner may open them");
         let as_helper = instance.bus(helper);
-        as_helper
-            .call(&options, TOKEN_OPTIONS, "SetHelperToken", &())
-            .expect("it may be lent");
+        as_helper.call(&options, TOKEN_OPTIONS, "SetHelperToken", &()).expect("it may be lent");
         self.set_flags(&options, flags);
-        self.bus
-            .call(&options, TOKEN_OPTIONS, "Close", &())
-            .expect("they can be closed");
+        self.bus.call(&options, TOKEN_OPTIONS, "Close", &()).expect("they can be closed");
     }
 
     /// Sets the flags over open token options.
@@ -283,9 +243,7 @@ impl<'a> Job<'a> {
     ///
     /// When it is refused.
     pub fn set_flags(&self, options: &str, flags: u32) {
-        let set = self
-            .bus
-            .call(options, TOKEN_OPTIONS, "SetHelperTokenFlags", &flags);
+        let set = self.bus.call(options, TOKEN_OPTIONS, "SetHelperTokenFlags", &flags);
         set.expect("the flags can be set");
     }
 }

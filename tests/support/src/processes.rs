@@ -32,12 +32,7 @@ impl Process {
         let mut rest = after.split_whitespace();
         let state = rest.next()?;
         let parent = rest.next()?.parse().ok()?;
-        (state != "Z").then_some(Self {
-            pid,
-            parent,
-            name,
-            handle,
-        })
+        (state != "Z").then_some(Self { pid, parent, name, handle })
     }
 
     /// All that descend from this process, and itself first.
@@ -51,9 +46,7 @@ impl Process {
             wanted.extend(children.collect::<Vec<_>>());
             at += 1;
         }
-        all.into_iter()
-            .filter(|p| wanted.contains(&p.pid))
-            .collect()
+        all.into_iter().filter(|p| wanted.contains(&p.pid)).collect()
     }
 
     /// A line of its `/proc/PID/status`, without its name; empty when it is gone.
@@ -61,9 +54,7 @@ impl Process {
     pub fn status(&self, field: &str) -> String {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid));
         let status = status.unwrap_or_default();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         line.unwrap_or_default().trim().to_owned()
     }
 
@@ -107,9 +98,7 @@ impl Process {
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
         let line = std::fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
-        let words = line
-            .split(|b| *b == 0)
-            .map(|w| String::from_utf8_lossy(w).into_owned());
+        let words = line.split(|b| *b == 0).map(|w| String::from_utf8_lossy(w).into_owned());
         words.filter(|w| !w.is_empty()).collect()
     }
 
@@ -129,12 +118,9 @@ impl Process {
 
 fn every_number() -> Vec<u32> {
     let dir = std::fs::read_dir("/proc").expect("/proc is mounted");
-    dir.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect()
+    dir.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }
 
 fn numbers(text: &str) -> Vec<u32> {
-    text.split_whitespace()
-        .filter_map(|word| word.parse().ok())
-        .collect()
+    text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
 }

@@ -21,10 +21,7 @@ pub fn make_directory(path: &Path, mode: u32, user: &User) {
     if path.exists() {
         return;
     }
-    fs::DirBuilder::new()
-        .mode(mode)
-        .create(path)
-        .unwrap_or_else(|e| panic!("{path:?}: {e}"));
+    fs::DirBuilder::new().mode(mode).create(path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
     chown(path, Some(user.uid), Some(user.gid)).expect("root may give directories away");
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("our own directory");
 }
@@ -41,10 +38,7 @@ pub fn scratch_directory() -> PathBuf {
         .expect("the kernel has random bytes");
     let name = format!("ebb-test-{:016x}", u64::from_le_bytes(random));
     let path = std::env::temp_dir().join(name);
-    fs::DirBuilder::new()
-        .mode(0o755)
-        .create(&path)
-        .expect("a directory for temporary files");
+    fs::DirBuilder::new().mode(0o755).create(&path).expect("a directory for temporary files");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("our own directory");
     path
 }
@@ -58,18 +52,12 @@ pub fn scratch_directory() -> PathBuf {
 pub fn binary_directory() -> PathBuf {
     let beside = || {
         let own = std::env::current_exe().expect("a running program has a path");
-        own.ancestors()
-            .nth(2)
-            .expect("target/PROFILE/deps/TEST")
-            .to_path_buf()
+        own.ancestors().nth(2).expect("target/PROFILE/deps/TEST").to_path_buf()
     };
     let directory = std::env::var_os("EBB_BIN_DIR").map_or_else(beside, PathBuf::from);
     for program in PROGRAMS {
         let there = directory.join(program).exists();
-        assert!(
-            there,
-            "{program} is not in {directory:?}; build the workspace's programs first"
-        );
+        assert!(there, "{program} is not in {directory:?}; build the workspace's programs first");
     }
     directory
 }
@@ -86,10 +74,7 @@ pub(crate) fn watch(directory: &Path) -> rustix::fd::OwnedFd {
 /// Waits for something new in the directory, or a moment: between a socket's appearance and its
 /// readiness there is no event.
 pub(crate) fn wait_for_event(events: &rustix::fd::OwnedFd) {
-    let moment = Timespec {
-        tv_sec: 0,
-        tv_nsec: 20_000_000,
-    };
+    let moment = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
     let mut fds = [PollFd::new(events, PollFlags::IN)];
     let _ = poll(&mut fds, Some(&moment));
     let _ = rustix::io::read(events, &mut [0_u8; 4096]);

@@ -51,23 +51,13 @@ impl User {
         let member = |entry: &&Vec<String>| entry[3].split(',').any(|member| member == name);
         let groups = database("/etc/group");
         let groups = groups.iter().filter(member).map(|entry| number(&entry[2]));
-        Self {
-            name: name.into(),
-            uid,
-            gid,
-            groups: groups.filter(|g| *g != gid).collect(),
-        }
+        Self { name: name.into(), uid, gid, groups: groups.filter(|g| *g != gid).collect() }
     }
 
     /// The superuser.
     #[must_use]
     pub fn root() -> Self {
-        Self {
-            name: "root".into(),
-            uid: 0,
-            gid: 0,
-            groups: Vec::new(),
-        }
+        Self { name: "root".into(), uid: 0, gid: 0, groups: Vec::new() }
     }
 
     /// Alice, an ordinary user.
@@ -96,8 +86,7 @@ impl User {
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
-                self.become_in_this_thread()
-                    .expect("root may become anybody");
+                self.become_in_this_thread().expect("root may become anybody");
                 work()
             });
             thread.join().expect("the work does not panic")
@@ -119,15 +108,8 @@ impl User {
             Command::new(program)
         } else {
             let mut command = Command::new("setpriv");
-            let groups = self
-                .groups
-                .iter()
-                .map(u32::to_string)
-                .collect::<Vec<_>>()
-                .join(",");
-            command
-                .arg(format!("--reuid={}", self.uid))
-                .arg(format!("--regid={}", self.gid));
+            let groups = self.groups.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+            command.arg(format!("--reuid={}", self.uid)).arg(format!("--regid={}", self.gid));
             match groups.as_str() {
                 "" => command.arg("--clear-groups"),
                 list => command.arg(format!("--groups={list}")),
@@ -135,22 +117,15 @@ impl User {
             command.arg("--").arg(program);
             command
         };
-        command
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
-            .env("LANG", "C.UTF-8");
+        command.env_clear().env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin").env("LANG", "C.UTF-8");
         command
     }
 }
 
 fn database(path: &str) -> Vec<Vec<String>> {
     let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{path}: {e}"));
-    let entries = text
-        .lines()
-        .map(|line| line.split(':').map(String::from).collect());
-    entries
-        .filter(|entry: &Vec<String>| entry.len() >= 4)
-        .collect()
+    let entries = text.lines().map(|line| line.split(':').map(String::from).collect());
+    entries.filter(|entry: &Vec<String>| entry.len() >= 4).collect()
 }
 
 fn number(text: &str) -> u32 {
@@ -168,10 +143,7 @@ mod tests {
         }
         let alice = User::alice();
         let uid = alice.run(|| std::fs::read_to_string("/proc/thread-self/status").unwrap());
-        assert!(
-            uid.contains(&format!("Uid:\t{0}\t{0}\t{0}\t{0}", alice.uid)),
-            "{uid}"
-        );
+        assert!(uid.contains(&format!("Uid:\t{0}\t{0}\t{0}\t{0}", alice.uid)), "{uid}");
         assert!(rustix::process::geteuid().is_root());
     }
 }

@@ -75,9 +75,7 @@ fn print(content: Content) -> std::io::Result<()> {
     let mut buffer = vec![0; 1 << 18];
     let mut at = 0;
     while at < content.size {
-        let n = usize::try_from(content.size - at)
-            .unwrap_or(usize::MAX)
-            .min(buffer.len());
+        let n = usize::try_from(content.size - at).unwrap_or(usize::MAX).min(buffer.len());
         content.fill(at, &mut buffer[..n]);
         out.write_all(&buffer[..n])?;
         at += n as u64;
@@ -107,16 +105,8 @@ fn report(server: &Server) {
 }
 
 fn shown(record: &Record) -> String {
-    let uid = record
-        .uid
-        .map_or_else(|| "unknown".into(), |uid| uid.to_string());
-    let Record {
-        method,
-        path,
-        first,
-        status,
-        ..
-    } = record;
+    let uid = record.uid.map_or_else(|| "unknown".into(), |uid| uid.to_string());
+    let Record { method, path, first, status, .. } = record;
     format!("{method} {path} from={first} status={status} uid={uid}")
 }
 

@@ -70,34 +70,20 @@ pub(super) fn answer(resource: &mut Resource, asked: &Asked<'_>) -> Plan {
     if let Some(plan) = lies.iter().find_map(instead) {
         return plan;
     }
-    let version = resource
-        .versions
-        .front()
-        .expect("a resource has a version")
-        .clone();
+    let version = resource.versions.front().expect("a resource has a version").clone();
     let range = if has(&lies, |l| matches!(l, Lie::WholeForRange)) || !resource.ranges {
         None
     } else {
-        asked
-            .first_and_last()
-            .filter(|_| current(&version, asked.if_range))
+        asked.first_and_last().filter(|_| current(&version, asked.if_range))
     };
     let size = version.content.size;
     match range {
-        Some((first, _)) if first >= size => plain(
-            416,
-            &[("Content-Range".into(), format!("bytes */{size}"))],
-            asked.head_only,
-        ),
+        Some((first, _)) if first >= size => {
+            plain(416, &[("Content-Range".into(), format!("bytes */{size}"))], asked.head_only)
+        }
         Some(_) if has(&lies, |l| matches!(l, Lie::Multipart)) => multipart(&version),
         Some((first, last)) => {
-            let later = number(&lies, |l| {
-                if let Lie::StartLater(n) = l {
-                    Some(*n)
-                } else {
-                    None
-                }
-            });
+            let later = number(&lies, |l| if let Lie::StartLater(n) = l { Some(*n) } else { None });
             let from = (first + later.unwrap_or(0)).min(size);
             let to = last.map_or(size, |l| (l + 1).min(size));
             piece(resource, &version, 206, (from, to), asked.head_only, &lies)
@@ -111,31 +97,18 @@ fn current(version: &Version, if_range: Option<&str>) -> bool {
     let Some(condition) = if_range else {
         return true;
     };
-    version
-        .etag
-        .as_deref()
-        .is_some_and(|etag| etag == condition && !etag.starts_with("W/"))
+    version.etag.as_deref().is_some_and(|etag| etag == condition && !etag.starts_with("W/"))
         || version.modified.as_deref() == Some(condition)
 }
 
 /// A lie that replaces the whole answer.
 fn instead(lie: &Lie) -> Option<Plan> {
     if let Lie::Raw(bytes) = lie {
-        return Some(Plan {
-            status: 0,
-            head: bytes.clone(),
-            body: Body::Empty,
-            close: true,
-        });
+        return Some(Plan { status: 0, head: bytes.clone(), body: Body::Empty, close: true });
     }
     if let Lie::EndlessHead = lie {
         let head = b"HTTP/1.1 200 OK\r\n".to_vec();
-        return Some(Plan {
-            status: 200,
-            head,
-            body: Body::EndlessHead,
-            close: true,
-        });
+        return Some(Plan { status: 200, head, body: Body::EndlessHead, close: true });
     }
     if let Lie::Status(status, fields) = lie {
         return Some(plain(*status, fields, false));
@@ -168,20 +141,12 @@ fn plain(status: u16, fields: &[(String, String)], head_only: bool) -> Plan {
     }
     let bare = head_only || status == 204 || status == 304;
     let body = if bare { Body::Empty } else { Body::Bytes(body) };
-    Plan {
-        status,
-        head: head(status, &fields),
-        body,
-        close: false,
-    }
+    Plan { status, head: head(status, &fields), body, close: false }
 }
 
 fn validators(version: &Version) -> Vec<(String, String)> {
     let etag = version.etag.iter().map(|v| ("ETag".into(), v.clone()));
-    let modified = version
-        .modified
-        .iter()
-        .map(|v| ("Last-Modified".into(), v.clone()));
+    let modified = version.modified.iter().map(|v| ("Last-Modified".into(), v.clone()));
     etag.chain(modified).collect()
 }
 
@@ -193,17 +158,9 @@ fn multipart(version: &Version) -> Plan {
     );
     let body = format!("{part}{part}\r\n--ebb--\r\n").into_bytes();
     let mut fields = validators(version);
-    fields.push((
-        "Content-Type".into(),
-        "multipart/byteranges; boundary=ebb".into(),
-    ));
+    fields.push(("Content-Type".into(), "multipart/byteranges; boundary=ebb".into()));
     fields.push(("Content-Length".into(), body.len().to_string()));
-    Plan {
-        status: 206,
-        head: head(206, &fields),
-        body: Body::Bytes(body),
-        close: false,
-    }
+    Plan { status: 206, head: head(206, &fields), body: Body::Bytes(body), close: false }
 }
 
 fn piece(
@@ -219,32 +176,14 @@ fn piece(
         fields.push(("Accept-Ranges".into(), "bytes".into()));
     }
     if status == 206 {
-        let total = number(lies, |l| {
-            if let Lie::ClaimTotal(n) = l {
-                Some(*n)
-            } else {
-                None
-            }
-        });
+        let total = number(lies, |l| if let Lie::ClaimTotal(n) = l { Some(*n) } else { None });
         let total = total.unwrap_or(version.content.size);
         let last = to.saturating_sub(1);
-        fields.push((
-            "Content-Range".into(),
-            format!("bytes {from}-{last}/{total}"),
-        ));
+        fields.push(("Content-Range".into(), format!("bytes {from}-{last}/{total}")));
     }
-    let claim = number(lies, |l| {
-        if let Lie::ClaimLength(n) = l {
-            Some(*n)
-        } else {
-            None
-        }
-    });
+    let claim = number(lies, |l| if let Lie::ClaimLength(n) = l { Some(*n) } else { None });
     fields.extend(match resource.framing {
-        Framing::Length => Some((
-            "Content-Length".into(),
-            claim.unwrap_or(to - from).to_string(),
-        )),
+        Framing::Length => Some(("Content-Length".into(), claim.unwrap_or(to - from).to_string())),
         Framing::Chunked => Some(("Transfer-Encoding".into(), "chunked".into())),
         Framing::Unframed => Some(("Connection".into(), "close".into())),
     });
@@ -259,25 +198,11 @@ fn piece(
         to,
         chunked: resource.framing == Framing::Chunked,
         close_at: number(lies, |l| {
-            if let Lie::CloseAt(n) | Lie::SwapAndCloseAt(n) = l {
-                Some(*n)
-            } else {
-                None
-            }
+            if let Lie::CloseAt(n) | Lie::SwapAndCloseAt(n) = l { Some(*n) } else { None }
         }),
-        stall_at: number(lies, |l| {
-            if let Lie::StallAt(n) = l {
-                Some(*n)
-            } else {
-                None
-            }
-        }),
+        stall_at: number(lies, |l| if let Lie::StallAt(n) = l { Some(*n) } else { None }),
         swap_at: number(lies, |l| {
-            if let Lie::SwapAt(n) | Lie::SwapAndCloseAt(n) = l {
-                Some(*n)
-            } else {
-                None
-            }
+            if let Lie::SwapAt(n) | Lie::SwapAndCloseAt(n) = l { Some(*n) } else { None }
         })
         .map(|at| (at, resource.versions.get(1).map(|v| v.content))),
     };
@@ -285,10 +210,6 @@ fn piece(
         status,
         head: head(status, &fields),
         close: resource.framing == Framing::Unframed || claim.is_some(),
-        body: if head_only {
-            Body::Empty
-        } else {
-            Body::Piece(body)
-        },
+        body: if head_only { Body::Empty } else { Body::Piece(body) },
     }
 }

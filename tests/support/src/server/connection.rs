@@ -34,12 +34,7 @@ pub(super) fn serve(shared: &Arc<Shared>, socket: TcpStream, number: u64) {
             Err(_) => return,
         },
     };
-    let mut connection = Connection {
-        shared,
-        watch,
-        number,
-        uid,
-    };
+    let mut connection = Connection { shared, watch, number, uid };
     // What a client does to a lying server (reset, hang up, protest) is not the test's business.
     while let Ok(true) = connection.exchange(stream.as_mut()) {}
     let _ = stream.flush();
@@ -87,11 +82,7 @@ impl Connection<'_> {
             range: record.field("range"),
             if_range: record.field("if-range"),
         };
-        let mut resources = self
-            .shared
-            .resources
-            .lock()
-            .expect("no panic under this lock");
+        let mut resources = self.shared.resources.lock().expect("no panic under this lock");
         let path = record.path.split('?').next().unwrap_or_default();
         match resources.get_mut(path) {
             None => (not_found(), None),
@@ -140,12 +131,7 @@ impl Connection<'_> {
             if piece.stall_at.is_some_and(|offset| offset <= at) {
                 return self.stall(stream);
             }
-            let borders = [
-                Some(piece.to),
-                piece.close_at,
-                piece.stall_at,
-                swap_at.map(|s| s.0),
-            ];
+            let borders = [Some(piece.to), piece.close_at, piece.stall_at, swap_at.map(|s| s.0)];
             let border = borders.into_iter().flatten().filter(|b| *b > at).min();
             let want = PIECE.min(border.unwrap_or(piece.to) - at);
             let granted = gate.map_or(want, |gate| gate.take(want, || self.alive()));
@@ -158,11 +144,7 @@ impl Connection<'_> {
             at += granted;
             self.shared.log.change(entry, |r| r.sent += granted);
         }
-        if piece.chunked {
-            stream.write_all(b"0\r\n\r\n")
-        } else {
-            Ok(())
-        }
+        if piece.chunked { stream.write_all(b"0\r\n\r\n") } else { Ok(()) }
     }
 
     /// Keeps the connection without a word until the client gives it up.
@@ -206,20 +188,9 @@ fn parse(head: &str) -> Option<Record> {
     let mut request = lines.next()?.split(' ');
     let (method, path) = (request.next()?.to_owned(), request.next()?.to_owned());
     let fields = lines.filter_map(|line| line.split_once(':'));
-    let fields = fields
-        .map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned()))
-        .collect();
-    let mut record = Record {
-        method,
-        path,
-        fields,
-        ..Record::default()
-    };
-    let asked = Asked {
-        head_only: false,
-        range: record.field("range"),
-        if_range: None,
-    };
+    let fields = fields.map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned())).collect();
+    let mut record = Record { method, path, fields, ..Record::default() };
+    let asked = Asked { head_only: false, range: record.field("range"), if_range: None };
     record.from = asked.first_and_last().map_or(0, |(first, _)| first);
     Some(record)
 }

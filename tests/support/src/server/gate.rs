@@ -21,35 +21,21 @@ pub struct Gate {
 enum State {
     Budget(u64),
     Open,
-    Rate {
-        per_second: u64,
-        since: Instant,
-        passed: u64,
-    },
+    Rate { per_second: u64, since: Instant, passed: u64 },
 }
 
 impl Gate {
     /// Lets `bytes` pass, and then nothing until more are released.
     #[must_use]
     pub fn after(bytes: u64) -> Self {
-        Self {
-            state: Mutex::new(State::Budget(bytes)),
-            changed: Condvar::new(),
-        }
+        Self { state: Mutex::new(State::Budget(bytes)), changed: Condvar::new() }
     }
 
     /// Lets so many bytes pass each second.
     #[must_use]
     pub fn rate(per_second: u64) -> Self {
-        let state = State::Rate {
-            per_second,
-            since: Instant::now(),
-            passed: 0,
-        };
-        Self {
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-        }
+        let state = State::Rate { per_second, since: Instant::now(), passed: 0 };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Lets `bytes` more pass.
@@ -75,11 +61,7 @@ impl Gate {
             if granted > 0 {
                 return granted;
             }
-            state = self
-                .changed
-                .wait_timeout(state, GLANCE)
-                .expect("no panic under this lock")
-                .0;
+            state = self.changed.wait_timeout(state, GLANCE).expect("no panic under this lock").0;
         }
         0
     }
@@ -94,11 +76,7 @@ impl State {
                 *left -= granted;
                 granted
             }
-            Self::Rate {
-                per_second,
-                since,
-                passed,
-            } => {
+            Self::Rate { per_second, since, passed } => {
                 let due = since.elapsed().as_millis() * u128::from(*per_second) / 1000;
                 let due = u64::try_from(due).unwrap_or(u64::MAX);
                 let granted = want.min(due.saturating_sub(*passed));

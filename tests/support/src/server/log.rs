@@ -41,10 +41,7 @@ impl Record {
     /// The value of a request field.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
-        let found = self
-            .fields
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name));
+        let found = self.fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 }
@@ -85,15 +82,8 @@ impl Log {
                 return thing;
             }
             let left = end.saturating_duration_since(Instant::now());
-            assert!(
-                !left.is_zero(),
-                "the server waited in vain for {what}; it saw {records:#?}"
-            );
-            records = self
-                .changed
-                .wait_timeout(records, left)
-                .expect("no panic here")
-                .0;
+            assert!(!left.is_zero(), "the server waited in vain for {what}; it saw {records:#?}");
+            records = self.changed.wait_timeout(records, left).expect("no panic here").0;
         }
     }
 

@@ -77,9 +77,7 @@ impl Server {
 
     fn start(address: &str, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind(address).expect("a free port on loopback");
-        let address = listener
-            .local_addr()
-            .expect("a bound socket has an address");
+        let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared {
             resources: Mutex::default(),
             log: log::Log::default(),
@@ -93,21 +91,13 @@ impl Server {
 
     /// Puts a resource at a path (which begins with a slash).
     pub fn put(&self, path: &str, resource: Resource) {
-        self.shared
-            .resources
-            .lock()
-            .expect("no panic here")
-            .insert(path.to_owned(), resource);
+        self.shared.resources.lock().expect("no panic here").insert(path.to_owned(), resource);
     }
 
     /// The URL of a path.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        let scheme = if self.shared.tls.is_some() {
-            "https"
-        } else {
-            "http"
-        };
+        let scheme = if self.shared.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}{path}", self.address)
     }
 
@@ -151,10 +141,7 @@ impl Server {
     /// Waits until at least `bytes` of the body of the last request for `path` have gone out.
     pub fn wait_for_bytes(&self, path: &str, bytes: u64) {
         self.wait_for(&format!("{bytes} bytes of {path}"), |log| {
-            log.iter()
-                .rfind(|r| r.path == path)
-                .filter(|r| r.sent >= bytes)
-                .map(|_| ())
+            log.iter().rfind(|r| r.path == path).filter(|r| r.sent >= bytes).map(|_| ())
         });
     }
 }

@@ -93,11 +93,7 @@ impl Resource {
     #[must_use]
     pub fn new(content: Content) -> Self {
         let etag = Some(format!("\"{:016x}\"", content.seed));
-        Self::of_versions([Version {
-            content,
-            etag,
-            modified: None,
-        }])
+        Self::of_versions([Version { content, etag, modified: None }])
     }
 
     /// A file with these versions, the first one current.
@@ -150,11 +146,7 @@ impl Resource {
 
     /// The lies for the request that has just come.
     pub(super) fn lies_for_now(&mut self) -> Vec<Lie> {
-        self.always
-            .iter()
-            .cloned()
-            .chain(self.once.pop_front())
-            .collect()
+        self.always.iter().cloned().chain(self.once.pop_front()).collect()
     }
 
     /// Goes over to the next version, if there is one.

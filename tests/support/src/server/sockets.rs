@@ -20,10 +20,7 @@ pub(super) fn client_uid(accepted: &TcpStream) -> Option<u32> {
 /// Whether the other end has closed, wholly or for writing.
 pub(super) fn hung_up(socket: &TcpStream) -> bool {
     let mut fds = [PollFd::new(socket, PollFlags::RDHUP)];
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     let gone = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
     poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().intersects(gone)
 }
@@ -36,11 +33,7 @@ fn uid_in(table: &str, local: SocketAddr, remote: SocketAddr) -> Option<u32> {
         let there = port(columns.get(2)?)? == remote.port();
         // State 06 is TIME_WAIT, which has no owner any more.
         let held = *columns.get(3)? != "06";
-        if here && there && held {
-            columns.get(7)?.parse().ok()
-        } else {
-            None
-        }
+        if here && there && held { columns.get(7)?.parse().ok() } else { None }
     })
 }
 
@@ -59,10 +52,7 @@ mod tests {
             let listener = TcpListener::bind(address).unwrap();
             let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let (accepted, _) = listener.accept().unwrap();
-            assert_eq!(
-                client_uid(&accepted),
-                Some(rustix::process::getuid().as_raw())
-            );
+            assert_eq!(client_uid(&accepted), Some(rustix::process::getuid().as_raw()));
             assert!(!hung_up(&accepted));
             drop(client);
             assert!(hung_up(&accepted));

@@ -15,15 +15,8 @@ fn ask(server: &Server, path: &str, fields: &str) -> (String, Vec<u8>) {
     socket.shutdown(std::net::Shutdown::Write).unwrap();
     let mut all = Vec::new();
     let _ = socket.read_to_end(&mut all);
-    let end = all
-        .windows(4)
-        .position(|w| w == b"\r\n\r\n")
-        .expect("a head")
-        + 4;
-    (
-        String::from_utf8_lossy(&all[..end]).into_owned(),
-        all[end..].to_vec(),
-    )
+    let end = all.windows(4).position(|w| w == b"\r\n\r\n").expect("a head") + 4;
+    (String::from_utf8_lossy(&all[..end]).into_owned(), all[end..].to_vec())
 }
 
 fn serving(resource: Resource) -> Server {
@@ -39,16 +32,10 @@ fn a_whole_file_and_a_range_are_honest() {
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     assert_eq!(body, FILE.bytes());
     let (head, body) = ask(&server, "/f", "Range: bytes=1000-\r\n");
-    assert!(
-        head.contains("Content-Range: bytes 1000-199999/200000\r\n"),
-        "{head}"
-    );
+    assert!(head.contains("Content-Range: bytes 1000-199999/200000\r\n"), "{head}");
     assert_eq!(body, FILE.bytes()[1000..]);
     assert_eq!(server.log()[1].from, 1000);
-    assert_eq!(
-        server.log()[1].uid,
-        Some(rustix::process::getuid().as_raw())
-    );
+    assert_eq!(server.log()[1].uid, Some(rustix::process::getuid().as_raw()));
 }
 
 #[test]
@@ -61,19 +48,13 @@ fn a_range_of_another_version_is_answered_with_the_whole() {
 #[test]
 fn a_range_beyond_the_end_is_a_416() {
     let server = serving(Resource::new(FILE));
-    assert!(
-        ask(&server, "/f", "Range: bytes=200000-\r\n")
-            .0
-            .starts_with("HTTP/1.1 416 ")
-    );
+    assert!(ask(&server, "/f", "Range: bytes=200000-\r\n").0.starts_with("HTTP/1.1 416 "));
 }
 
 #[test]
 fn lies_are_told_once_or_always_and_otherwise_not() {
     let server = serving(
-        Resource::new(FILE)
-            .once(Lie::CloseAt(70_000))
-            .once(Lie::Raw(b"junk\r\n\r\n".to_vec())),
+        Resource::new(FILE).once(Lie::CloseAt(70_000)).once(Lie::Raw(b"junk\r\n\r\n".to_vec())),
     );
     assert_eq!(ask(&server, "/f", "").1.len(), 70_000);
     assert_eq!(ask(&server, "/f", "").0, "junk\r\n\r\n");
@@ -83,11 +64,7 @@ fn lies_are_told_once_or_always_and_otherwise_not() {
 #[test]
 fn a_swap_in_mid_body_shows_the_next_version_from_there_on() {
     let other = Content::new(6, FILE.size);
-    let version = |content| super::Version {
-        content,
-        etag: None,
-        modified: None,
-    };
+    let version = |content| super::Version { content, etag: None, modified: None };
     let server =
         serving(Resource::of_versions([version(FILE), version(other)]).once(Lie::SwapAt(99_999)));
     let (_, body) = ask(&server, "/f", "");

@@ -26,9 +26,7 @@ impl Authority {
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "ebb test authority");
+        params.distinguished_name.push(DnType::CommonName, "ebb test authority");
         let key = KeyPair::generate().expect("a key");
         let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");
         let names = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
@@ -43,10 +41,7 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(vec![leaf.der().clone()], key)
             .expect("key and certificate are a pair");
-        Self {
-            pem: authority.pem(),
-            config: Arc::new(config),
-        }
+        Self { pem: authority.pem(), config: Arc::new(config) }
     }
 }
 
