@@ -15,6 +15,8 @@ mod notices;
 mod options;
 mod peer;
 mod system;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::cell::Cell;

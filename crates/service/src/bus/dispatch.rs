@@ -197,31 +197,41 @@ fn token_options(message: &Message, member: &str, name: String) -> Result<Call, 
 fn properties(message: &Message, member: &str, face: &Face, object: Object) -> Result<Call, No> {
     match (member, object) {
         ("GetAll", Object::Job(id)) => {
-            let (_,): (String,) = body(message)?;
+            let (interface,): (String,) = body(message)?;
+            has_properties(&interface, names::JOB)?;
             Ok(Call::Ask(Command::Properties(id), Shape::Plain))
         }
         ("Get", Object::Job(id)) => {
-            let (_, name): (String, String) = body(message)?;
+            let (interface, name): (String, String) = body(message)?;
+            has_properties(&interface, names::JOB)?;
             Ok(Call::Ask(Command::Properties(id), Shape::Property(name)))
         }
         ("Set", Object::Job(id)) => {
-            let (_, name, value): (String, String, OwnedVariant) = body(message)?;
+            let (interface, name, value): (String, String, OwnedVariant) = body(message)?;
+            has_properties(&interface, names::JOB)?;
             let setting = options::property(&name, &value)
                 .ok_or(No::Unknown("Property", "there is no such property"))??;
             Ok(Call::Ask(Command::Steer(id, Event::Set(setting)), Shape::Plain))
         }
         ("GetAll", Object::Manager) => {
-            let (_,): (String,) = body(message)?;
+            let (interface,): (String,) = body(message)?;
+            has_properties(&interface, names::MANAGER)?;
             Ok(Call::Answer(values::manager_properties(message, face.instance.name())?))
         }
         ("Get", Object::Manager) => {
-            let (_, name): (String, String) = body(message)?;
+            let (interface, name): (String, String) = body(message)?;
+            has_properties(&interface, names::MANAGER)?;
             Ok(Call::Answer(values::manager_property(message, face.instance.name(), &name)?))
         }
         ("Set", Object::Manager) => Err(Refusal::ReadOnlyProperty.into()),
         ("GetAll" | "Get" | "Set", Object::TokenOptions(_) | Object::Way) => Err(NO_INTERFACE),
         _ => Err(NO_METHOD),
     }
+}
+
+/// An object has the properties of one interface; the empty name means "whichever has it".
+fn has_properties(asked: &str, ours: &str) -> Result<(), No> {
+    if asked.is_empty() || asked == ours { Ok(()) } else { Err(NO_INTERFACE) }
 }
 
 fn introspection(message: &Message, member: &str, path: &str, object: Object) -> Result<Call, No> {
