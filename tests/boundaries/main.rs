@@ -1,10 +1,12 @@
 //! The borders of the design, as far as they can be seen in the sources.
 //!
-//! Who links what (`closure`), and what the source files may and must contain (`sources`). Who may
-//! do what at run time is not seen here but in `tests/e2e`, with real processes.
+//! Who links what (`closure`), what the source files may and must contain (`sources`), and whether
+//! the documents name tests that exist (`documents`). Who may do what at run time is not seen here
+//! but in `tests/e2e`, with real processes.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod closure;
+mod documents;
 mod sources;

@@ -148,3 +148,32 @@ fn token_options_end_with_close_with_their_opener_and_with_the_job() {
     job.call("Cancel").unwrap();
     assert_eq!(refused(set_token(&bob, &of_job)), unknown);
 }
+
+#[test]
+fn every_change_and_every_refusal_of_a_token_is_one_line_in_the_log() {
+    if !needs_root("the audit log") {
+        return;
+    }
+    let instance = Instance::start();
+    let [alice, bob, root] =
+        [User::alice(), User::bob(), User::root()].map(|user| instance.bus(&user));
+    let job = Job::create(&alice, "mine");
+    let options = job.open_token_options().unwrap();
+    set_token(&bob, &options).unwrap();
+    set_flags(&alice, &options, NETWORK).unwrap();
+    set_token(&root, &options).expect_err("an administrator's");
+    alice.call(&options, TOKEN_OPTIONS, "ClearHelperToken", &()).unwrap();
+    let log = instance.log();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains(&job.id)).collect();
+    let bobs = format!("{}:{}", User::bob().uid, User::bob().gid);
+    let opener = format!("opener={}", User::alice().uid);
+    assert!(lines.iter().all(|line| line.contains(&opener)), "{lines:#?}");
+    let [owner, set, flags, refused, clear] = lines.as_slice() else {
+        panic!("one line for the owner's token and for each call: {lines:#?}")
+    };
+    assert!(owner.contains("token owner"), "{owner}");
+    assert!(set.contains("token set") && set.contains(&bobs), "{set}");
+    assert!(flags.contains("flags=0x2"), "{flags}");
+    assert!(refused.contains("administrator-token"), "{refused}");
+    assert!(clear.contains("token clear") && clear.contains(&bobs), "{clear}");
+}
