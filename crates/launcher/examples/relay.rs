@@ -12,9 +12,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
-    let dir = arguments
-        .iter()
-        .find_map(|argument| argument.strip_prefix("--runtime-dir="));
+    let dir = arguments.iter().find_map(|argument| argument.strip_prefix("--runtime-dir="));
     let path = format!("{}/control", dir.expect("ebbd says where"));
     let control = rustix::net::socket(AddressFamily::UNIX, SocketType::SEQPACKET, None)
         .expect("a socket can be made");

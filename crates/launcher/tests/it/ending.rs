@@ -9,11 +9,7 @@ const SOFTWARE: Option<i32> = Some(70);
 
 /// Somebody no system knows.
 fn someone() -> Identity {
-    Identity {
-        uid: 54_321,
-        gid: 54_321,
-        groups: vec![],
-    }
+    Identity { uid: 54_321, gid: 54_321, groups: vec![] }
 }
 
 /// An ebbd with one agent, and handles on the agent and the service.
@@ -66,11 +62,7 @@ fn a_message_that_does_not_fit_ends_everything() {
     if !is_root() {
         return;
     }
-    let start = |identity| ToLauncher::Start {
-        agent: AgentId(1),
-        role: Role::Files,
-        identity,
-    };
+    let start = |identity| ToLauncher::Start { agent: AgentId(1), role: Role::Files, identity };
     let encoded = |message: ToLauncher| ebb_wire::codec::Message::encode(&message).unwrap();
     for bytes in [
         vec![0],
@@ -81,10 +73,7 @@ fn a_message_that_does_not_fit_ends_everything() {
         encoded(ToLauncher::Start {
             agent: AgentId(2),
             role: Role::Files,
-            identity: Identity {
-                uid: u32::MAX,
-                ..someone()
-            },
+            identity: Identity { uid: u32::MAX, ..someone() },
         }),
     ] {
         let (mut ebbd, agent, service, _end) = with_agent();
@@ -105,10 +94,7 @@ fn asked_to_end_it_lets_the_service_finish_first() {
     assert_eq!(ebbd.hear().0, FromLauncher::Finish);
     ebbd.say(&ToLauncher::Close);
     wait_for_end(&agent);
-    let ended = FromLauncher::Ended {
-        agent: AgentId(1),
-        status: -9,
-    };
+    let ended = FromLauncher::Ended { agent: AgentId(1), status: -9 };
     assert_eq!(ebbd.hear().0, ended);
     ebbd.close_control();
     assert_eq!(ebbd.ended(), Some(0));
@@ -135,21 +121,9 @@ fn an_agent_that_is_stopped_or_ends_is_reported() {
     let (_, _second) = ebbd.agent(2, Role::Files, someone());
     // The stand-in ends, with the number of its arguments, when its channel does.
     drop(first);
-    assert_eq!(
-        ebbd.hear().0,
-        FromLauncher::Ended {
-            agent: AgentId(1),
-            status: 2
-        }
-    );
+    assert_eq!(ebbd.hear().0, FromLauncher::Ended { agent: AgentId(1), status: 2 });
     ebbd.say(&ToLauncher::Stop { agent: AgentId(2) });
-    assert_eq!(
-        ebbd.hear().0,
-        FromLauncher::Ended {
-            agent: AgentId(2),
-            status: -9
-        }
-    );
+    assert_eq!(ebbd.hear().0, FromLauncher::Ended { agent: AgentId(2), status: -9 });
     // Stopping what is gone is no error, and a name may not have been kept.
     ebbd.say(&ToLauncher::Stop { agent: AgentId(2) });
     ebbd.agent(3, Role::Network, someone());

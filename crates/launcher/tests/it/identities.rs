@@ -9,11 +9,7 @@ const NOTHING: &str = "0000000000000000";
 const THREE: &str = "00000000000000e0";
 
 fn identity(uid: u32, gid: u32, groups: &[u32]) -> Identity {
-    Identity {
-        uid,
-        gid,
-        groups: groups.to_vec(),
-    }
+    Identity { uid, gid, groups: groups.to_vec() }
 }
 
 fn check_powerless(pid: u32) {
@@ -41,10 +37,7 @@ fn check_descriptors(pid: u32) {
     assert_eq!(output, std::path::Path::new("/dev/null"));
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap();
     assert_eq!(environment, b"LANG=C.UTF-8\0PATH=/usr/bin:/bin\0");
-    assert_eq!(
-        fs::read_link(format!("/proc/{pid}/cwd")).unwrap(),
-        std::path::Path::new("/")
-    );
+    assert_eq!(fs::read_link(format!("/proc/{pid}/cwd")).unwrap(), std::path::Path::new("/"));
 }
 
 /// An agent has run its first instruction only after exec; until then it is still ebbd.
@@ -118,15 +111,8 @@ fn an_identity_the_policy_does_not_admit_gets_no_agent() {
     let ebbd = Ebbd::system("deny-uids = 54321");
     let agent = AgentId(1);
     let identity = identity(54_321, 54_321, &[]);
-    ebbd.say(&ToLauncher::Start {
-        agent,
-        role: Role::Files,
-        identity,
-    });
-    let denied = FromLauncher::Denied {
-        agent,
-        reason: DenyReason::NotAdmitted,
-    };
+    ebbd.say(&ToLauncher::Start { agent, role: Role::Files, identity });
+    let denied = FromLauncher::Denied { agent, reason: DenyReason::NotAdmitted };
     assert_eq!(ebbd.hear().0, denied);
 }
 
@@ -144,14 +130,7 @@ fn a_private_instance_starts_agents_as_its_user_and_as_nobody_else() {
     check_descriptors(pid);
     let agent = AgentId(2);
     let other = identity(54_322, 54_321, &[54_325]);
-    ebbd.say(&ToLauncher::Start {
-        agent,
-        role: Role::Files,
-        identity: other,
-    });
-    let denied = FromLauncher::Denied {
-        agent,
-        reason: DenyReason::NotOurIdentity,
-    };
+    ebbd.say(&ToLauncher::Start { agent, role: Role::Files, identity: other });
+    let denied = FromLauncher::Denied { agent, reason: DenyReason::NotOurIdentity };
     assert_eq!(ebbd.hear().0, denied);
 }

@@ -12,10 +12,7 @@ use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How long anything may take before a test fails.
-const PATIENCE: Timespec = Timespec {
-    tv_sec: 30,
-    tv_nsec: 0,
-};
+const PATIENCE: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
 /// The user of the service: one that every system has, and that is nobody's.
 pub(crate) const SERVICE_USER: &str = "daemon";
 const SERVICE_UID: u32 = 1;
@@ -56,11 +53,7 @@ impl Ebbd {
             panic!("the service did not connect");
         }
         let control = rustix::net::accept(&listener).unwrap();
-        Self {
-            dir,
-            launcher,
-            control: Some(control),
-        }
+        Self { dir, launcher, control: Some(control) }
     }
 
     pub(crate) fn say(&self, message: &ToLauncher) {
@@ -82,19 +75,9 @@ impl Ebbd {
 
     /// Starts an agent that must be admitted; its process id and its channel.
     pub(crate) fn agent(&self, agent: u32, role: Role, identity: Identity) -> (u32, OwnedFd) {
-        self.say(&ToLauncher::Start {
-            agent: AgentId(agent),
-            role,
-            identity,
-        });
+        self.say(&ToLauncher::Start { agent: AgentId(agent), role, identity });
         match self.hear() {
-            (
-                FromLauncher::Started {
-                    agent: started,
-                    pid,
-                },
-                Some(end),
-            ) => {
+            (FromLauncher::Started { agent: started, pid }, Some(end)) => {
                 assert_eq!(started, AgentId(agent));
                 (pid, end)
             }
@@ -111,12 +94,8 @@ impl Ebbd {
     pub(crate) fn service(&self) -> u32 {
         let pid = self.launcher.id();
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-        let mut children = children
-            .split_whitespace()
-            .map(|child| child.parse().unwrap());
-        children
-            .find(|child| name_of(*child) == "ebb-service")
-            .expect("the service runs")
+        let mut children = children.split_whitespace().map(|child| child.parse().unwrap());
+        children.find(|child| name_of(*child) == "ebb-service").expect("the service runs")
     }
 
     /// Waits for ebbd's end; its exit code.
@@ -139,14 +118,8 @@ impl Drop for Ebbd {
 /// One line of `/proc/PID/status`.
 pub(crate) fn status(pid: u32, key: &str) -> String {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let value = status
-        .lines()
-        .find_map(|line| line.strip_prefix(&format!("{key}:")));
-    value
-        .unwrap()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+    let value = status.lines().find_map(|line| line.strip_prefix(&format!("{key}:")));
+    value.unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Waits for the end of a process that is not ours to reap.
@@ -166,10 +139,7 @@ pub(crate) fn wait_for(fd: impl AsFd) -> bool {
 }
 
 fn name_of(pid: u32) -> String {
-    fs::read_to_string(format!("/proc/{pid}/comm"))
-        .unwrap()
-        .trim()
-        .into()
+    fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim().into()
 }
 
 fn furnish(policy: &str, owner: u32) -> PathBuf {
@@ -183,11 +153,9 @@ fn furnish(policy: &str, owner: u32) -> PathBuf {
     }
     let test = std::env::current_exe().unwrap();
     let examples = test.ancestors().nth(2).unwrap().join("examples");
-    for (stand_in, program) in [
-        ("relay", "ebb-service"),
-        ("idler", "ebb-files"),
-        ("idler", "ebb-net"),
-    ] {
+    for (stand_in, program) in
+        [("relay", "ebb-service"), ("idler", "ebb-files"), ("idler", "ebb-net")]
+    {
         fs::copy(examples.join(stand_in), dir.join("libexec").join(program)).unwrap();
     }
     let place = dir.display();
