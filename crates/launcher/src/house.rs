@@ -13,30 +13,30 @@
 //! | an agent ends                       | `Ended` to the service                             |
 //! | the service does not read           | all end: we never wait for it                      |
 
-use crate::judge::{Facts, Phase, Verdict, judge};
-use crate::settings::{Instance, Settings};
-use crate::{Fatal, spawn};
-use ebb_wire::channel::{self, Received};
-use ebb_wire::launcher::{AgentId, DenyReason, FromLauncher, Identity, Role, ToLauncher};
+use crate::judge::{Phase, Verdict, judge};
+use crate::policy::Policy;
+use crate::{Fatal, SERVICE, cannot, spawn};
+use ebb_wire::channel::{self, ReceiveError, Received};
+use ebb_wire::launcher::{AgentId, FromLauncher, ToLauncher};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+use rustix::io::Errno;
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 /// How long the service has to finish when we are asked to end.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Size of one record of the signal descriptor, and where in it the number is.
-const SIGNAL_RECORD: usize = size_of::<libc::signalfd_siginfo>();
 
 /// What runs, and how far it is.
 struct House {
-    settings: Settings,
+    policy: Policy,
     phase: Phase,
-    /// The service, until it is reaped.
-    service: Option<Pid>,
+    service: Child,
     /// Our end of its channel, until it closes the other.
     channel: Option<OwnedFd>,
-    agents: Vec<(AgentId, Pid)>,
+    agents: Vec<(AgentId, Child)>,
     /// Whether we were asked to end.
     asked: bool,
     /// When we stop waiting for the service to end; set once it should.
@@ -44,195 +44,133 @@ struct House {
 }
 
 /// Starts the service and serves it until there is nothing left to do.
-pub(crate) fn keep(settings: Settings, signals: &OwnedFd) -> Result<(), Fatal> {
-    let (service, channel) =
-        spawn::service(&settings).map_err(|error| Fatal::System("start ebb-service", error))?;
+pub(crate) fn keep(policy: Policy, signals: &OwnedFd) -> Result<(), Fatal> {
+    let (service, channel) = spawn::service(&policy).map_err(cannot("start ebb-service"))?;
     let mut house = House {
-        settings,
+        policy,
         phase: Phase::Serving,
-        service: Some(service),
+        service,
         channel: Some(channel),
         agents: Vec::new(),
         asked: false,
         deadline: None,
     };
-    rustix::io::ioctl_fionbio(house.channel.as_ref().expect("it was just made"), true)
-        .map_err(|errno| Fatal::System("set up the channel", errno.into()))?;
-    let result = house.serve(signals.as_fd());
-    house.end_everything();
+    let result = house.serve(signals);
+    // Nobody is left behind. The name of the service does not matter any more.
+    for mut left in house.agents.into_iter().chain([(AgentId(0), house.service)]) {
+        kill(&mut left);
+        let _ = left.1.wait();
+    }
     result
 }
 
 impl House {
-    fn serve(&mut self, signals: BorrowedFd<'_>) -> Result<(), Fatal> {
-        loop {
-            if self
-                .deadline
-                .is_some_and(|deadline| deadline <= Instant::now())
-            {
-                eprintln!("ebbd: the service did not finish in time");
-                let late = Fatal::Service("it has closed and does not end");
-                return if self.asked { Ok(()) } else { Err(late) };
+    fn serve(&mut self, signals: &OwnedFd) -> Result<(), Fatal> {
+        while self.wait(signals)? {
+            self.take_signal(signals)?;
+            // Looked at before its last words are heard: then they are all there.
+            let ended = self.service.try_wait().map_err(cannot("wait for the service"))?;
+            if let Some(status) = ended {
+                while self.hear()? {}
+                let meant = self.asked || self.phase == Phase::Closing;
+                let bad = || Err(broken(&format!("it ended by itself, with {}", code(status))));
+                return if meant && status.success() { Ok(()) } else { bad() };
             }
-            self.wait(signals)?;
-            if self.take_signals(signals)? {
-                self.ask_to_finish();
-            }
-            self.take_messages()?;
-            if let Some(end) = self.reap()? {
-                return end;
-            }
+            self.hear()?;
+            self.bury_agents()?;
         }
+        eprintln!("ebbd: the service did not finish in time");
+        if self.asked { Ok(()) } else { Err(broken("it has closed and does not end")) }
     }
 
-    /// Waits until there is something to read or the deadline is over.
-    fn wait(&self, signals: BorrowedFd<'_>) -> Result<(), Fatal> {
-        let left = self
-            .deadline
-            .map(|at| at.saturating_duration_since(Instant::now()));
+    /// Waits until there is something to do; says whether there still is time for it.
+    fn wait(&self, signals: &OwnedFd) -> Result<bool, Fatal> {
+        let left = self.deadline.map(|at| at.saturating_duration_since(Instant::now()));
         let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-        let mut ready = vec![PollFd::from_borrowed_fd(signals, PollFlags::IN)];
-        ready.extend(
-            self.channel
-                .iter()
-                .map(|channel| PollFd::new(channel, PollFlags::IN)),
-        );
+        let mut ready = vec![PollFd::new(signals, PollFlags::IN)];
+        ready.extend(self.channel.iter().map(|channel| PollFd::new(channel, PollFlags::IN)));
         match poll(&mut ready, timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Err(errno) => Err(Fatal::System("wait", errno.into())),
+            Ok(_) | Err(Errno::INTR) => Ok(left != Some(Duration::ZERO)),
+            Err(errno) => Err(cannot("wait")(errno)),
         }
     }
 
-    /// Empties the signal descriptor; says whether we were asked to end.
-    fn take_signals(&self, signals: BorrowedFd<'_>) -> Result<bool, Fatal> {
-        let mut asked = false;
-        let mut record = [0; SIGNAL_RECORD];
-        loop {
-            match rustix::io::read(signals, &mut record) {
-                Ok(_) => {
-                    let (number, _) = record.split_at(4);
-                    let number = u32::from_ne_bytes(number.try_into().expect("four bytes"));
-                    asked |= number != libc::SIGCHLD.unsigned_abs();
-                }
-                Err(rustix::io::Errno::AGAIN) => return Ok(asked),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(errno) => return Err(Fatal::System("read signals", errno.into())),
-            }
-        }
-    }
-
-    fn ask_to_finish(&mut self) {
-        if !self.asked {
+    /// Takes one signal, if there is one, and acts on those that ask us to end.
+    fn take_signal(&mut self, signals: &OwnedFd) -> Result<(), Fatal> {
+        let mut record = [0; size_of::<libc::signalfd_siginfo>()];
+        match rustix::io::read(signals, &mut record) {
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
+            read => read.map_err(cannot("read signals"))?,
+        };
+        // The number comes first.
+        let asks =
+            [libc::SIGTERM, libc::SIGINT].iter().any(|s| record.starts_with(&s.to_ne_bytes()));
+        if asks && !self.asked {
             self.asked = true;
             self.expect_end();
-            if let Err(fatal) = self.tell(&FromLauncher::Finish, None) {
+            if let Err(Fatal(_, why)) = self.tell(&FromLauncher::Finish, None) {
                 // It will not finish, then; that ends us at the deadline at the latest.
-                eprintln!("ebbd: {fatal}");
-            }
-        }
-    }
-
-    /// From now on the service has so long, and not longer for hearing it twice.
-    fn expect_end(&mut self) {
-        self.deadline
-            .get_or_insert_with(|| Instant::now() + PATIENCE);
-    }
-
-    fn take_messages(&mut self) -> Result<(), Fatal> {
-        while let Some(channel) = &self.channel {
-            match channel::receive(channel) {
-                Ok(Received::Message(request, _)) => self.answer(&request)?,
-                // Its exit status, not this, says whether that was meant.
-                Ok(Received::Closed) => self.hang_up(),
-                Err(error) if error.would_block() => break,
-                Err(channel::ReceiveError::Io(_)) => self.hang_up(),
-                Err(error) => {
-                    eprintln!("ebbd: {error}");
-                    return Err(Fatal::Service("a message that does not fit"));
-                }
+                eprintln!("ebbd: {why}");
             }
         }
         Ok(())
     }
 
-    fn hang_up(&mut self) {
-        self.channel = None;
-        self.expect_end();
+    /// From now on the service has so long, and not longer for hearing it twice.
+    fn expect_end(&mut self) {
+        self.deadline.get_or_insert_with(|| Instant::now() + PATIENCE);
     }
 
-    fn answer(&mut self, request: &ToLauncher) -> Result<(), Fatal> {
+    /// Hears and answers one message; says whether there may be more. One at a time, so that a
+    /// service that never stops talking cannot keep us from anything else.
+    fn hear(&mut self) -> Result<bool, Fatal> {
+        let Some(channel) = &self.channel else {
+            return Ok(false);
+        };
+        match channel::receive(channel) {
+            Ok(Received::Message(request, _)) => self.answer(request).map(|()| true),
+            Err(error) if error.would_block() => Ok(false),
+            // Its exit status, not this, says whether that was meant.
+            Ok(Received::Closed) | Err(ReceiveError::Io(_)) => {
+                self.channel = None;
+                self.expect_end();
+                Ok(false)
+            }
+            Err(error) => Err(broken(&format!("a message that does not fit: {error}"))),
+        }
+    }
+
+    fn answer(&mut self, request: ToLauncher) -> Result<(), Fatal> {
         let running: Vec<AgentId> = self.agents.iter().map(|(agent, _)| *agent).collect();
-        let bound_to = match self.settings.instance {
-            Instance::System => None,
-            Instance::Private => Some(&self.settings.service),
+        let admitted = match judge(self.phase, &self.policy, &running, &request) {
+            Verdict::Allow => Ok(()),
+            Verdict::Deny(reason) => Err(reason),
+            Verdict::Fatal(what) => return Err(broken(what)),
         };
-        let policy = &self.settings.policy;
-        let facts = Facts {
-            phase: self.phase,
-            policy,
-            bound_to,
-            running: &running,
-        };
-        match (judge(&facts, request), request) {
-            (Verdict::Fatal(what), _) => Err(Fatal::Service(what)),
-            (
-                Verdict::Allow,
-                ToLauncher::Start {
-                    agent,
-                    role,
-                    identity,
-                },
-            ) => self.start(*agent, *role, identity),
-            (
-                Verdict::Deny(reason),
-                ToLauncher::Start {
-                    agent,
-                    role,
-                    identity,
-                },
-            ) => {
-                eprintln!(
-                    "ebbd: no {role:?} agent for uid {}: {reason:?}",
-                    identity.uid
-                );
-                self.tell(
-                    &FromLauncher::Denied {
-                        agent: *agent,
-                        reason,
-                    },
-                    None,
-                )
+        match request {
+            ToLauncher::Start { agent, role, identity } => {
+                match admitted.and_then(|()| spawn::agent(&self.policy, role, &identity)) {
+                    Ok((child, end)) => {
+                        let pid = child.id();
+                        self.agents.push((agent, child));
+                        self.tell(&FromLauncher::Started { agent, pid }, Some(end.as_fd()))?;
+                    }
+                    Err(reason) => {
+                        eprintln!("ebbd: no {role:?} agent for uid {}: {reason:?}", identity.uid);
+                        self.tell(&FromLauncher::Denied { agent, reason }, None)?;
+                    }
+                }
             }
-            (Verdict::Allow | Verdict::Deny(_), ToLauncher::Stop { agent }) => {
-                let found = self.agents.iter().find(|(running, _)| running == agent);
-                found.into_iter().for_each(|(_, pid)| kill(*pid));
-                Ok(())
+            ToLauncher::Stop { agent } => {
+                self.agents.iter_mut().filter(|(name, _)| *name == agent).for_each(kill);
             }
-            (Verdict::Allow | Verdict::Deny(_), ToLauncher::Close) => {
+            ToLauncher::Close => {
                 self.phase = Phase::Closing;
                 self.expect_end();
-                self.agents.iter().for_each(|(_, pid)| kill(*pid));
-                Ok(())
+                self.agents.iter_mut().for_each(kill);
             }
         }
-    }
-
-    fn start(&mut self, agent: AgentId, role: Role, identity: &Identity) -> Result<(), Fatal> {
-        match spawn::agent(&self.settings, role, identity) {
-            Ok((pid, end)) => {
-                self.agents.push((agent, pid));
-                let pid = pid.as_raw_nonzero().get().unsigned_abs();
-                self.tell(&FromLauncher::Started { agent, pid }, Some(end.as_fd()))
-            }
-            Err(error) => {
-                eprintln!(
-                    "ebbd: cannot start a {role:?} agent as uid {}: {error}",
-                    identity.uid
-                );
-                let reason = DenyReason::System;
-                self.tell(&FromLauncher::Denied { agent, reason }, None)
-            }
-        }
+        Ok(())
     }
 
     /// Tells the service something, without ever waiting for it.
@@ -241,76 +179,40 @@ impl House {
             return Ok(());
         };
         match channel::send(channel, message, end) {
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                Err(Fatal::Service("it does not read what we tell it"))
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                Err(broken("it does not read what we tell it"))
             }
             // It has closed its end; what that means is told by how it ends.
             Ok(()) | Err(_) => Ok(()),
         }
     }
 
-    /// Buries the dead. Says how we end, if the service is among them.
-    fn reap(&mut self) -> Result<Option<Result<(), Fatal>>, Fatal> {
-        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-            if self.service == Some(pid) {
-                self.service = None;
-                // Its last words may have come after we last looked.
-                self.take_messages()?;
-                return Ok(Some(self.farewell(status)));
-            }
-            let Some(index) = self.agents.iter().position(|(_, running)| *running == pid) else {
-                continue;
-            };
-            let (agent, _) = self.agents.swap_remove(index);
-            self.tell(
-                &FromLauncher::Ended {
-                    agent,
-                    status: code(status),
-                },
-                None,
-            )?;
-        }
-        Ok(None)
-    }
-
-    /// What the end of the service means.
-    fn farewell(&self, status: WaitStatus) -> Result<(), Fatal> {
-        let was_asked = self.asked || self.phase == Phase::Closing;
-        if was_asked && code(status) == 0 {
-            return Ok(());
-        }
-        eprintln!("ebbd: ebb-service ended with {}", code(status));
-        Err(Fatal::Service("it ended by itself"))
-    }
-
-    /// Leaves nobody behind.
-    fn end_everything(&mut self) {
-        let left = self
-            .agents
-            .drain(..)
-            .map(|(_, pid)| pid)
-            .chain(self.service.take());
-        for pid in left {
-            kill(pid);
-            // Ours and not reaped yet, so the number is still that process'.
-            let _ = rustix::io::retry_on_intr(|| {
-                rustix::process::waitpid(Some(pid), WaitOptions::empty())
-            });
-        }
+    /// Reaps agents that have ended, and says so.
+    fn bury_agents(&mut self) -> Result<(), Fatal> {
+        let mut ended = Vec::new();
+        self.agents.retain_mut(|(agent, child)| {
+            let status = child.try_wait().ok().flatten();
+            ended.extend(status.map(|status| (*agent, code(status))));
+            status.is_none()
+        });
+        ended
+            .into_iter()
+            .try_for_each(|(agent, status)| self.tell(&FromLauncher::Ended { agent, status }, None))
     }
 }
 
-/// Ends a child of ours. One that has ended already, and is not reaped, is no error.
-fn kill(pid: Pid) {
-    if let Err(errno) = rustix::process::kill_process(pid, Signal::KILL) {
-        eprintln!("ebbd: cannot end process {pid}: {errno}");
+/// Ends a child of ours. One that has ended already is no error.
+fn kill((_, child): &mut (AgentId, Child)) {
+    if let Err(error) = child.kill() {
+        eprintln!("ebbd: cannot end process {}: {error}", child.id());
     }
 }
 
 /// The exit code, or the negated number of the signal.
-fn code(status: WaitStatus) -> i32 {
-    status
-        .exit_status()
-        .or_else(|| status.terminating_signal().map(|signal| -signal))
-        .unwrap_or(-1)
+fn code(status: ExitStatus) -> i32 {
+    status.code().or_else(|| status.signal().map(|signal| -signal)).unwrap_or(-1)
+}
+
+fn broken(what: &str) -> Fatal {
+    Fatal(SERVICE, format!("ending because of the service: {what}"))
 }

@@ -13,6 +13,7 @@
 
 use crate::policy::Policy;
 use ebb_wire::launcher::{AgentId, DenyReason, Identity, ToLauncher};
+use std::collections::BTreeSet;
 
 /// How far the service is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,28 +32,19 @@ pub(crate) enum Verdict {
     Fatal(&'static str),
 }
 
-/// What is so at the moment of judging.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Facts<'a> {
-    pub(crate) phase: Phase,
-    pub(crate) policy: &'a Policy,
-    /// Whom a private instance is bound to.
-    pub(crate) bound_to: Option<&'a Identity>,
-    /// The agents that run, or are not reaped yet.
-    pub(crate) running: &'a [AgentId],
-}
-
 /// Judges one request. Pure; the whole policy of the privileged side is this table.
-pub(crate) fn judge(facts: &Facts<'_>, request: &ToLauncher) -> Verdict {
-    match (facts.phase, request) {
-        (
-            Phase::Serving,
-            ToLauncher::Start {
-                agent,
-                role: _,
-                identity,
-            },
-        ) => start(facts, *agent, identity),
+///
+/// `running` are the agents that run or are not reaped yet.
+pub(crate) fn judge(
+    phase: Phase,
+    policy: &Policy,
+    running: &[AgentId],
+    request: &ToLauncher,
+) -> Verdict {
+    match (phase, request) {
+        (Phase::Serving, ToLauncher::Start { agent, role: _, identity }) => {
+            start(policy, running, agent, identity)
+        }
         (Phase::Serving | Phase::Closing, ToLauncher::Stop { .. }) => Verdict::Allow,
         (Phase::Serving, ToLauncher::Close) => Verdict::Allow,
         (Phase::Closing, ToLauncher::Start { .. }) => Verdict::Fatal("start after close"),
@@ -60,40 +52,27 @@ pub(crate) fn judge(facts: &Facts<'_>, request: &ToLauncher) -> Verdict {
     }
 }
 
-fn start(facts: &Facts<'_>, agent: AgentId, identity: &Identity) -> Verdict {
-    let numbers = [identity.uid, identity.gid];
-    if numbers
-        .iter()
-        .chain(&identity.groups)
-        .any(|number| *number == u32::MAX)
-    {
-        return Verdict::Fatal("an identity no kernel vouches for");
+fn start(policy: &Policy, running: &[AgentId], agent: &AgentId, identity: &Identity) -> Verdict {
+    let mut numbers = [&identity.uid, &identity.gid].into_iter().chain(&identity.groups);
+    if numbers.any(|number| *number == u32::MAX) {
+        Verdict::Fatal("an identity no kernel vouches for")
+    } else if running.contains(agent) {
+        Verdict::Fatal("an agent's name used twice")
+    } else if policy.private && !is_same(&policy.service, identity) {
+        Verdict::Deny(DenyReason::NotOurIdentity)
+    } else if !policy.private && !policy.admits(identity) {
+        Verdict::Deny(DenyReason::NotAdmitted)
+    } else if running.len() >= policy.max_agents {
+        Verdict::Deny(DenyReason::TooMany)
+    } else {
+        Verdict::Allow
     }
-    if facts.running.contains(&agent) {
-        return Verdict::Fatal("an agent's name used twice");
-    }
-    if facts.bound_to.is_some_and(|ours| !is_same(ours, identity)) {
-        return Verdict::Deny(DenyReason::NotOurIdentity);
-    }
-    if facts.bound_to.is_none() && !facts.policy.admits(identity) {
-        return Verdict::Deny(DenyReason::NotAdmitted);
-    }
-    if facts.running.len() >= facts.policy.max_agents {
-        return Verdict::Deny(DenyReason::TooMany);
-    }
-    Verdict::Allow
 }
 
 /// The same numbers, whatever the order of the groups.
 fn is_same(ours: &Identity, other: &Identity) -> bool {
-    let sorted = |identity: &Identity| {
-        let mut groups = identity.groups.clone();
-        groups.retain(|group| *group != identity.gid);
-        groups.sort_unstable();
-        groups.dedup();
-        groups
-    };
-    (ours.uid, ours.gid) == (other.uid, other.gid) && sorted(ours) == sorted(other)
+    let groups = |of: &Identity| of.groups.iter().copied().chain([of.gid]).collect::<BTreeSet<_>>();
+    (ours.uid, ours.gid) == (other.uid, other.gid) && groups(ours) == groups(other)
 }
 
 #[cfg(test)]
@@ -105,31 +84,22 @@ mod tests {
     const ALICE: u32 = 1000;
 
     fn identity(uid: u32, gid: u32, groups: &[u32]) -> Identity {
-        Identity {
-            uid,
-            gid,
-            groups: groups.to_vec(),
-        }
+        Identity { uid, gid, groups: groups.to_vec() }
     }
 
     fn start(agent: u32, identity: Identity) -> ToLauncher {
-        ToLauncher::Start {
-            agent: AgentId(agent),
-            role: Role::Files,
-            identity,
-        }
+        ToLauncher::Start { agent: AgentId(agent), role: Role::Files, identity }
     }
 
     /// Judges under this policy, with agent 1 running.
     fn verdict(phase: Phase, policy: &str, request: &ToLauncher) -> Verdict {
-        let policy = Policy::parse(policy).unwrap();
-        let facts = Facts {
-            phase,
-            policy: &policy,
-            bound_to: None,
-            running: &[AgentId(1)],
-        };
-        judge(&facts, request)
+        judge(phase, &parsed(policy), &[AgentId(1)], request)
+    }
+
+    fn parsed(text: &str) -> Policy {
+        let mut policy = Policy::default();
+        policy.parse(text).unwrap();
+        policy
     }
 
     #[test]
@@ -140,36 +110,22 @@ mod tests {
             (Phase::Serving, start(2, someone()), Allow),
             (Phase::Serving, stop.clone(), Allow),
             (Phase::Serving, ToLauncher::Close, Allow),
-            (
-                Phase::Closing,
-                start(2, someone()),
-                Fatal("start after close"),
-            ),
+            (Phase::Closing, start(2, someone()), Fatal("start after close")),
             (Phase::Closing, stop, Allow),
             (Phase::Closing, ToLauncher::Close, Fatal("closed twice")),
-            (
-                Phase::Serving,
-                start(1, someone()),
-                Fatal("an agent's name used twice"),
-            ),
+            (Phase::Serving, start(1, someone()), Fatal("an agent's name used twice")),
         ];
         for (phase, request, expected) in table {
-            assert_eq!(
-                verdict(phase, "", &request),
-                expected,
-                "{phase:?} {request:?}"
-            );
+            assert_eq!(verdict(phase, "", &request), expected, "{phase:?} {request:?}");
         }
     }
 
     #[test]
     fn the_number_that_means_unchanged_is_no_identity() {
         let nobody = u32::MAX;
-        for identity in [
-            identity(nobody, 1, &[]),
-            identity(1, nobody, &[]),
-            identity(1, 1, &[2, nobody]),
-        ] {
+        for identity in
+            [identity(nobody, 1, &[]), identity(1, nobody, &[]), identity(1, 1, &[2, nobody])]
+        {
             let verdict = verdict(Phase::Serving, "", &start(2, identity));
             assert_eq!(verdict, Fatal("an identity no kernel vouches for"));
         }
@@ -182,26 +138,16 @@ mod tests {
         assert_eq!(judged("", 0), Allow);
         assert_eq!(judged("min-uid = 1000", 999), Deny(DenyReason::NotAdmitted));
         assert_eq!(judged("min-uid = 1000", 1000), Allow);
-        assert_eq!(
-            judged("deny-uids = 0 1000", 1000),
-            Deny(DenyReason::NotAdmitted)
-        );
+        assert_eq!(judged("deny-uids = 0 1000", 1000), Deny(DenyReason::NotAdmitted));
         assert_eq!(judged("max-agents = 1", 1000), Deny(DenyReason::TooMany));
     }
 
     #[test]
     fn a_private_instance_has_one_identity() {
         let ours = identity(ALICE, ALICE, &[4, 27]);
-        let policy = Policy::parse("deny-uids = 1000").unwrap();
-        let judged = |other| {
-            let facts = Facts {
-                phase: Phase::Serving,
-                policy: &policy,
-                bound_to: Some(&ours),
-                running: &[],
-            };
-            judge(&facts, &start(2, other))
-        };
+        let mut policy = parsed("deny-uids = 1000");
+        (policy.private, policy.service) = (true, ours);
+        let judged = |other| judge(Phase::Serving, &policy, &[], &start(2, other));
         assert_eq!(judged(identity(ALICE, ALICE, &[27, 4])), Allow);
         for other in [
             identity(0, ALICE, &[4, 27]),

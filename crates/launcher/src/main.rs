@@ -17,68 +17,46 @@
 mod house;
 mod judge;
 mod policy;
-mod settings;
 mod spawn;
 mod sys;
 
-use settings::{Instance, Settings};
-use std::fmt;
+use std::fmt::Display;
 use std::process::ExitCode;
 
-/// Why ebbd ends before its time, by whom it concerns. Numbers are those of `sysexits.h`.
-#[derive(Debug)]
-enum Fatal {
-    /// Called with arguments it does not have.
-    Usage(String),
-    /// Something an administrator has to set right.
-    Config(String),
-    /// The operating system refused.
-    System(&'static str, std::io::Error),
-    /// The service did something it never does, or ended by itself.
-    Service(&'static str),
-}
+/// Why ebbd ends before its time: one of the exit codes below, and a sentence.
+#[derive(Debug, PartialEq, Eq)]
+struct Fatal(u8, String);
 
-impl Fatal {
-    fn code(&self) -> u8 {
-        match self {
-            Self::Usage(_) => 64,
-            Self::Service(_) => 70,
-            Self::System(..) => 71,
-            Self::Config(_) => 78,
-        }
-    }
-}
+/// Called with arguments it does not have. This and the following are those of `sysexits.h`.
+const USAGE: u8 = 64;
+/// The service did something it never does, or ended by itself.
+const SERVICE: u8 = 70;
+/// The operating system refused.
+const SYSTEM: u8 = 71;
+/// Something an administrator has to set right.
+const CONFIG: u8 = 78;
 
-impl fmt::Display for Fatal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Usage(what) | Self::Config(what) => f.write_str(what),
-            Self::System(what, error) => write!(f, "cannot {what}: {error}"),
-            Self::Service(what) => write!(f, "ending because of the service: {what}"),
-        }
-    }
+/// What the operating system refused.
+fn cannot<E: Display>(what: &'static str) -> impl FnOnce(E) -> Fatal {
+    move |error| Fatal(SYSTEM, format!("cannot {what}: {error}"))
 }
-
-impl std::error::Error for Fatal {}
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fatal) => {
-            eprintln!("ebbd: {fatal}");
-            ExitCode::from(fatal.code())
-        }
-    }
+    let Err(Fatal(code, why)) = run() else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("ebbd: {why}");
+    ExitCode::from(code)
 }
 
 fn run() -> Result<(), Fatal> {
-    sys::close_on_exec().map_err(|error| Fatal::System("close descriptors on exec", error))?;
-    let settings = Settings::resolve(std::env::args_os().skip(1))?;
-    sys::forgo_new_privileges().map_err(|error| Fatal::System("forgo new privileges", error))?;
-    if settings.instance == Instance::System {
-        sys::keep_three_capabilities()
-            .map_err(|error| Fatal::System("drop capabilities", error))?;
+    sys::close_on_exec().map_err(cannot("close descriptors on exec"))?;
+    let policy = policy::Policy::settle(std::env::args_os().skip(1))?;
+    // From now on exec gives no privileges, to us and to all we start.
+    rustix::thread::set_no_new_privs(true).map_err(cannot("forgo new privileges"))?;
+    if !policy.private {
+        sys::keep_three_capabilities().map_err(cannot("drop capabilities"))?;
     }
-    let signals = sys::signals().map_err(|error| Fatal::System("wait for signals", error))?;
-    house::keep(settings, &signals)
+    let signals = sys::signals().map_err(cannot("wait for signals"))?;
+    house::keep(policy, &signals)
 }
