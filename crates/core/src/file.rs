@@ -35,6 +35,9 @@ pub struct File {
     pub http_status: Option<u16>,
     /// `Last-Modified`, in seconds since the epoch.
     pub modified: Option<i64>,
+    /// The size the server told when it was only asked for that. For people: the file's bytes are
+    /// judged by [`File::validators`] alone.
+    pub told_size: Option<u64>,
 }
 
 /// How a file stands.
@@ -104,6 +107,7 @@ impl File {
             final_url: None,
             http_status: None,
             modified: None,
+            told_size: None,
         }
     }
 
@@ -111,7 +115,7 @@ impl File {
     #[must_use]
     pub fn total(&self) -> Option<u64> {
         match self.progress {
-            Progress::Unfinished | Progress::Dropped => self.validators.total,
+            Progress::Unfinished | Progress::Dropped => self.validators.total.or(self.told_size),
             Progress::Transferred | Progress::Completed => Some(self.durable),
         }
     }

@@ -178,6 +178,8 @@ pub enum Event {
 pub enum Report {
     /// A new, empty temporary file was made.
     Created(u32, Temporary),
+    /// The server was asked for the size of this file, and told it.
+    Measured(u32, u64),
     /// The server answers, and will send bytes beginning at `from`.
     Answered {
         /// Which file.

@@ -12,7 +12,6 @@
 //! answer has come tells nothing about the server, so the request goes out once more on a new one.
 
 use crate::connect::{ConnectError, Origin, Stream, connect};
-use crate::request::{Ask, write};
 use crate::response::AnswerError;
 use crate::shown::printable;
 use crate::tls::Trust;
@@ -93,11 +92,12 @@ impl Client {
     pub(crate) async fn exchange(
         &self,
         url: &Url,
-        ask: &Ask<'_>,
+        request: Option<Request<Empty<Bytes>>>,
         patience: Duration,
     ) -> Result<(Link, Response<Incoming>), ExchangeError> {
         let origin = Origin::of(url)?;
-        let request = write(url, ask).ok_or(ConnectError::NotAnOrigin)?;
+        // A URL that cannot stand in a request line belongs to no origin of ours.
+        let request = request.ok_or(ConnectError::NotAnOrigin)?;
         if let Some(mut link) = self.take(&origin) {
             match link.send(request.clone(), patience).await {
                 Ok(response) => return Ok((link, response)),

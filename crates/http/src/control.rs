@@ -46,7 +46,7 @@ impl Steering {
 
 impl Control {
     /// Ends once the owner wants the fetch stopped, or is gone.
-    pub(crate) async fn stopped(&mut self) {
+    pub async fn stopped(&mut self) {
         let _stopped_or_gone = self.wishes.wait_for(|wishes| wishes.stop).await;
     }
 

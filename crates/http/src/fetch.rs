@@ -22,7 +22,7 @@ use crate::client::{Client, ExchangeError, Link};
 use crate::control::Control;
 use crate::disk::{Disk, DiskError};
 use crate::redirect::{Downgrade, MOST_REDIRECTS, RedirectError, follow};
-use crate::request::{Held, Validators, ask};
+use crate::request::{Held, Validators, ask, write};
 use crate::response::{AnswerError, Decision, judge};
 use crate::shown::without_user_info;
 use http::StatusCode;
@@ -199,7 +199,8 @@ impl<R: Reports> Run<'_, R> {
         loop {
             let ask = ask(&self.held);
             let patience = self.order.stall_timeout;
-            let (link, response) = self.client.exchange(&self.url, &ask, patience).await?;
+            let (link, response) =
+                self.client.exchange(&self.url, write(&self.url, &ask), patience).await?;
             let (parts, body) = response.into_parts();
             let judged = judge(&ask, parts.status, &parts.headers, SystemTime::now())?;
             let head = |from| (parts.status, judged.validators.clone(), from);

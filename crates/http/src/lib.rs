@@ -15,6 +15,7 @@
 //! | `disk`     | pieces to the file, sync, what is durable                   |
 //! | `control`  | how the owner of a fetch says proceed and stop              |
 //! | `fetch`    | one file, from request to the last synced byte              |
+//! | `measure`  | the size of a file, asked for beforehand                     |
 //!
 //! It never opens a path (but the extra authority file it is given), never runs a retry of its own
 //! beyond a stale kept connection, and never decides what a failure means for a job. Start reading
@@ -28,6 +29,7 @@ mod connect;
 mod control;
 mod disk;
 mod fetch;
+mod measure;
 mod redirect;
 mod request;
 mod response;
@@ -39,6 +41,7 @@ pub use connect::ConnectError;
 pub use control::{Control, Steering, control};
 pub use disk::DiskError;
 pub use fetch::{Ended, FetchError, Head, Order, Reports, fetch};
+pub use measure::measure;
 pub use redirect::{Downgrade, MOST_REDIRECTS, RedirectError, follow};
 pub use request::{Ask, Held, Strong, Validators, ask};
 pub use response::{AnswerError, Decision, Judged, judge};

@@ -108,6 +108,13 @@ pub fn ask(held: &Held) -> Ask<'_> {
     }
 }
 
+/// Writes down the request for the size alone; `None` if the URL cannot stand in a request line.
+pub(crate) fn write_measure(url: &Url) -> Option<Request<Empty<Bytes>>> {
+    let mut request = write(url, &Ask::Whole)?;
+    *request.method_mut() = Method::HEAD;
+    Some(request)
+}
+
 /// Writes the request down; `None` if the URL cannot stand in a request line.
 ///
 /// A validator that cannot stand in a header field is not sent, and then neither is `Range`: the

@@ -13,7 +13,7 @@
 
 use crate::descriptor::is_writable_file;
 use crate::translate::{detail, order, retry_after, told, trouble};
-use ebb_http::{Client, Control, Ended, Head, Order, Reports, Steering, control, fetch};
+use ebb_http::{Client, Control, Ended, Head, Order, Reports, Steering, control, fetch, measure};
 use ebb_wire::net::{FetchId, FromNet, NetTrouble, ToNet};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -67,6 +67,13 @@ impl Fetches {
                     None => self.tell(no_address(fetch, offset)),
                 }
             }
+            ToNet::Measure { fetch, url, allow_downgrade, stall_timeout_ms } => {
+                let held = Default::default();
+                match order(&url, 0, held, allow_downgrade, stall_timeout_ms) {
+                    Some(order) => self.measure(fetch, order),
+                    None => self.tell(FromNet::Measured { fetch, size: None }),
+                }
+            }
             ToNet::Proceed { fetch } => {
                 // One that is unknown has ended meanwhile; its end is under way.
                 if let Some(steering) = self.running.get(&fetch) {
@@ -101,9 +108,30 @@ impl Fetches {
         self.tasks.spawn(run(Arc::clone(&self.client), order, file, control, reporter));
     }
 
+    fn measure(&mut self, id: FetchId, order: Order) {
+        let (steering, control) = control();
+        self.running.insert(id, steering);
+        let (client, outbox) = (Arc::clone(&self.client), self.outbox.clone());
+        self.tasks.spawn(async move {
+            let size = measured(&client, &order, control).await;
+            // Fails only when the channel has ended, and then so do we.
+            let _ = outbox.send(FromNet::Measured { fetch: id, size });
+            id
+        });
+    }
+
     fn tell(&self, report: FromNet) {
         // Fails only when the channel has ended, and then so do we.
         let _ = self.outbox.send(report);
+    }
+}
+
+/// The size, unless the service stops asking first.
+async fn measured(client: &Arc<Client>, order: &Order, mut control: Control) -> Option<u64> {
+    tokio::select! {
+        biased;
+        () = control.stopped() => None,
+        size = measure(client, &order.url, order.downgrade, order.stall_timeout) => size,
     }
 }
 

@@ -106,10 +106,59 @@ impl Attempt {
     }
 
     async fn all_files(&mut self) -> Result<(), Break> {
-        for (at, file) in std::mem::take(&mut self.order.files) {
+        let files = std::mem::take(&mut self.order.files);
+        let (over, is_over) = watch::channel(false);
+        let measuring = self.measure(&files, is_over);
+        let transfer = async {
+            let result = self.one_by_one(files).await;
+            over.send_replace(true);
+            result
+        };
+        tokio::join!(transfer, measuring).0
+    }
+
+    async fn one_by_one(&mut self, files: Vec<(u32, File)>) -> Result<(), Break> {
+        for (at, file) in files {
             self.one_file(at, file).await?;
         }
         Ok(())
+    }
+
+    /// Asks for the sizes of several files beside the transfer, the last file first: the first ones
+    /// will tell theirs by themselves. A single file's size comes with the file itself
+    /// (`decisions.md`, Sizes). Ends when the attempt is stopped or the transfer is over.
+    fn measure(
+        &self,
+        files: &[(u32, File)],
+        mut is_over: watch::Receiver<bool>,
+    ) -> impl Future<Output = ()> + use<> {
+        let unknown = files.iter().filter(|(_, file)| file.total().is_none());
+        let unknown: Vec<_> = unknown.map(|(at, file)| (*at, file.url.clone())).collect();
+        let Order { job, attempt, owner, .. } = self.order;
+        let identity = self.order.network_identity.clone();
+        let (agents, inbox, mut stop) =
+            (Rc::clone(&self.agents), self.inbox.clone(), self.stop.clone());
+        async move {
+            if unknown.len() < 2 {
+                return;
+            }
+            let Ok(net) = agents.net(owner, &identity).await else { return };
+            for (at, url) in unknown.into_iter().rev() {
+                if *stop.borrow() || *is_over.borrow() {
+                    return;
+                }
+                let over = async {
+                    tokio::select! {
+                        () = stopped(&mut stop) => {}
+                        () = stopped(&mut is_over) => {}
+                    }
+                };
+                let Some(size) = net.measure(&url, over).await else { continue };
+                let (tell, _) = oneshot::channel();
+                // The main loop ends only with the process.
+                let _ = inbox.send(Message::Report(job, attempt, Report::Measured(at, size), tell));
+            }
+        }
     }
 
     async fn one_file(&mut self, at: u32, mut file: File) -> Result<(), Break> {
@@ -201,6 +250,7 @@ impl Attempt {
                 Some(
                     FromNet::Progress { .. }
                     | FromNet::Done { .. }
+                    | FromNet::Measured { .. }
                     | FromNet::Stopped { .. }
                     | FromNet::Hello { .. },
                 ) => return self.out_of_its_mind(net, one.at).await,
@@ -283,7 +333,10 @@ async fn last_word(fetch: &mut Fetch) -> Option<u64> {
                 return Some(durable);
             }
             FromNet::Done { length, .. } => return Some(length),
-            FromNet::Head { .. } | FromNet::Progress { .. } | FromNet::Hello { .. } => {}
+            FromNet::Head { .. }
+            | FromNet::Progress { .. }
+            | FromNet::Measured { .. }
+            | FromNet::Hello { .. } => {}
         }
     }
 }

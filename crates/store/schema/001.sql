@@ -72,5 +72,6 @@ CREATE TABLE file (
     final_url            TEXT,
     http_status          INTEGER,
     modified             INTEGER,
+    told_size            INTEGER,
     PRIMARY KEY (job, idx)
 ) STRICT, WITHOUT ROWID;

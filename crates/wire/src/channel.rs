@@ -89,12 +89,7 @@ impl From<ReceiveError> for io::Error {
 ///
 /// The process or the machine has no descriptors left.
 pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(socketpair(
-        AddressFamily::UNIX,
-        SocketType::SEQPACKET,
-        SocketFlags::CLOEXEC,
-        None,
-    )?)
+    Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
 }
 
 /// Sends one message, whole or not at all. The descriptor is duplicated into the other process;
@@ -114,9 +109,8 @@ pub fn send<M: Message>(
     if message.carries_descriptor() != descriptor.is_some() {
         return Err(invalid("the descriptor does not fit the message"));
     }
-    let bytes = message
-        .encode()
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let bytes =
+        message.encode().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if let Some(descriptor) = &descriptor {
@@ -149,10 +143,7 @@ pub fn receive<M: Message>(channel: impl AsFd) -> Result<Received<M>, ReceiveErr
     })
     .map_err(|errno| ReceiveError::Io(errno.into()))?;
     let mut descriptors = owned(&mut control);
-    if result
-        .flags
-        .intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC)
-    {
+    if result.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
         return Err(ReceiveError::TooLarge);
     }
     if result.bytes == 0 && descriptors.is_empty() {

@@ -121,10 +121,7 @@ struct Writer {
 
 impl Writer {
     fn new(tag: u8) -> Self {
-        Self {
-            bytes: vec![tag],
-            error: None,
-        }
+        Self { bytes: vec![tag], error: None }
     }
 
     fn put<P: Part>(mut self, part: &P) -> Self {
@@ -185,10 +182,7 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(length)
-            .ok_or(DecodeError::Truncated)?;
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(DecodeError::Truncated)?;
         self.rest = rest;
         Ok(taken)
     }
@@ -208,20 +202,12 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self, limit: usize) -> Result<String, DecodeError> {
         let text = String::from_utf8(self.bytes(limit)?).map_err(|_| DecodeError::NotText)?;
-        if is_printable(&text) {
-            Ok(text)
-        } else {
-            Err(DecodeError::NotPrintable)
-        }
+        if is_printable(&text) { Ok(text) } else { Err(DecodeError::NotPrintable) }
     }
 
     /// Says that this was all. Every `decode` ends here.
     fn finish<T>(self, message: T) -> Result<T, DecodeError> {
-        if self.rest.is_empty() {
-            Ok(message)
-        } else {
-            Err(DecodeError::Trailing)
-        }
+        if self.rest.is_empty() { Ok(message) } else { Err(DecodeError::Trailing) }
     }
 }
 
@@ -269,11 +255,7 @@ impl<P: Part> Part for Option<P> {
     }
 
     fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        if from.get()? {
-            from.get().map(Some)
-        } else {
-            Ok(None)
-        }
+        if from.get()? { from.get().map(Some) } else { Ok(None) }
     }
 }
 
@@ -285,10 +267,6 @@ impl Part for crate::Sandbox {
     }
 
     fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            landlock_abi: from.get()?,
-            landlock_full: from.get()?,
-            seccomp: from.get()?,
-        })
+        Ok(Self { landlock_abi: from.get()?, landlock_full: from.get()?, seccomp: from.get()? })
     }
 }

@@ -45,6 +45,17 @@ pub enum ToNet {
         /// Which fetch.
         fetch: FetchId,
     },
+    /// Ask the server how large the file is, and nothing more. Answered by `Measured`.
+    Measure {
+        /// Its name from now on; as for a fetch.
+        fetch: FetchId,
+        /// Of what; http or https.
+        url: String,
+        /// Follow a redirect from https to http.
+        allow_downgrade: bool,
+        /// Give up when not a byte has come for this long, in milliseconds.
+        stall_timeout_ms: u32,
+    },
     /// Stop this fetch: close its connection, sync, answer `Stopped`. An unknown or ended fetch is
     /// no error and gets no answer of its own (its `Done` or `Failed` is under way).
     Stop {
@@ -94,6 +105,13 @@ pub enum FromNet {
         length: u64,
         /// `Last-Modified` in seconds since the epoch, if it was sent.
         modified: Option<i64>,
+    },
+    /// What `Measure` has found out.
+    Measured {
+        /// Which fetch.
+        fetch: FetchId,
+        /// The size in bytes, if the server told it.
+        size: Option<u64>,
     },
     /// It did not work. What is durable stays in the file.
     Failed {

@@ -23,6 +23,7 @@ impl Job {
                 file.start_over();
                 file.temporary = Some(temporary);
             }),
+            Report::Measured(at, size) => self.change_file(at, |file| file.told_size = Some(size)),
             Report::Answered { file: at, validators, final_url, status, from } => {
                 self.state = State::Transferring { attempt };
                 self.error = None;
@@ -70,7 +71,10 @@ impl Job {
             Report::Checkpoint { file: at, durable } => {
                 self.change_file(at, |file| file.durable = durable.max(file.durable))
             }
-            Report::Answered { .. } | Report::FileDone { .. } | Report::Ended(_) => Step::stay(),
+            Report::Measured(..)
+            | Report::Answered { .. }
+            | Report::FileDone { .. }
+            | Report::Ended(_) => Step::stay(),
         }
     }
 

@@ -15,6 +15,7 @@ mod connections;
 mod continuing;
 mod framing;
 mod limits;
+mod measuring;
 mod redirects;
 mod stopping;
 mod swaps;

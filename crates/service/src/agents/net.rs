@@ -24,6 +24,8 @@ use super::{Channel, Listening};
 pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// Not a byte for this long, and the agent gives the connection up.
 const STALL_TIMEOUT_MS: u32 = 60_000;
+/// A server that does not tell a size at once is not waited for.
+const MEASURE_TIMEOUT_MS: u32 = 10_000;
 
 const LOST: Failure = Failure::Service(ServiceTrouble::AgentLost);
 
@@ -86,6 +88,29 @@ impl NetAgent {
         sent.map(|()| Fetch { id, heard }).map_err(|_| LOST)
     }
 
+    /// Asks the server for the size of a file. When `over` ends first, the question is taken back,
+    /// and by the return nothing of it is under way any more.
+    pub(crate) async fn measure(&self, url: &str, over: impl Future<Output = ()>) -> Option<u64> {
+        let id = FetchId(self.next.replace(self.next.get() + 1));
+        let (tell, mut heard) = mpsc::unbounded_channel();
+        self.fetches.borrow_mut().listeners.insert(id, tell);
+        let order = ToNet::Measure {
+            fetch: id,
+            url: url.to_owned(),
+            allow_downgrade: false,
+            stall_timeout_ms: MEASURE_TIMEOUT_MS,
+        };
+        self.channel.send(&order, None).await.ok()?;
+        tokio::select! {
+            answer = heard.recv() => return size_in(answer?),
+            () = over => self.stop(id).await,
+        }
+        if tokio::time::timeout(STOP_PATIENCE, heard.recv()).await.is_err() {
+            self.end().await;
+        }
+        None
+    }
+
     /// The head that drops what is held is written down: go on.
     pub(crate) async fn proceed(&self, fetch: FetchId) {
         // A dead agent is heard of through the fetch itself.
@@ -133,14 +158,30 @@ fn fetch_of(message: &FromNet) -> Option<FetchId> {
         | FromNet::Progress { fetch, .. }
         | FromNet::Done { fetch, .. }
         | FromNet::Failed { fetch, .. }
+        | FromNet::Measured { fetch, .. }
         | FromNet::Stopped { fetch, .. } => Some(*fetch),
+    }
+}
+
+fn size_in(answer: FromNet) -> Option<u64> {
+    match answer {
+        FromNet::Measured { size, .. } => size,
+        FromNet::Hello { .. }
+        | FromNet::Head { .. }
+        | FromNet::Progress { .. }
+        | FromNet::Done { .. }
+        | FromNet::Failed { .. }
+        | FromNet::Stopped { .. } => None,
     }
 }
 
 fn is_last(message: &FromNet) -> bool {
     match message {
         FromNet::Hello { .. } | FromNet::Head { .. } | FromNet::Progress { .. } => false,
-        FromNet::Done { .. } | FromNet::Failed { .. } | FromNet::Stopped { .. } => true,
+        FromNet::Done { .. }
+        | FromNet::Failed { .. }
+        | FromNet::Measured { .. }
+        | FromNet::Stopped { .. } => true,
     }
 }
 

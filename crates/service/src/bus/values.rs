@@ -164,7 +164,8 @@ fn file(view: &FileView) -> Dict<'_> {
 pub(super) fn error(view: &ErrorView) -> Dict<'_> {
     let message = match view.detail.as_str() {
         "" => view.failure.to_string(),
-        detail => format!("{}: {detail}", view.failure),
+        // What the agent says is about the same, and closer to it.
+        detail => detail.to_owned(),
     };
     let mut dict = HashMap::from([
         ("Name", Variant::from(view.failure.full_name())),

@@ -216,7 +216,7 @@ async fn net_agent(channel: Channel, uid: u32, see: mpsc::UnboundedSender<Seen>)
                 see.send(Seen::Stop).ok();
                 channel.send(&FromNet::Stopped { fetch, durable: 10 }, None).await.unwrap();
             }
-            ToNet::Proceed { .. } => panic!("nothing was dropped"),
+            ToNet::Proceed { .. } | ToNet::Measure { .. } => panic!("nothing was dropped"),
         }
     }
 }

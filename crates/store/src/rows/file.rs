@@ -32,6 +32,7 @@ pub(crate) static FILE: Table = Table {
         "final_url",
         "http_status",
         "modified",
+        "told_size",
     ],
 };
 
@@ -48,6 +49,7 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         final_url,
         http_status,
         modified,
+        told_size,
     } = file;
     let mut cells = Cells::default();
     cells
@@ -69,7 +71,8 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         .put(*progress)
         .put_option(final_url.clone())
         .put_option(*http_status)
-        .put_option(*modified);
+        .put_option(*modified)
+        .put_option(*told_size);
     cells.into_values()
 }
 
@@ -96,6 +99,7 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<File, StoreError> {
         final_url: cells.take_option()?,
         http_status: cells.take_option()?,
         modified: cells.take_option()?,
+        told_size: cells.take_option()?,
     })
 }
 

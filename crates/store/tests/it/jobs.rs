@@ -156,8 +156,9 @@ pub(crate) fn any_file() -> impl Strategy<Value = File> {
         (text(), destination, any::<bool>(), option::of(temporary())),
         (any::<u64>(), validators(), progress()),
         (option::of(text()), option::of(any::<u16>()), option::of(any::<i64>())),
+        option::of(any::<u64>()),
     )
-        .prop_map(|(place, held, said)| File {
+        .prop_map(|(place, held, said, told_size)| File {
             url: place.0,
             destination: place.1,
             replace: place.2,
@@ -168,6 +169,7 @@ pub(crate) fn any_file() -> impl Strategy<Value = File> {
             final_url: said.0,
             http_status: said.1,
             modified: said.2,
+            told_size,
         })
 }
 

@@ -13,5 +13,5 @@ INSERT INTO job VALUES (
 INSERT INTO file VALUES (
     17, 0, 'https://localhost/nightly.img', x'2f737276', x'6e696768746c792e696d67', 2049, 131073, 1,
     x'2e6e696768746c792e696d672e58585858585858582e656262', 2049, -1, 1002,
-    4096, x'22763122', NULL, 0, 8192, 'unfinished', NULL, 206, NULL
+    4096, x'22763122', NULL, 0, 8192, 'unfinished', NULL, 206, NULL, 8192
 );

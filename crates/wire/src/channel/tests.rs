@@ -4,10 +4,7 @@ use super::*;
 use crate::launcher::{AgentId, FromLauncher, ToLauncher};
 use rustix::io::{FdFlags, fcntl_getfd};
 
-const STARTED: FromLauncher = FromLauncher::Started {
-    agent: AgentId(7),
-    pid: 42,
-};
+const STARTED: FromLauncher = FromLauncher::Started { agent: AgentId(7), pid: 42 };
 
 /// Sends bytes and descriptors no honest end would.
 fn send_raw(channel: &OwnedFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) {
@@ -16,13 +13,7 @@ fn send_raw(channel: &OwnedFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) {
     if !descriptors.is_empty() {
         assert!(control.push(SendAncillaryMessage::ScmRights(descriptors)));
     }
-    sendmsg(
-        channel,
-        &[IoSlice::new(bytes)],
-        &mut control,
-        SendFlags::NOSIGNAL,
-    )
-    .unwrap();
+    sendmsg(channel, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL).unwrap();
 }
 
 #[test]
@@ -58,21 +49,12 @@ fn a_descriptor_where_none_belongs_is_refused_at_both_ends() {
     let (near, far) = pair().unwrap();
     let error = send(&near, &ToLauncher::Close, Some(near.as_fd())).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-    assert_eq!(
-        send(&near, &STARTED, None).unwrap_err().kind(),
-        io::ErrorKind::InvalidInput
-    );
+    assert_eq!(send(&near, &STARTED, None).unwrap_err().kind(), io::ErrorKind::InvalidInput);
 
     send_raw(&near, &ToLauncher::Close.encode().unwrap(), &[near.as_fd()]);
-    assert!(matches!(
-        receive::<ToLauncher>(&far),
-        Err(ReceiveError::Descriptor)
-    ));
+    assert!(matches!(receive::<ToLauncher>(&far), Err(ReceiveError::Descriptor)));
     send_raw(&near, &STARTED.encode().unwrap(), &[]);
-    assert!(matches!(
-        receive::<FromLauncher>(&far),
-        Err(ReceiveError::Descriptor)
-    ));
+    assert!(matches!(receive::<FromLauncher>(&far), Err(ReceiveError::Descriptor)));
 }
 
 #[test]
@@ -80,11 +62,7 @@ fn more_than_one_descriptor_is_refused_and_none_stays_open() {
     let (near, far) = pair().unwrap();
     for count in 2..=4 {
         let (reader, writer) = rustix::pipe::pipe().unwrap();
-        send_raw(
-            &near,
-            &STARTED.encode().unwrap(),
-            &vec![writer.as_fd(); count],
-        );
+        send_raw(&near, &STARTED.encode().unwrap(), &vec![writer.as_fd(); count]);
         receive::<FromLauncher>(&far).unwrap_err();
         drop(writer);
         // The pipe ends only when every copy of its writing end is closed.
@@ -96,8 +74,5 @@ fn more_than_one_descriptor_is_refused_and_none_stays_open() {
 fn a_message_longer_than_any_of_ours_is_refused() {
     let (near, far) = pair().unwrap();
     send_raw(&near, &vec![3; MESSAGE_MAX + 1], &[]);
-    assert!(matches!(
-        receive::<ToLauncher>(&far),
-        Err(ReceiveError::TooLarge)
-    ));
+    assert!(matches!(receive::<ToLauncher>(&far), Err(ReceiveError::TooLarge)));
 }

@@ -6,54 +6,28 @@ use crate::files::{FileTrouble, FromFiles, Place, Temporary, ToFiles};
 impl Message for ToFiles {
     fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         match self {
-            Self::Inspect { seq, dir, name } => Writer::new(1)
-                .put(seq)
-                .bytes(dir, PATH_MAX)
-                .bytes(name, NAME_MAX),
-            Self::Create {
-                seq,
-                place,
-                name,
-                mark,
-            } => Writer::new(2)
-                .put(seq)
-                .put(place)
-                .bytes(name, NAME_MAX)
-                .put(mark),
-            Self::Sweep {
-                seq,
-                place,
-                name,
-                mark,
-            } => Writer::new(6)
-                .put(seq)
-                .put(place)
-                .bytes(name, NAME_MAX)
-                .put(mark),
-            Self::Reopen {
-                seq,
-                place,
-                temporary,
-            } => Writer::new(3).put(seq).put(place).put(temporary),
-            Self::Rename {
-                seq,
-                place,
-                temporary,
-                name,
-                replace,
-                modified,
-            } => Writer::new(4)
+            Self::Inspect { seq, dir, name } => {
+                Writer::new(1).put(seq).bytes(dir, PATH_MAX).bytes(name, NAME_MAX)
+            }
+            Self::Create { seq, place, name, mark } => {
+                Writer::new(2).put(seq).put(place).bytes(name, NAME_MAX).put(mark)
+            }
+            Self::Sweep { seq, place, name, mark } => {
+                Writer::new(6).put(seq).put(place).bytes(name, NAME_MAX).put(mark)
+            }
+            Self::Reopen { seq, place, temporary } => {
+                Writer::new(3).put(seq).put(place).put(temporary)
+            }
+            Self::Rename { seq, place, temporary, name, replace, modified } => Writer::new(4)
                 .put(seq)
                 .put(place)
                 .put(temporary)
                 .bytes(name, NAME_MAX)
                 .put(replace)
                 .put(modified),
-            Self::Delete {
-                seq,
-                place,
-                temporary,
-            } => Writer::new(5).put(seq).put(place).put(temporary),
+            Self::Delete { seq, place, temporary } => {
+                Writer::new(5).put(seq).put(place).put(temporary)
+            }
         }
         .finish()
     }
@@ -79,11 +53,7 @@ impl Message for ToFiles {
                 name: from.bytes(NAME_MAX)?,
                 mark: from.get()?,
             },
-            3 => Self::Reopen {
-                seq: from.get()?,
-                place: from.get()?,
-                temporary: from.get()?,
-            },
+            3 => Self::Reopen { seq: from.get()?, place: from.get()?, temporary: from.get()? },
             4 => Self::Rename {
                 seq: from.get()?,
                 place: from.get()?,
@@ -92,11 +62,7 @@ impl Message for ToFiles {
                 replace: from.get()?,
                 modified: from.get()?,
             },
-            5 => Self::Delete {
-                seq: from.get()?,
-                place: from.get()?,
-                temporary: from.get()?,
-            },
+            5 => Self::Delete { seq: from.get()?, place: from.get()?, temporary: from.get()? },
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)
@@ -108,11 +74,9 @@ impl Message for FromFiles {
         match self {
             Self::Hello { sandbox } => Writer::new(1).put(sandbox),
             Self::Inspected { seq, dev, ino } => Writer::new(2).put(seq).put(dev).put(ino),
-            Self::Opened {
-                seq,
-                temporary,
-                length,
-            } => Writer::new(3).put(seq).put(temporary).put(length),
+            Self::Opened { seq, temporary, length } => {
+                Writer::new(3).put(seq).put(temporary).put(length)
+            }
             Self::Done { seq } => Writer::new(4).put(seq),
             Self::Failed { seq, trouble } => Writer::new(5).put(seq).put(trouble),
         }
@@ -122,24 +86,11 @@ impl Message for FromFiles {
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut from = Reader::new(bytes)?;
         let message = match from.get::<u8>()? {
-            1 => Self::Hello {
-                sandbox: from.get()?,
-            },
-            2 => Self::Inspected {
-                seq: from.get()?,
-                dev: from.get()?,
-                ino: from.get()?,
-            },
-            3 => Self::Opened {
-                seq: from.get()?,
-                temporary: from.get()?,
-                length: from.get()?,
-            },
+            1 => Self::Hello { sandbox: from.get()? },
+            2 => Self::Inspected { seq: from.get()?, dev: from.get()?, ino: from.get()? },
+            3 => Self::Opened { seq: from.get()?, temporary: from.get()?, length: from.get()? },
             4 => Self::Done { seq: from.get()? },
-            5 => Self::Failed {
-                seq: from.get()?,
-                trouble: from.get()?,
-            },
+            5 => Self::Failed { seq: from.get()?, trouble: from.get()? },
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)
@@ -158,11 +109,7 @@ impl Part for Place {
     }
 
     fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            dir: from.bytes(PATH_MAX)?,
-            dev: from.get()?,
-            ino: from.get()?,
-        })
+        Ok(Self { dir: from.bytes(PATH_MAX)?, dev: from.get()?, ino: from.get()? })
     }
 }
 
@@ -174,11 +121,7 @@ impl Part for Temporary {
     }
 
     fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            name: from.bytes(NAME_MAX)?,
-            dev: from.get()?,
-            ino: from.get()?,
-        })
+        Ok(Self { name: from.bytes(NAME_MAX)?, dev: from.get()?, ino: from.get()? })
     }
 }
 
@@ -208,10 +151,7 @@ impl Part for FileTrouble {
             errno.put(to);
         } else {
             let known = PLAIN.iter().find(|(_, trouble)| trouble == self);
-            known
-                .expect("the list has every plain trouble, as a test shows")
-                .0
-                .put(to);
+            known.expect("the list has every plain trouble, as a test shows").0.put(to);
         }
     }
 

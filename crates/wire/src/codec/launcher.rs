@@ -6,11 +6,9 @@ use crate::launcher::{AgentId, DenyReason, FromLauncher, Identity, Role, ToLaunc
 impl Message for ToLauncher {
     fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         match self {
-            Self::Start {
-                agent,
-                role,
-                identity,
-            } => Writer::new(1).put(agent).put(role).put(identity),
+            Self::Start { agent, role, identity } => {
+                Writer::new(1).put(agent).put(role).put(identity)
+            }
             Self::Stop { agent } => Writer::new(2).put(agent),
             Self::Close => Writer::new(3),
         }
@@ -20,11 +18,7 @@ impl Message for ToLauncher {
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut from = Reader::new(bytes)?;
         let message = match from.get::<u8>()? {
-            1 => Self::Start {
-                agent: from.get()?,
-                role: from.get()?,
-                identity: from.get()?,
-            },
+            1 => Self::Start { agent: from.get()?, role: from.get()?, identity: from.get()? },
             2 => Self::Stop { agent: from.get()? },
             3 => Self::Close,
             _ => return Err(DecodeError::UnknownNumber),
@@ -47,18 +41,9 @@ impl Message for FromLauncher {
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut from = Reader::new(bytes)?;
         let message = match from.get::<u8>()? {
-            1 => Self::Started {
-                agent: from.get()?,
-                pid: from.get()?,
-            },
-            2 => Self::Denied {
-                agent: from.get()?,
-                reason: from.get()?,
-            },
-            3 => Self::Ended {
-                agent: from.get()?,
-                status: from.get()?,
-            },
+            1 => Self::Started { agent: from.get()?, pid: from.get()? },
+            2 => Self::Denied { agent: from.get()?, reason: from.get()? },
+            3 => Self::Ended { agent: from.get()?, status: from.get()? },
             4 => Self::Finish,
             _ => return Err(DecodeError::UnknownNumber),
         };

@@ -8,18 +8,18 @@ use crate::net::{FetchId, FromNet, NetTrouble, ToNet, Validators};
 impl Message for ToNet {
     fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         match self {
-            Self::Fetch {
-                fetch,
-                url,
-                offset,
-                validators,
-                allow_downgrade,
-                stall_timeout_ms,
-            } => Writer::new(1)
+            Self::Fetch { fetch, url, offset, validators, allow_downgrade, stall_timeout_ms } => {
+                Writer::new(1)
+                    .put(fetch)
+                    .text(url, URL_MAX)
+                    .put(offset)
+                    .put(validators)
+                    .put(allow_downgrade)
+                    .put(stall_timeout_ms)
+            }
+            Self::Measure { fetch, url, allow_downgrade, stall_timeout_ms } => Writer::new(4)
                 .put(fetch)
                 .text(url, URL_MAX)
-                .put(offset)
-                .put(validators)
                 .put(allow_downgrade)
                 .put(stall_timeout_ms),
             Self::Proceed { fetch } => Writer::new(2).put(fetch),
@@ -41,6 +41,12 @@ impl Message for ToNet {
             },
             2 => Self::Proceed { fetch: from.get()? },
             3 => Self::Stop { fetch: from.get()? },
+            4 => Self::Measure {
+                fetch: from.get()?,
+                url: from.text(URL_MAX)?,
+                allow_downgrade: from.get()?,
+                stall_timeout_ms: from.get()?,
+            },
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)
@@ -55,41 +61,26 @@ impl Message for FromNet {
     fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         match self {
             Self::Hello { sandbox } => Writer::new(1).put(sandbox),
-            Self::Head {
-                fetch,
-                status,
-                validators,
-                final_url,
-                from,
-            } => Writer::new(2)
+            Self::Head { fetch, status, validators, final_url, from } => Writer::new(2)
                 .put(fetch)
                 .put(status)
                 .put(validators)
                 .text(final_url, URL_MAX)
                 .put(from),
-            Self::Progress {
-                fetch,
-                durable,
-                received,
-            } => Writer::new(3).put(fetch).put(durable).put(received),
-            Self::Done {
-                fetch,
-                length,
-                modified,
-            } => Writer::new(4).put(fetch).put(length).put(modified),
-            Self::Failed {
-                fetch,
-                durable,
-                trouble,
-                retry_after,
-                detail,
-            } => Writer::new(5)
+            Self::Progress { fetch, durable, received } => {
+                Writer::new(3).put(fetch).put(durable).put(received)
+            }
+            Self::Done { fetch, length, modified } => {
+                Writer::new(4).put(fetch).put(length).put(modified)
+            }
+            Self::Failed { fetch, durable, trouble, retry_after, detail } => Writer::new(5)
                 .put(fetch)
                 .put(durable)
                 .put(trouble)
                 .put(retry_after)
                 .text(detail, DETAIL_MAX),
             Self::Stopped { fetch, durable } => Writer::new(6).put(fetch).put(durable),
+            Self::Measured { fetch, size } => Writer::new(7).put(fetch).put(size),
         }
         .finish()
     }
@@ -97,9 +88,7 @@ impl Message for FromNet {
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut from = Reader::new(bytes)?;
         let message = match from.get::<u8>()? {
-            1 => Self::Hello {
-                sandbox: from.get()?,
-            },
+            1 => Self::Hello { sandbox: from.get()? },
             2 => Self::Head {
                 fetch: from.get()?,
                 status: from.get()?,
@@ -107,16 +96,8 @@ impl Message for FromNet {
                 final_url: from.text(URL_MAX)?,
                 from: from.get()?,
             },
-            3 => Self::Progress {
-                fetch: from.get()?,
-                durable: from.get()?,
-                received: from.get()?,
-            },
-            4 => Self::Done {
-                fetch: from.get()?,
-                length: from.get()?,
-                modified: from.get()?,
-            },
+            3 => Self::Progress { fetch: from.get()?, durable: from.get()?, received: from.get()? },
+            4 => Self::Done { fetch: from.get()?, length: from.get()?, modified: from.get()? },
             5 => Self::Failed {
                 fetch: from.get()?,
                 durable: from.get()?,
@@ -124,10 +105,8 @@ impl Message for FromNet {
                 retry_after: from.get()?,
                 detail: from.text(DETAIL_MAX)?,
             },
-            6 => Self::Stopped {
-                fetch: from.get()?,
-                durable: from.get()?,
-            },
+            6 => Self::Stopped { fetch: from.get()?, durable: from.get()? },
+            7 => Self::Measured { fetch: from.get()?, size: from.get()? },
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)
@@ -207,10 +186,7 @@ impl Part for NetTrouble {
             errno.put(to);
         } else {
             let known = PLAIN.iter().find(|(_, trouble)| trouble == self);
-            known
-                .expect("the list has every plain trouble, as a test shows")
-                .0
-                .put(to);
+            known.expect("the list has every plain trouble, as a test shows").0.put(to);
         }
     }
 

@@ -77,41 +77,31 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn to_files() -> impl Strategy<Value = ToFiles> {
-    let rename = (
-        any::<u64>(),
-        place(),
-        temporary(),
-        name(),
-        any::<bool>(),
-        option::of(any::<i64>()),
-    );
+    let rename =
+        (any::<u64>(), place(), temporary(), name(), any::<bool>(), option::of(any::<i64>()));
     prop_oneof![
         (any::<u64>(), bytes_to(PATH_MAX), name()).prop_map(|(seq, dir, name)| ToFiles::Inspect {
             seq,
             dir,
             name
         }),
-        (any::<u64>(), place(), name(), any::<u64>()).prop_map(|(seq, place, name, mark)| {
-            ToFiles::Create { seq, place, name, mark }
-        }),
-        (any::<u64>(), place(), name(), any::<u64>()).prop_map(|(seq, place, name, mark)| {
-            ToFiles::Sweep { seq, place, name, mark }
-        }),
+        (any::<u64>(), place(), name(), any::<u64>())
+            .prop_map(|(seq, place, name, mark)| { ToFiles::Create { seq, place, name, mark } }),
+        (any::<u64>(), place(), name(), any::<u64>())
+            .prop_map(|(seq, place, name, mark)| { ToFiles::Sweep { seq, place, name, mark } }),
         (any::<u64>(), place(), temporary()).prop_map(|(seq, place, temporary)| ToFiles::Reopen {
             seq,
             place,
             temporary
         }),
-        rename.prop_map(
-            |(seq, place, temporary, name, replace, modified)| ToFiles::Rename {
-                seq,
-                place,
-                temporary,
-                name,
-                replace,
-                modified
-            }
-        ),
+        rename.prop_map(|(seq, place, temporary, name, replace, modified)| ToFiles::Rename {
+            seq,
+            place,
+            temporary,
+            name,
+            replace,
+            modified
+        }),
         (any::<u64>(), place(), temporary()).prop_map(|(seq, place, temporary)| ToFiles::Delete {
             seq,
             place,
@@ -141,11 +131,7 @@ fn file_trouble() -> impl Strategy<Value = FileTrouble> {
 
 fn sandbox() -> impl Strategy<Value = Sandbox> {
     (any::<u8>(), any::<bool>(), any::<bool>()).prop_map(
-        |(landlock_abi, landlock_full, seccomp)| Sandbox {
-            landlock_abi,
-            landlock_full,
-            seccomp,
-        },
+        |(landlock_abi, landlock_full, seccomp)| Sandbox { landlock_abi, landlock_full, seccomp },
     )
 }
 
@@ -153,13 +139,8 @@ fn from_files() -> impl Strategy<Value = FromFiles> {
     prop_oneof![
         sandbox().prop_map(|sandbox| FromFiles::Hello { sandbox }),
         any::<(u64, u64, u64)>().prop_map(|(seq, dev, ino)| FromFiles::Inspected { seq, dev, ino }),
-        (any::<u64>(), temporary(), any::<u64>()).prop_map(|(seq, temporary, length)| {
-            FromFiles::Opened {
-                seq,
-                temporary,
-                length,
-            }
-        }),
+        (any::<u64>(), temporary(), any::<u64>())
+            .prop_map(|(seq, temporary, length)| { FromFiles::Opened { seq, temporary, length } }),
         any::<u64>().prop_map(|seq| FromFiles::Done { seq }),
         (any::<u64>(), file_trouble())
             .prop_map(|(seq, trouble)| FromFiles::Failed { seq, trouble }),
@@ -179,29 +160,21 @@ fn validators() -> impl Strategy<Value = Validators> {
 }
 
 fn to_net() -> impl Strategy<Value = ToNet> {
-    let full = (
-        fetch(),
-        text(),
-        any::<u64>(),
-        validators(),
-        any::<bool>(),
-        any::<u32>(),
-    );
+    let full = (fetch(), text(), any::<u64>(), validators(), any::<bool>(), any::<u32>());
     prop_oneof![
-        full.prop_map(
-            |(fetch, url, offset, validators, allow_downgrade, stall_timeout_ms)| {
-                ToNet::Fetch {
-                    fetch,
-                    url,
-                    offset,
-                    validators,
-                    allow_downgrade,
-                    stall_timeout_ms,
-                }
-            }
-        ),
+        full.prop_map(|(fetch, url, offset, validators, allow_downgrade, stall_timeout_ms)| {
+            ToNet::Fetch { fetch, url, offset, validators, allow_downgrade, stall_timeout_ms }
+        }),
         fetch().prop_map(|fetch| ToNet::Proceed { fetch }),
         fetch().prop_map(|fetch| ToNet::Stop { fetch }),
+        (fetch(), text(), any::<bool>(), any::<u32>()).prop_map(
+            |(fetch, url, allow_downgrade, stall_timeout_ms)| ToNet::Measure {
+                fetch,
+                url,
+                allow_downgrade,
+                stall_timeout_ms,
+            }
+        ),
     ]
 }
 
@@ -239,36 +212,22 @@ fn from_net() -> impl Strategy<Value = FromNet> {
             }
         ),
         (fetch(), any::<u64>(), any::<u64>()).prop_map(|(fetch, durable, received)| {
-            FromNet::Progress {
+            FromNet::Progress { fetch, durable, received }
+        }),
+        (fetch(), any::<u64>(), option::of(any::<i64>()))
+            .prop_map(|(fetch, length, modified)| { FromNet::Done { fetch, length, modified } }),
+        (fetch(), any::<u64>(), net_trouble(), option::of(any::<u32>()), text()).prop_map(
+            |(fetch, durable, trouble, retry_after, detail)| FromNet::Failed {
                 fetch,
                 durable,
-                received,
+                trouble,
+                retry_after,
+                detail
             }
-        }),
-        (fetch(), any::<u64>(), option::of(any::<i64>())).prop_map(|(fetch, length, modified)| {
-            FromNet::Done {
-                fetch,
-                length,
-                modified,
-            }
-        }),
-        (
-            fetch(),
-            any::<u64>(),
-            net_trouble(),
-            option::of(any::<u32>()),
-            text()
-        )
-            .prop_map(
-                |(fetch, durable, trouble, retry_after, detail)| FromNet::Failed {
-                    fetch,
-                    durable,
-                    trouble,
-                    retry_after,
-                    detail
-                }
-            ),
+        ),
         (fetch(), any::<u64>()).prop_map(|(fetch, durable)| FromNet::Stopped { fetch, durable }),
+        (fetch(), option::of(any::<u64>()))
+            .prop_map(|(fetch, size)| FromNet::Measured { fetch, size }),
     ]
 }
 
@@ -277,11 +236,7 @@ fn check<M: Message + PartialEq + Debug>(message: &M) {
     let bytes = message.encode().unwrap();
     assert_eq!(M::decode(&bytes).as_ref(), Ok(message));
     for length in 0..bytes.len() {
-        assert_eq!(
-            M::decode(&bytes[..length]),
-            Err(DecodeError::Truncated),
-            "cut at {length}"
-        );
+        assert_eq!(M::decode(&bytes[..length]), Err(DecodeError::Truncated), "cut at {length}");
     }
     let longer = [bytes.as_slice(), &[0]].concat();
     assert_eq!(M::decode(&longer), Err(DecodeError::Trailing));
@@ -321,11 +276,7 @@ proptest! {
 
 #[test]
 fn a_name_over_its_limit_is_found_by_its_author() {
-    let inspect = |length| ToFiles::Inspect {
-        seq: 1,
-        dir: vec![b'/'],
-        name: vec![b'n'; length],
-    };
+    let inspect = |length| ToFiles::Inspect { seq: 1, dir: vec![b'/'], name: vec![b'n'; length] };
     inspect(NAME_MAX).encode().unwrap();
     assert_eq!(inspect(NAME_MAX + 1).encode(), Err(EncodeError::TooLong));
 }
@@ -345,11 +296,7 @@ fn groups_are_bounded_by_the_message() {
     let start = |count| ToLauncher::Start {
         agent: AgentId(1),
         role: Role::Files,
-        identity: Identity {
-            uid: 1,
-            gid: 1,
-            groups: vec![7; count],
-        },
+        identity: Identity { uid: 1, gid: 1, groups: vec![7; count] },
     };
     let most = (MESSAGE_MAX - 18) / 4;
     ToLauncher::decode(&start(most).encode().unwrap()).unwrap();

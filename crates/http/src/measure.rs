@@ -1,0 +1,40 @@
+//! How large is it? The one question that is asked without fetching.
+//!
+//! The answer is for people: it makes the total of a job with many files known early. Nothing is
+//! ever continued, allocated or judged by it, and a server that does not answer it is no trouble.
+
+use crate::client::Client;
+use crate::redirect::{Downgrade, MOST_REDIRECTS, follow};
+use crate::request::{Ask, write_measure};
+use crate::response::{Decision, judge};
+use crate::shown::without_user_info;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use url::Url;
+
+/// Asks for the size of what is at `url`, in bytes; nothing if the server does not tell it.
+pub async fn measure(
+    client: &Arc<Client>,
+    url: &Url,
+    downgrade: Downgrade,
+    patience: Duration,
+) -> Option<u64> {
+    let mut url = without_user_info(url);
+    for _ in 0..=MOST_REDIRECTS {
+        let request = write_measure(&url);
+        let (mut link, response) = client.exchange(&url, request, patience).await.ok()?;
+        let (parts, mut body) = response.into_parts();
+        let judged = judge(&Ask::Whole, parts.status, &parts.headers, SystemTime::now()).ok()?;
+        // There is no body, but the connection is only free once that has been seen.
+        let empty = tokio::time::timeout(patience, link.next(&mut body)).await;
+        if matches!(empty, Ok(Ok(None))) {
+            client.keep(link);
+        }
+        match judged.decision {
+            Decision::Redirect(location) => url = follow(&url, &location, downgrade).ok()?,
+            Decision::Whole => return judged.validators.total,
+            Decision::Continue { .. } | Decision::AskWhole | Decision::Complete => return None,
+        }
+    }
+    None
+}
