@@ -31,13 +31,17 @@ demo:
 bench:
 	bench/run
 
+# What libexec/ebb/ holds is not readable: the memory of a program one may run but not read is out of
+# the reach of all other processes of its user, from the first instruction on.
+# Afterwards, on a machine that runs: systemd-sysusers; systemd-tmpfiles --create ebb.conf;
+# systemctl daemon-reload; systemctl enable --now ebbd.
 install:
 	$(CARGO) build --locked --release --workspace --exclude ebb-tests --bins
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/ebb
 	install -m 0755 $(TARGET)/release/ebb $(DESTDIR)$(PREFIX)/bin/
 	install -m 0755 $(TARGET)/release/ebbd $(DESTDIR)$(PREFIX)/sbin/
-	install -m 0755 $(AGENTS:%=$(TARGET)/release/%) $(DESTDIR)$(PREFIX)/libexec/ebb/
-	install -D -m 0644 dist/ebb.service $(DESTDIR)$(PREFIX)/lib/systemd/system/ebb.service
+	install -m 0711 $(AGENTS:%=$(TARGET)/release/%) $(DESTDIR)$(PREFIX)/libexec/ebb/
+	install -D -m 0644 dist/ebbd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/ebbd.service
 	install -D -m 0644 dist/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/ebb.conf
 	install -D -m 0644 dist/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/ebb.conf
 	install -D -m 0644 dist/org.ebb.Transfer1.conf \
