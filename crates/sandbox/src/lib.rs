@@ -14,6 +14,12 @@
 //! | Landlock            | paths, TCP and signals beyond the role ([`landlock`])               |
 //! | seccomp             | system calls no agent has a use for ([`seccomp`]), last             |
 //!
+//! A known gap: what is granted as a single file is granted as that inode. Where a program replaces
+//! `/etc/resolv.conf` by renaming a new one over it, and it is no link into a directory granted as a
+//! whole, a network agent that runs already cannot read the new one: names fail for it (trouble that
+//! passes; the job is tried again) until it has been idle and is started anew. Granting all of
+//! `/etc` instead would cost more than that.
+//!
 //! What the other side may try: an agent that parses what a server sends may be taken over. It then
 //! still is this identity, but without the files (network role) or without the network (files role).
 
