@@ -76,7 +76,7 @@ fn unreachable(call: &Invocation, error: ebb_api::ClientError) -> Failure {
         false => Failure::new(Exit::NotReachable, "the transfer service is not running here"),
     };
     failure.hint(match is_root() {
-        true => "start the system service: systemctl start ebb, or run ebbd",
+        true => "start the system service: systemctl start ebbd, or run ebbd",
         false => "ebb get and ebb submit start a private instance; -v says where it was looked for",
     })
 }
