@@ -115,15 +115,12 @@ fn two_owners_with_one_helper_do_not_share_an_agent() {
 /// A control port on the loopback interface is everybody's: other users', and every web page's.
 #[test]
 fn nobody_listens_on_the_network() {
-    if !needs_root("listeners") {
-        return;
-    }
     let (instance, server) = (Instance::start(), Server::http());
     let gate = Arc::new(Gate::after(1000));
     server.put("/f", Resource::new(FILE).through(&gate));
-    let bus = instance.bus(&User::alice());
+    let bus = instance.bus(&User::ordinary());
     let job = Job::create(&bus, "listening?");
-    job.add(&server.url("/f"), &instance.directory_of(&User::alice()).join("f"));
+    job.add(&server.url("/f"), &instance.directory_of(&User::ordinary()).join("f"));
     job.resume();
     server.wait_for_bytes("/f", 1000);
     let listening: Vec<String> = ["tcp", "tcp6", "udp", "udp6"]
@@ -151,13 +148,10 @@ fn listeners(table: &str) -> Vec<String> {
 /// Secrets in logs: a signed URL is one.
 #[test]
 fn a_secret_in_an_address_is_in_no_log_and_on_no_command_line() {
-    if !needs_root("secrets in logs") {
-        return;
-    }
     let (mut instance, server) = (Instance::start(), Server::http());
     server.put("/f", Resource::new(FILE));
-    let bus = instance.bus(&User::alice());
-    let directory = instance.directory_of(&User::alice());
+    let bus = instance.bus(&User::ordinary());
+    let directory = instance.directory_of(&User::ordinary());
     for (path, name) in [("/f?signature=canary-4711", "f"), ("/none?signature=canary-4711", "g")] {
         let job = Job::create(&bus, "signed");
         job.add(&server.url(path), &directory.join(name));
@@ -175,11 +169,8 @@ fn a_secret_in_an_address_is_in_no_log_and_on_no_command_line() {
 /// Option maps of a client as a way in: unknown keys are refused, not ignored.
 #[test]
 fn unknown_options_and_wrong_types_are_refused_and_leave_no_job() {
-    if !needs_root("option maps") {
-        return;
-    }
     let instance = Instance::start();
-    let bus = instance.bus(&User::alice());
+    let bus = instance.bus(&User::ordinary());
     let mut unknown = Options::new();
     unknown.insert("notify-command", "/bin/true".into());
     let mut wrong = Options::new();

@@ -26,10 +26,7 @@ fn refusal(job: &Job<'_>, url: &str, path: &Path) -> No {
 
 #[test]
 fn a_malformed_url_and_a_relative_path_are_refused_when_added() {
-    if !needs_root("bad URLs and paths") {
-        return;
-    }
-    let (instance, alice) = (Instance::start(), User::alice());
+    let (instance, alice) = (Instance::start(), User::ordinary());
     let bus = instance.bus(&alice);
     let job = Job::create(&bus, "bad input");
     let good = instance.directory_of(&alice).join("f");
@@ -190,10 +187,7 @@ fn impatient(bus: &Bus) -> Job<'_> {
 
 #[test]
 fn a_server_that_answers_nonsense_is_an_error_with_a_name_and_leaves_nothing_in_place() {
-    if !needs_root("nonsense servers") {
-        return;
-    }
-    let (instance, alice) = (Instance::start(), User::alice());
+    let (instance, alice) = (Instance::start(), User::ordinary());
     let server = Server::http();
     let bus = instance.bus(&alice);
     let directory = instance.directory_of(&alice);
@@ -233,10 +227,7 @@ fn a_server_that_answers_nonsense_is_an_error_with_a_name_and_leaves_nothing_in_
 
 #[test]
 fn an_existing_file_is_replaced_in_one_step_and_only_at_complete() {
-    if !needs_root("replacing") {
-        return;
-    }
-    let (instance, alice) = (Instance::start(), User::alice());
+    let (instance, alice) = (Instance::start(), User::ordinary());
     let server = Server::http();
     server.put("/f", Resource::new(FILE));
     let bus = instance.bus(&alice);

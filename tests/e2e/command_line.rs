@@ -25,10 +25,7 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn get_downloads_completes_and_ends_with_zero() {
-    if !needs_root("ebb get") {
-        return;
-    }
-    let (instance, server, alice) = (Instance::start(), Server::http(), User::alice());
+    let (instance, server, alice) = (Instance::start(), Server::http(), User::ordinary());
     server.put("/f", Resource::new(FILE));
     let path = instance.directory_of(&alice).join("got");
     let got = instance.run(&alice, &["get", &server.url("/f"), "-o", path.to_str().unwrap()]);
@@ -39,10 +36,7 @@ fn get_downloads_completes_and_ends_with_zero() {
 
 #[test]
 fn submit_prints_the_id_alone_and_wait_ends_with_the_outcome() {
-    if !needs_root("ebb submit and wait") {
-        return;
-    }
-    let (instance, server, alice) = (Instance::start(), Server::http(), User::alice());
+    let (instance, server, alice) = (Instance::start(), Server::http(), User::ordinary());
     server.put("/f", Resource::new(FILE));
     server.put("/gone", Resource::new(FILE).always(Lie::Status(404, vec![])));
     let directory = instance.directory_of(&alice);

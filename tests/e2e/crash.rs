@@ -13,7 +13,7 @@ use support::dice::Dice;
 use support::instance::Instance;
 use support::job::Job;
 use support::server::{Gate, Lie, PATIENCE, Resource, Server};
-use support::users::{User, needs_root};
+use support::users::User;
 
 const TRANSFERS: u64 = 50;
 const AT_ONCE: u64 = 5;
@@ -71,7 +71,7 @@ fn push_on(job: &Job<'_>) -> bool {
 }
 
 fn see_through(transfer: &Transfer, instance: &Instance) {
-    let bus = instance.bus(&User::alice());
+    let bus = instance.bus(&User::ordinary());
     let job = transfer.job(&bus);
     while !push_on(&job) {
         job.wait_for(&["transferred", "transient-error", "suspended", "error"]);
@@ -81,11 +81,8 @@ fn see_through(transfer: &Transfer, instance: &Instance) {
 
 #[test]
 fn fifty_transfers_survive_the_death_of_anybody_at_any_moment() {
-    if !needs_root("50 transfers with random kills") {
-        return;
-    }
     let mut dice = Dice::announced("fifty transfers");
-    let (mut instance, server, alice) = (Instance::start(), Server::http(), User::alice());
+    let (mut instance, server, alice) = (Instance::start(), Server::http(), User::ordinary());
     let directory = instance.directory_of(&alice);
     for batch in 0..TRANSFERS / AT_ONCE {
         let bus = instance.bus(&alice);
@@ -111,7 +108,7 @@ fn fifty_transfers_survive_the_death_of_anybody_at_any_moment() {
 
 /// Lets some bytes pass, sees what is durable, kills somebody, and checks what is asked for next.
 fn one_kill(instance: &mut Instance, server: &Server, transfers: &[Transfer], dice: &mut Dice) {
-    let bus = instance.bus(&User::alice());
+    let bus = instance.bus(&User::ordinary());
     let mut durable = Vec::new();
     for transfer in transfers {
         transfer.gate.release(dice.below(SIZE / 4));
@@ -121,7 +118,7 @@ fn one_kill(instance: &mut Instance, server: &Server, transfers: &[Transfer], di
     let seen: Vec<usize> = transfers.iter().map(|t| server.requests(&t.name).len()).collect();
     let victim = dice.pick(&VICTIMS);
     instance.kill_one(victim);
-    let bus = instance.bus(&User::alice());
+    let bus = instance.bus(&User::ordinary());
     for ((transfer, durable), seen) in transfers.iter().zip(durable).zip(seen) {
         push_on(&transfer.job(&bus));
         let requests = server.requests(&transfer.name);
@@ -134,10 +131,7 @@ fn one_kill(instance: &mut Instance, server: &Server, transfers: &[Transfer], di
 
 #[test]
 fn a_file_large_enough_for_checkpoints_goes_on_from_the_last_one() {
-    if !needs_root("checkpoints") {
-        return;
-    }
-    let (mut instance, server, alice) = (Instance::start(), Server::http(), User::alice());
+    let (mut instance, server, alice) = (Instance::start(), Server::http(), User::ordinary());
     let directory = instance.directory_of(&alice);
     let content = Content::new(77, 96 << 20);
     let gate = Arc::new(Gate::after(70 << 20));
@@ -172,10 +166,7 @@ fn wait_for_durable(job: &Job<'_>, wanted: u64) -> u64 {
 
 #[test]
 fn after_cancel_nothing_is_left_whoever_died_meanwhile() {
-    if !needs_root("Cancel across deaths") {
-        return;
-    }
-    let (mut instance, server, alice) = (Instance::start(), Server::http(), User::alice());
+    let (mut instance, server, alice) = (Instance::start(), Server::http(), User::ordinary());
     let directory = instance.directory_of(&alice);
     for victim in VICTIMS {
         let bus = instance.bus(&alice);

@@ -15,7 +15,7 @@ const FILE: Content = Content::new(21, 400_000);
 fn busy(instance: &Instance, server: &Server) -> (Arc<Gate>, String, String) {
     let gate = Arc::new(Gate::after(FILE.size / 2));
     server.put("/f", Resource::new(FILE).through(&gate));
-    let alice = User::alice();
+    let alice = User::ordinary();
     let bus = instance.bus(&alice);
     let job = Job::create(&bus, "busy");
     job.add(&server.url("/f"), &instance.directory_of(&alice).join("f"));
@@ -26,27 +26,21 @@ fn busy(instance: &Instance, server: &Server) -> (Arc<Gate>, String, String) {
 
 #[test]
 fn a_polite_end_is_clean_and_keeps_every_byte() {
-    if !needs_root("SIGTERM") {
-        return;
-    }
     let (mut instance, server) = (Instance::start(), Server::http());
     let (gate, path, id) = busy(&instance, &server);
     assert_eq!(instance.terminate(), Some(0), "{}", instance.log());
     assert!(!instance.socket().exists(), "the socket is left behind");
     gate.open();
     instance.start_again();
-    let bus = instance.bus(&User::alice());
+    let bus = instance.bus(&User::ordinary());
     Job { bus: &bus, path, id }.finish();
-    FILE.check(&instance.directory_of(&User::alice()).join("f"));
+    FILE.check(&instance.directory_of(&User::ordinary()).join("f"));
     let last = server.log().last().map(|r| r.from);
     assert_eq!(last, Some(FILE.size / 2), "a clean end makes a checkpoint");
 }
 
 #[test]
 fn the_death_of_an_agent_is_mended() {
-    if !needs_root("death of an agent") {
-        return;
-    }
     for victim in ["ebb-net", "ebb-files"] {
         let (instance, server) = (Instance::start(), Server::http());
         let (gate, path, id) = busy(&instance, &server);
@@ -55,17 +49,14 @@ fn the_death_of_an_agent_is_mended() {
             assert!(process.ended_within(PATIENCE));
         }
         gate.open();
-        let bus = instance.bus(&User::alice());
+        let bus = instance.bus(&User::ordinary());
         Job { bus: &bus, path, id }.finish();
-        FILE.check(&instance.directory_of(&User::alice()).join("f"));
+        FILE.check(&instance.directory_of(&User::ordinary()).join("f"));
     }
 }
 
 #[test]
 fn the_death_of_the_service_or_the_launcher_ends_the_whole() {
-    if !needs_root("death of the service") {
-        return;
-    }
     for victim in ["ebb-service", "ebbd"] {
         let (mut instance, server) = (Instance::start(), Server::http());
         let _ = busy(&instance, &server);
@@ -83,13 +74,10 @@ fn the_death_of_the_service_or_the_launcher_ends_the_whole() {
 
 #[test]
 fn idle_agents_of_a_finished_job_do_not_stop_a_clean_end() {
-    if !needs_root("clean end after a job") {
-        return;
-    }
     let (mut instance, server) = (Instance::start(), Server::http());
     let (gate, path, id) = busy(&instance, &server);
     gate.open();
-    let bus = instance.bus(&User::alice());
+    let bus = instance.bus(&User::ordinary());
     Job { bus: &bus, path, id }.finish();
     assert_eq!(instance.terminate(), Some(0));
 }

@@ -13,7 +13,7 @@ use support::dice::Dice;
 use support::instance::Instance;
 use support::job::{AT_REST, Job};
 use support::server::{Gate, JUST_NOW, LONG_AGO, Lie, Resource, Server, Version};
-use support::users::{User, needs_root};
+use support::users::User;
 
 const SIZE: u64 = 200_000;
 const TRIES_AT_ONCE: u64 = 10;
@@ -68,11 +68,8 @@ fn assert_whole(path: &Path, versions: &[Version; 2]) {
 
 #[test]
 fn a_connection_that_breaks_before_the_swap_leads_to_one_version() {
-    if !needs_root("swap after a broken connection") {
-        return;
-    }
     let mut dice = Dice::announced("swap after a broken connection");
-    let (instance, server, alice) = (Instance::start(), Server::http(), User::alice());
+    let (instance, server, alice) = (Instance::start(), Server::http(), User::ordinary());
     let bus = instance.bus(&alice);
     let directory = instance.directory_of(&alice);
     for round in 0..ROUNDS / 2 {
@@ -97,11 +94,8 @@ fn a_connection_that_breaks_before_the_swap_leads_to_one_version() {
 
 #[test]
 fn a_kill_before_the_swap_leads_to_one_version() {
-    if !needs_root("swap across kill -9") {
-        return;
-    }
     let mut dice = Dice::announced("swap across kill -9");
-    let (mut instance, server, alice) = (Instance::start(), Server::http(), User::alice());
+    let (mut instance, server, alice) = (Instance::start(), Server::http(), User::ordinary());
     let directory = instance.directory_of(&alice);
     for round in ROUNDS / 2..ROUNDS {
         let numbers = round * TRIES_AT_ONCE..(round + 1) * TRIES_AT_ONCE;
@@ -134,7 +128,7 @@ fn suspend_half_way(
     all: &[(String, [Version; 2])],
     dice: &mut Dice,
 ) -> Vec<Suspended> {
-    let bus = instance.bus(&User::alice());
+    let bus = instance.bus(&User::ordinary());
     let suspended = all.iter().map(|(name, versions)| {
         let half = 1 + dice.below(SIZE - 2);
         let gate = Arc::new(Gate::after(half));

@@ -50,10 +50,11 @@ pub struct Instance {
 }
 
 impl Setup {
-    /// A system instance with the tests' usual configuration.
+    /// A system instance with the tests' usual configuration; without root a private one.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        let private = (!rustix::process::getuid().is_root()).then(User::me);
+        Self { private, ..Self::default() }
     }
 
     /// Trusts this authority.
@@ -300,7 +301,7 @@ impl Instance {
 
     fn furnish(&self) {
         let libexec = self.scratch.join("libexec");
-        make_directory(&libexec, 0o755, &User::root());
+        make_directory(&libexec, 0o755, &User::me());
         for program in PROGRAMS {
             let source = binary_directory().join(program);
             let target = libexec.join(program);
@@ -312,10 +313,12 @@ impl Instance {
         make_directory(&self.scratch.join("run"), 0o755, &self.owner());
         make_directory(&self.scratch.join("state"), 0o700, &self.owner());
         let bus = self.setup.bus_address.as_deref().unwrap_or_default();
-        let config = format!(
-            "admin-groups = [\"{ADMIN_GROUP}\"]\nbus-address = \"{bus}\"\n{}",
-            self.setup.config
-        );
+        // The group is made by tests/setup, which without root makes nothing.
+        let groups = match self.setup.private {
+            Some(_) => String::new(),
+            None => format!("admin-groups = [\"{ADMIN_GROUP}\"]"),
+        };
+        let config = format!("{groups}\nbus-address = \"{bus}\"\n{}", self.setup.config);
         self.write("ebb.toml", &config);
         let mut policy = format!(
             "service-user = {SERVICE_USER}\nlibexec-dir = {0}/libexec\nruntime-dir = {0}/run\n\

@@ -31,8 +31,10 @@ pub fn needs_root(what: &str) -> bool {
     if getuid().is_root() {
         return true;
     }
-    // Past the capturing of the test harness: what was left out is to be seen when all is well.
-    let _ = writeln!(std::io::stderr(), "left out: needs root: {what}");
+    // Past the capturing of the test harness: what was left out is to be seen when all is well. In
+    // one piece and on a line of its own, whatever else is being printed.
+    let line = format!("\nleft out: needs root: {what}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
     false
 }
 
@@ -52,6 +54,28 @@ impl User {
         let groups = database("/etc/group");
         let groups = groups.iter().filter(member).map(|entry| number(&entry[2]));
         Self { name: name.into(), uid, gid, groups: groups.filter(|g| *g != gid).collect() }
+    }
+
+    /// Whoever runs this.
+    ///
+    /// # Panics
+    ///
+    /// When the kernel's word on this process is not what it is on every Linux.
+    #[must_use]
+    pub fn me() -> Self {
+        let (uid, gid) = (getuid().as_raw(), rustix::process::getgid().as_raw());
+        let named = database("/etc/passwd").into_iter().find(|entry| number(&entry[2]) == uid);
+        let name = named.map_or_else(|| format!("uid-{uid}"), |entry| entry[0].clone());
+        let groups = rustix::process::getgroups().expect("every process has groups");
+        let groups = groups.into_iter().map(Gid::as_raw).filter(|group| *group != gid);
+        Self { name, uid, gid, groups: groups.collect() }
+    }
+
+    /// An ordinary user to own a job where one identity is enough: Alice, or without root whoever
+    /// runs this.
+    #[must_use]
+    pub fn ordinary() -> Self {
+        if getuid().is_root() { Self::alice() } else { Self::me() }
     }
 
     /// The superuser.
@@ -84,6 +108,9 @@ impl User {
     ///
     /// When the thread cannot become the user, or panics.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        if getuid().as_raw() == self.uid {
+            return work();
+        }
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
                 self.become_in_this_thread().expect("root may become anybody");
