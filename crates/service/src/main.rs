@@ -118,6 +118,9 @@ async fn serve(
         failed = bus::serve_peers(&socket, face) => failed?,
         ended = main_loop.run() => ended?,
     }
+    // Whoever comes now shall find nobody, not a door that nobody opens. A socket that cannot be
+    // taken away is replaced by the next service.
+    let _ = fs::remove_file(&socket);
     launcher.close().await;
     Ok(())
 }
