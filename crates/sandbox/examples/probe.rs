@@ -16,9 +16,7 @@ fn main() {
     let (role, dir) = (arguments[1].as_str(), Path::new(&arguments[2]));
     let confinement = match role {
         "files" => Confinement::Files,
-        _ => Confinement::Network {
-            readable: vec![dir.join("extra")],
-        },
+        _ => Confinement::Network { readable: vec![dir.join("extra")] },
     };
     match ebb_sandbox::enter(confinement, Demand::Required) {
         Ok(sandbox) => println!("sandbox: {sandbox:?}"),
@@ -50,6 +48,12 @@ fn paths(dir: &Path) {
     say("remove", fs::remove_file(dir.join("spare")));
     say("mkdir", fs::create_dir(dir.join("made")));
     say("symlink", std::os::unix::fs::symlink("x", dir.join("link")));
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    say("chmod", fs::set_permissions(dir.join("extra"), mode));
+    say("chown", std::os::unix::fs::chown(dir.join("extra"), None, None));
+    let attribute =
+        rustix::fs::setxattr(dir.join("extra"), "user.ebb", b"x", rustix::fs::XattrFlags::empty());
+    say("setxattr", attribute.map_err(io::Error::from));
     say("read passwd", File::open("/etc/passwd"));
     say("read certificates", fs::read_dir("/etc/ssl"));
     say("read resolv.conf", File::open("/etc/resolv.conf"));
@@ -66,16 +70,8 @@ fn network(dir: &Path) {
     use rustix::net::{AddressFamily, SocketType};
     say("tcp socket", open(AddressFamily::INET6, SocketType::STREAM));
     say("vsock", open(AddressFamily::VSOCK, SocketType::STREAM));
-    say(
-        "netlink route",
-        open(AddressFamily::NETLINK, SocketType::RAW),
-    );
-    say(
-        "thread",
-        std::thread::Builder::new()
-            .spawn(|| ())
-            .map(std::thread::JoinHandle::join),
-    );
+    say("netlink route", open(AddressFamily::NETLINK, SocketType::RAW));
+    say("thread", std::thread::Builder::new().spawn(|| ()).map(std::thread::JoinHandle::join));
 }
 
 /// Calls that must not be reached at all, so that their arguments do not matter.
@@ -106,13 +102,6 @@ fn calls() {
         // SAFETY: every argument is null or zero. A filtered call never looks at them; one that
         // came through would fail on them, or end this probe, which is what the test would see.
         let result = unsafe { libc::syscall(number, 0, 0, 0, 0, 0, 0) };
-        say(
-            name,
-            if result < 0 {
-                Err(io::Error::last_os_error())
-            } else {
-                Ok(())
-            },
-        );
+        say(name, if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) });
     }
 }

@@ -5,8 +5,9 @@
 //! regular file, moving between directories, and TCP. The network role keeps reading a list of
 //! system files, and connecting; it can write nothing and wait on no TCP port.
 //!
-//! We ask for everything up to ABI 6 (Linux 6.12) and take what the kernel has. What that was is
-//! reported; the seccomp filter closes the larger gaps of older kernels by itself.
+//! We ask for everything up to ABI 6 (Linux 6.12) and take what the kernel has, from ABI 1 (5.13)
+//! on. What that was is reported; the seccomp filter closes by itself what Landlock, or an older
+//! one, leaves open: sockets, signals, `truncate`, and changes of modes, owners and attributes.
 
 use crate::{Confinement, Demand, SandboxError};
 use landlock::{
@@ -71,10 +72,7 @@ pub(crate) fn restrict(role: &Confinement, demand: Demand) -> Result<Enforced, S
         LandlockStatus::Available { effective_abi, .. } => effective_abi as u8,
         LandlockStatus::NotEnabled | LandlockStatus::NotImplemented => 0,
     };
-    Ok(Enforced {
-        abi,
-        full: status.ruleset == RulesetStatus::FullyEnforced,
-    })
+    Ok(Enforced { abi, full: status.ruleset == RulesetStatus::FullyEnforced })
 }
 
 fn files() -> Result<RulesetCreated, RulesetError> {
@@ -96,18 +94,10 @@ fn network(readable: &[std::path::PathBuf]) -> Result<RulesetCreated, RulesetErr
         .scope(Scope::from_all(ABI::V6))?
         .create()?;
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
-    for path in READABLE
-        .iter()
-        .map(Path::new)
-        .chain(readable.iter().map(AsRef::as_ref))
-    {
+    for path in READABLE.iter().map(Path::new).chain(readable.iter().map(AsRef::as_ref)) {
         ruleset = grant(ruleset, path, read)?;
     }
-    grant(
-        ruleset,
-        Path::new("/dev/null"),
-        AccessFs::ReadFile | AccessFs::WriteFile,
-    )
+    grant(ruleset, Path::new("/dev/null"), AccessFs::ReadFile | AccessFs::WriteFile)
 }
 
 /// Grants rights beneath a path. One that cannot be opened grants nothing, which is on the safe
@@ -122,10 +112,6 @@ fn grant(
     };
     let is_dir = rustix::fs::fstat(&opened)
         .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory);
-    let rights = if is_dir {
-        rights
-    } else {
-        rights & AccessFs::from_file(ABI::V6)
-    };
+    let rights = if is_dir { rights } else { rights & AccessFs::from_file(ABI::V6) };
     ruleset.add_rule(PathBeneath::new(opened, rights))
 }

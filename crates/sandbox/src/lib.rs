@@ -70,22 +70,12 @@ pub fn enter(role: Confinement, demand: Demand) -> Result<ebb_wire::Sandbox, San
         .map_err(step("make the process undumpable"))?;
     rustix::thread::set_no_new_privs(true).map_err(step("forgo new privileges"))?;
     check_capabilities()?;
-    rustix::process::setrlimit(
-        Resource::Core,
-        Rlimit {
-            current: Some(0),
-            maximum: Some(0),
-        },
-    )
-    .map_err(step("forbid core files"))?;
+    rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
+        .map_err(step("forbid core files"))?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     let landlock = landlock::restrict(&role, demand)?;
     let seccomp = seccomp::filter(&role, demand)?;
-    Ok(ebb_wire::Sandbox {
-        landlock_abi: landlock.abi,
-        landlock_full: landlock.full,
-        seccomp,
-    })
+    Ok(ebb_wire::Sandbox { landlock_abi: landlock.abi, landlock_full: landlock.full, seccomp })
 }
 
 /// Asks the kernel to kill us with our parent.
@@ -108,9 +98,5 @@ fn check_capabilities() -> Result<(), SandboxError> {
     let sets = rustix::thread::capabilities(None)
         .map_err(|error| SandboxError::Step("read the capabilities", io::Error::from(error)))?;
     let none = (sets.effective | sets.permitted | sets.inheritable).is_empty();
-    if none {
-        Ok(())
-    } else {
-        Err(SandboxError::CapabilitiesHeld)
-    }
+    if none { Ok(()) } else { Err(SandboxError::CapabilitiesHeld) }
 }

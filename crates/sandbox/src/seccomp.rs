@@ -99,13 +99,59 @@ const DENIED: &[i64] = &[
 ];
 
 /// Denied to the file role besides.
-const DENIED_TO_FILES: &[i64] = &[
-    libc::SYS_clone,
-    libc::SYS_socket,
-    libc::SYS_socketpair,
-    libc::SYS_connect,
-    libc::SYS_bind,
+const DENIED_TO_FILES: &[i64] =
+    &[libc::SYS_clone, libc::SYS_socket, libc::SYS_socketpair, libc::SYS_connect, libc::SYS_bind];
+
+/// Denied to the network role besides: everything that changes a file by its path. Landlock knows
+/// no right for modes, owners, times and attributes, and older kernels none for `truncate`.
+const DENIED_TO_NETWORK: &[i64] = &[
+    libc::SYS_truncate,
+    libc::SYS_fchmodat,
+    libc::SYS_fchmodat2,
+    libc::SYS_fchownat,
+    libc::SYS_utimensat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    SETXATTRAT,
+    REMOVEXATTRAT,
+    libc::SYS_unlinkat,
+    libc::SYS_renameat2,
+    libc::SYS_linkat,
+    libc::SYS_symlinkat,
+    libc::SYS_mkdirat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chmod,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_lchown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utime,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utimes,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_futimesat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_unlink,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_rename,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_renameat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_link,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_symlink,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_mkdir,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_rmdir,
 ];
+
+/// Newer than the bindings; the same number on every architecture.
+const SETXATTRAT: i64 = 463;
+const REMOVEXATTRAT: i64 = 466;
 
 /// Puts the filter on; says whether it is on.
 pub(crate) fn filter(role: &Confinement, demand: Demand) -> Result<bool, SandboxError> {
@@ -122,7 +168,10 @@ fn program(role: &Confinement) -> Result<BpfProgram, Error> {
         DENIED.iter().map(|call| (*call, Vec::new())).collect();
     match role {
         Confinement::Files => rules.extend(DENIED_TO_FILES.iter().map(|call| (*call, vec![]))),
-        Confinement::Network { .. } => rules.extend(network_rules()?),
+        Confinement::Network { .. } => {
+            rules.extend(DENIED_TO_NETWORK.iter().map(|call| (*call, vec![])));
+            rules.extend(network_rules()?);
+        }
     }
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     let denied = SeccompAction::Errno(libc::EPERM.unsigned_abs());
@@ -146,26 +195,16 @@ fn network_rules() -> Result<[(i64, Vec<SeccompRule>); 3], BackendError> {
     // Route netlink tells the resolver which addresses this machine has.
     let other_netlink = [
         family(SeccompCmpOp::Eq, libc::AF_NETLINK)?,
-        argument(
-            2,
-            SeccompCmpOp::Ne,
-            u64::from(libc::NETLINK_ROUTE.unsigned_abs()),
-        )?,
+        argument(2, SeccompCmpOp::Ne, u64::from(libc::NETLINK_ROUTE.unsigned_abs()))?,
     ];
     let not_unix = [family(SeccompCmpOp::Ne, libc::AF_UNIX)?];
     Ok([
         (libc::SYS_clone, vec![SeccompRule::new(no_thread.into())?]),
         (
             libc::SYS_socket,
-            vec![
-                SeccompRule::new(other_family.into())?,
-                SeccompRule::new(other_netlink.into())?,
-            ],
+            vec![SeccompRule::new(other_family.into())?, SeccompRule::new(other_netlink.into())?],
         ),
-        (
-            libc::SYS_socketpair,
-            vec![SeccompRule::new(not_unix.into())?],
-        ),
+        (libc::SYS_socketpair, vec![SeccompRule::new(not_unix.into())?]),
     ])
 }
 

@@ -142,6 +142,10 @@ impl Agents {
         token: &Token,
     ) -> Result<Rc<files::FileAgent>, Failure> {
         let pair = Pair::of(owner, token);
+        // Who is there already does not wait for others to start.
+        if let Some(agent) = self.files.find(&pair) {
+            return Ok(agent);
+        }
         let _one = self.files.starting.lock().await;
         if let Some(agent) = self.files.find(&pair) {
             return Ok(agent);
@@ -182,6 +186,9 @@ impl Agents {
         token: &Token,
     ) -> Result<Rc<net::NetAgent>, Failure> {
         let pair = Pair::of(owner, token);
+        if let Some(agent) = self.nets.find(&pair) {
+            return Ok(agent);
+        }
         let _one = self.nets.starting.lock().await;
         if let Some(agent) = self.nets.find(&pair) {
             return Ok(agent);
@@ -215,8 +222,10 @@ impl Agents {
         })
     }
 
+    /// Whole means: the filter is on, and Landlock rules paths, of whatever version the kernel has.
+    /// What older versions leave open the filter closes (see `ebb-sandbox`).
     fn judge(&self, sandbox: Sandbox) -> Result<(), Failure> {
-        let whole = sandbox.seccomp && sandbox.landlock_full;
+        let whole = sandbox.seccomp && sandbox.landlock_abi > 0;
         match (whole, self.demand) {
             (true, _) => Ok(()),
             (false, SandboxDemand::Warn) => {

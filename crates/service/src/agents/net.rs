@@ -122,8 +122,9 @@ impl NetAgent {
         let _ = self.channel.send(&ToNet::Stop { fetch }, None).await;
     }
 
-    /// Ends the agent: it hangs.
+    /// Ends the agent: it hangs, or is out of its mind. Nobody gets hold of it any more.
     pub(crate) async fn end(&self) {
+        self.fetches.borrow_mut().over = true;
         self.process.kill().await;
     }
 }
