@@ -5,6 +5,7 @@
 //! so `SetHelperToken` is refused over it (R2) and the client library uses our own socket.
 
 use std::collections::HashMap;
+use std::fs;
 use std::rc::Rc;
 
 use ebb_api::names;
@@ -86,15 +87,45 @@ async fn hear(
     }
 }
 
-/// The bus' word about a caller; nothing unless it tells uid and gid and groups.
+/// The bus' word about a caller; nothing unless it tells uid and groups.
 async fn credentials(bus: &DBusProxy<'_>, name: &OwnedUniqueName) -> Option<Peer> {
     let told = bus.get_connection_credentials(BusName::from(name.as_ref())).await.ok()?;
     let uid = told.unix_user_id()?;
-    let mut groups = told.unix_group_ids()?.clone();
-    // The bus tells one list; the first is not promised to be the effective one.
-    let gid = groups.first().copied()?;
-    groups.retain(|group| *group != gid);
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let (gid, groups) = split_groups(uid, told.unix_group_ids()?, &users)?;
     let label = told.linux_security_label().cloned();
     let process_known = told.process_fd().is_some();
     Some(Peer { uid, gid, groups, label, process_known })
+}
+
+/// The bus tells the kernel's groups as one sorted list and not which is the effective one. It is
+/// taken to be the group that the user list names for this user, if the kernel vouches for it, and
+/// else the first. The list never adds a group, so nobody gets a right the caller has not.
+fn split_groups(uid: u32, vouched: &[u32], users: &str) -> Option<(u32, Vec<u32>)> {
+    let primary = users.lines().find_map(|line| {
+        let mut numbers = line.split(':').skip(2).map_while(|field| field.parse::<u32>().ok());
+        (numbers.next() == Some(uid)).then(|| numbers.next()).flatten()
+    });
+    let gid = primary.filter(|gid| vouched.contains(gid)).or(vouched.first().copied())?;
+    Some((gid, vouched.iter().copied().filter(|group| *group != gid).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USERS: &str = "root:x:0:0:root:/root:/bin/sh\nalice:x:1001:1002::/home/alice:/bin/sh\n";
+
+    #[test]
+    fn the_users_own_group_is_the_effective_one_if_the_kernel_vouches_for_it() {
+        let split = split_groups(1001, &[33, 1002, 65534], USERS);
+        assert_eq!(split, Some((1002, vec![33, 65534])));
+    }
+
+    #[test]
+    fn the_user_list_never_adds_a_group() {
+        assert_eq!(split_groups(1001, &[33, 65534], USERS), Some((33, vec![65534])));
+        assert_eq!(split_groups(4711, &[33], USERS), Some((33, vec![])));
+        assert_eq!(split_groups(1001, &[], USERS), None);
+    }
 }
