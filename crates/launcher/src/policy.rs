@@ -165,10 +165,10 @@ impl Policy {
         let owner = self.service.uid;
         for dir in [&self.runtime_dir, &self.state_dir] {
             if self.private {
-                // Where that fails, the look below says so.
-                let _ = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+                let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+                made.map_err(|error| Fatal(CONFIG, format!("{}: {error}", dir.display())))?;
             }
-            let found = std::fs::symlink_metadata(dir);
+            let found = std::fs::metadata(dir);
             if !found.is_ok_and(|found| found.is_dir() && found.uid() == owner) {
                 let (dir, how) = (dir.display(), "`systemd-tmpfiles --create` makes it");
                 let what = format!("{dir} must be a directory that belongs to uid {owner}; {how}");
