@@ -1,6 +1,7 @@
 //! However it ends, nothing is left running, and the exit code says whether that was meant.
 
 use crate::support::{Ebbd, handle, is_root, wait_for_end};
+use ebb_wire::channel;
 use ebb_wire::launcher::{AgentId, FromLauncher, Identity, Role, ToLauncher};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::fd::OwnedFd;
@@ -99,6 +100,24 @@ fn asked_to_end_it_lets_the_service_finish_first() {
     ebbd.close_control();
     assert_eq!(ebbd.ended(), Some(0));
     wait_for_end(&service);
+}
+
+#[test]
+fn a_service_that_never_stops_talking_cannot_keep_ebbd_from_ending() {
+    if !is_root() {
+        return;
+    }
+    let (mut ebbd, agent, service, _end) = with_agent();
+    let talk = ebbd.control();
+    let talker = std::thread::spawn(move || {
+        while channel::send(&talk, &ToLauncher::Stop { agent: AgentId(9) }, None).is_ok() {}
+    });
+    signal(ebbd.launcher.id(), Signal::TERM);
+    assert_eq!(ebbd.hear().0, FromLauncher::Finish);
+    assert_eq!(ebbd.ended(), Some(0));
+    wait_for_end(&agent);
+    wait_for_end(&service);
+    talker.join().unwrap();
 }
 
 #[test]

@@ -60,6 +60,11 @@ impl Ebbd {
         channel::send(self.control.as_ref().unwrap(), message, None).unwrap();
     }
 
+    /// Another handle on what the service hears and says.
+    pub(crate) fn control(&self) -> OwnedFd {
+        self.control.as_ref().unwrap().try_clone().unwrap()
+    }
+
     pub(crate) fn say_bytes(&self, bytes: &[u8]) {
         rustix::net::send(self.control.as_ref().unwrap(), bytes, SendFlags::NOSIGNAL).unwrap();
     }
