@@ -15,6 +15,7 @@ mod crash;
 mod files_only_by_ebb_files;
 mod handover;
 mod identities;
+mod job_model;
 mod processes;
 mod stopping;
 mod swap;

@@ -52,6 +52,8 @@ pub struct JobProperties {
     pub minimum_retry_delay: u32,
     /// Seconds without progress after which passing trouble becomes lasting.
     pub no_progress_timeout: u32,
+    /// Seconds it may be connecting and transferring since it was last resumed.
+    pub maximum_download_time: u32,
     /// Whether the service completes it by itself.
     pub auto_complete: bool,
     /// Whose helper token it carries, if any.
@@ -86,6 +88,7 @@ impl JobProperties {
             error_count: fields.small("ErrorCount")?,
             minimum_retry_delay: fields.small("MinimumRetryDelay")?,
             no_progress_timeout: fields.small("NoProgressTimeout")?,
+            maximum_download_time: fields.small("MaximumDownloadTime")?,
             auto_complete: fields.flag("AutoComplete")?,
             helper_uid: helper_uid(fields)?,
             helper_flags: TokenFlags(fields.small("HelperTokenFlags")?),
@@ -121,6 +124,7 @@ impl JobProperties {
             "ErrorCount" => self.error_count = changed.small(name)?,
             "MinimumRetryDelay" => self.minimum_retry_delay = changed.small(name)?,
             "NoProgressTimeout" => self.no_progress_timeout = changed.small(name)?,
+            "MaximumDownloadTime" => self.maximum_download_time = changed.small(name)?,
             "AutoComplete" => self.auto_complete = changed.flag(name)?,
             "HelperTokenUid" => self.helper_uid = known_uid(changed.small(name)?),
             "HelperTokenFlags" => self.helper_flags = TokenFlags(changed.small(name)?),
@@ -323,6 +327,7 @@ mod tests {
             ("ErrorCount", 0u32.into()),
             ("MinimumRetryDelay", 600u32.into()),
             ("NoProgressTimeout", 1_209_600u32.into()),
+            ("MaximumDownloadTime", 7_776_000u32.into()),
             ("AutoComplete", true.into()),
             ("HelperTokenSet", false.into()),
             ("HelperTokenUid", u32::MAX.into()),

@@ -21,6 +21,7 @@ pub(crate) fn terms(call: &Invocation) -> Result<JobOptions, Failure> {
         priority: call.text("priority")?.map(priority).transpose()?,
         retry_delay: call.duration("retry-delay")?,
         no_progress_timeout: call.duration("no-progress-timeout")?,
+        maximum_download_time: call.duration("max-download-time")?,
         auto_complete: Some(!call.has("no-auto-complete")),
     })
 }

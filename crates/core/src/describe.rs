@@ -15,7 +15,7 @@ pub struct Description {
 }
 
 /// Every failure there is; statuses are represented by one.
-pub const FAILURES: [Failure; 31] = [
+pub const FAILURES: [Failure; 32] = [
     Failure::Network(NetworkTrouble::NameNotResolved),
     Failure::Network(NetworkTrouble::ConnectFailed),
     Failure::Network(NetworkTrouble::TimedOut),
@@ -47,6 +47,7 @@ pub const FAILURES: [Failure; 31] = [
     Failure::Service(ServiceTrouble::AgentLost),
     Failure::Service(ServiceTrouble::IdentityNotAdmitted),
     Failure::Service(ServiceTrouble::SandboxFailed),
+    Failure::Service(ServiceTrouble::MaxDownloadTime),
 ];
 
 /// Every refusal there is, but those that only pass a failure on.

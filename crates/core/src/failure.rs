@@ -100,6 +100,8 @@ pub enum ServiceTrouble {
     IdentityNotAdmitted,
     /// The sandbox of an agent could not be set up.
     SandboxFailed,
+    /// It has run as long as its owner allows.
+    MaxDownloadTime,
 }
 
 /// Where an error belongs (BITS: `BG_ERROR_CONTEXT`).
@@ -153,7 +155,8 @@ impl Failure {
             Self::Service(
                 ServiceTrouble::TokenRequired
                 | ServiceTrouble::IdentityNotAdmitted
-                | ServiceTrouble::SandboxFailed,
+                | ServiceTrouble::SandboxFailed
+                | ServiceTrouble::MaxDownloadTime,
             ) => Remedy::AskOwner,
         }
     }
@@ -169,7 +172,8 @@ impl Failure {
             Self::Service(
                 ServiceTrouble::TokenRequired
                 | ServiceTrouble::IdentityNotAdmitted
-                | ServiceTrouble::SandboxFailed,
+                | ServiceTrouble::SandboxFailed
+                | ServiceTrouble::MaxDownloadTime,
             ) => Context::GeneralQueueManager,
         }
     }
@@ -205,6 +209,7 @@ impl Failure {
             Self::Server(trouble) => trouble.code(),
             Self::Destination(trouble) => trouble.code(),
             Self::Service(ServiceTrouble::TokenRequired) => 0x8020_0056,
+            Self::Service(ServiceTrouble::MaxDownloadTime) => 0x8020_0054,
             Self::Service(ServiceTrouble::IdentityNotAdmitted) => 0x8007_0005,
             Self::Service(ServiceTrouble::AgentLost | ServiceTrouble::SandboxFailed) => 0,
         }
@@ -398,6 +403,7 @@ impl ServiceTrouble {
             Self::AgentLost => "agent-lost",
             Self::IdentityNotAdmitted => "identity-not-admitted",
             Self::SandboxFailed => "sandbox-failed",
+            Self::MaxDownloadTime => "max-download-time",
         }
     }
 
@@ -413,6 +419,7 @@ impl ServiceTrouble {
             Self::SandboxFailed => {
                 "ask an administrator: ebbd's policy can lower this to a warning"
             }
+            Self::MaxDownloadTime => "allow it more time, or resume: the count begins anew",
         }
     }
 }
@@ -459,6 +466,7 @@ impl fmt::Display for Failure {
                 "this machine admits no work under this identity"
             }
             Self::Service(ServiceTrouble::SandboxFailed) => "the sandbox could not be set up",
+            Self::Service(ServiceTrouble::MaxDownloadTime) => "the job has run as long as it may",
         };
         f.write_str(text)
     }

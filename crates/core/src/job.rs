@@ -27,8 +27,9 @@
 //! `transferred`. Cancel is never refused on a job that is not over.
 //!
 //! Start reading at [`Job::decide`]; what the owner asks is in `orders`, what
-//! agents report in `reports`, tokens are in `tokens`.
+//! agents report in `reports`, what time does in `clock`, tokens are in `tokens`.
 
+mod clock;
 mod orders;
 mod reports;
 mod settings;
@@ -36,6 +37,7 @@ mod settings;
 mod tests;
 mod tokens;
 
+pub use clock::Running;
 pub use settings::{Priority, Setting, Terms};
 
 use crate::failure::{DestinationTrouble, Failure, ServiceTrouble};
@@ -76,6 +78,8 @@ pub struct Job {
     pub attempts: u64,
     /// What it has suffered since it last moved.
     pub patience: Patience,
+    /// How long it has run.
+    pub running: Running,
 }
 
 /// Where a job stands. What only makes sense in one state is stored inside that state.
@@ -163,8 +167,8 @@ pub enum Event {
     Start,
     /// Others are due: its time slice is over, or something more urgent has come.
     Preempt,
-    /// The retry delay is over.
-    RetryDue,
+    /// A deadline has come; see [`Job::deadline`].
+    Due,
     /// An attempt reports.
     Report(AttemptId, Report),
     /// Complete has been carried out, as far as it went.
@@ -325,6 +329,7 @@ impl Job {
             transferred: None,
             attempts: 0,
             patience: Patience::default(),
+            running: Running::default(),
         }
     }
 
@@ -341,7 +346,7 @@ impl Job {
     pub fn decide(&mut self, event: Event, now: Now) -> Result<Step, Refusal> {
         let mut step = match event {
             Event::Suspend => self.suspend()?,
-            Event::Resume => self.resume()?,
+            Event::Resume => self.resume(now)?,
             Event::Cancel => self.cancel()?,
             Event::Complete => self.complete()?,
             Event::AddFiles(files) => self.add_files(files)?,
@@ -352,7 +357,7 @@ impl Job {
             Event::HelperTokenLost => self.helper_token_lost(),
             Event::Start => self.start(now),
             Event::Preempt => self.preempt(),
-            Event::RetryDue => self.retry_due(now),
+            Event::Due => self.due(now),
             Event::Report(attempt, report) => self.hear(attempt, report, now),
             Event::CompleteEnded(report) => self.complete_ended(report),
             Event::Deleted(file) => self.deleted(file),
@@ -363,6 +368,7 @@ impl Job {
         step.job_changed |= !step.files_changed.is_empty();
         if step.job_changed {
             self.modified = now.wall;
+            self.add_up(now);
         }
         Ok(step)
     }
@@ -379,6 +385,7 @@ impl Job {
             | State::TransientError { .. } => {
                 self.state = State::Queued;
                 self.patience.since = None;
+                self.running.since = None;
                 Step::changed(vec![])
             }
             State::Completing => Step { effects: vec![Effect::Complete], ..Step::stay() },
@@ -440,22 +447,6 @@ impl Job {
             }
             None => Step::stay(),
         }
-    }
-
-    fn retry_due(&mut self, now: Now) -> Step {
-        let State::TransientError { retry_at } = self.state else {
-            return Step::stay();
-        };
-        if self.out_of_patience(now) {
-            // The last error stays (Q15).
-            self.state = State::Error;
-            return Step::changed(vec![]);
-        }
-        if now.moment < retry_at {
-            return Step::stay();
-        }
-        self.state = State::Queued;
-        Step::changed(vec![])
     }
 }
 

@@ -128,6 +128,7 @@ pub(crate) struct JobView {
     pub(crate) error_count: u32,
     pub(crate) retry_delay: u32,
     pub(crate) no_progress_timeout: u32,
+    pub(crate) maximum_download_time: u32,
     pub(crate) auto_complete: bool,
     pub(crate) helper: Option<u32>,
     pub(crate) helper_flags: u32,

@@ -76,7 +76,7 @@ pub(crate) struct MainLoop {
     turns: Turns,
     /// Jobs that are queued or that agents are working for.
     lively: BTreeMap<u64, JobId>,
-    /// Jobs in TRANSIENT_ERROR.
+    /// Jobs that time alone will change.
     waiting: HashSet<JobId>,
     reschedule: bool,
     slice_ends: Option<Moment>,
@@ -259,7 +259,7 @@ impl MainLoop {
         } else {
             self.lively.remove(&entry.number);
         }
-        if matches!(entry.job.state, State::TransientError { .. }) {
+        if entry.job.deadline().is_some() {
             self.waiting.insert(id);
         } else {
             self.waiting.remove(&id);
@@ -383,11 +383,11 @@ impl MainLoop {
         let due: Vec<JobId> = self
             .waiting
             .iter()
-            .filter(|id| self.retry_at(id).is_some_and(|at| at <= now.moment))
+            .filter(|id| self.deadline(id).is_some_and(|at| at <= now.moment))
             .copied()
             .collect();
         for id in due {
-            self.step_at(id, Event::RetryDue, turn, now).ok();
+            self.step_at(id, Event::Due, turn, now).ok();
         }
         if self.slice_ends.is_some_and(|at| at <= now.moment) {
             self.reschedule = true;
@@ -396,17 +396,13 @@ impl MainLoop {
         self.parts.agents.let_idle_go();
     }
 
-    fn retry_at(&self, id: &JobId) -> Option<Moment> {
-        let job = &self.jobs.get(id)?.job;
-        let State::TransientError { retry_at } = job.state else {
-            return None;
-        };
-        Some(job.patience_ends().map_or(retry_at, |end| end.min(retry_at)))
+    fn deadline(&self, id: &JobId) -> Option<Moment> {
+        self.jobs.get(id)?.job.deadline()
     }
 
     fn sleep(&self, now: Moment) -> Duration {
-        let retries = self.waiting.iter().filter_map(|id| self.retry_at(id));
-        let next = retries.chain(self.slice_ends).min();
+        let deadlines = self.waiting.iter().filter_map(|id| self.deadline(id));
+        let next = deadlines.chain(self.slice_ends).min();
         next.map_or(LONGEST_SLEEP, |at| at.since(now).min(LONGEST_SLEEP))
     }
 

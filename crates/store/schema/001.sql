@@ -29,6 +29,7 @@ CREATE TABLE job (
     priority            TEXT    NOT NULL,
     retry_delay         INTEGER NOT NULL,
     no_progress_timeout INTEGER NOT NULL,
+    maximum_download_time INTEGER NOT NULL,
     auto_complete       INTEGER NOT NULL,
     state               TEXT    NOT NULL,
     attempt             INTEGER,
@@ -46,7 +47,10 @@ CREATE TABLE job (
     attempts            INTEGER NOT NULL,
     patience_tries      INTEGER NOT NULL,
     patience_stays      INTEGER NOT NULL,
-    patience_since      INTEGER
+    patience_since      INTEGER,
+    -- Milliseconds it has run, and since when more are counted.
+    running_used        INTEGER NOT NULL,
+    running_since       INTEGER
 ) STRICT;
 
 CREATE TABLE file (

@@ -182,6 +182,14 @@ impl<'a> Job<'a> {
         self.set("NoProgressTimeout", seconds.into()).await
     }
 
+    /// Changes the seconds it may be connecting and transferring since it was last resumed.
+    ///
+    /// # Errors
+    /// As said above; also for 0.
+    pub async fn set_maximum_download_time(&self, seconds: u32) -> Result<(), ClientError> {
+        self.set("MaximumDownloadTime", seconds.into()).await
+    }
+
     /// Changes whether the service completes it by itself.
     ///
     /// # Errors

@@ -25,6 +25,8 @@ pub struct JobOptions {
     pub retry_delay: Option<u32>,
     /// Seconds without progress after which passing trouble becomes lasting; 0: at once.
     pub no_progress_timeout: Option<u32>,
+    /// Seconds it may be connecting and transferring since it was last resumed.
+    pub maximum_download_time: Option<u32>,
     /// Whether the service completes it by itself.
     pub auto_complete: Option<bool>,
 }
@@ -36,6 +38,7 @@ impl JobOptions {
         put(&mut options, "priority", self.priority.map(Priority::as_str));
         put(&mut options, "retry-delay", self.retry_delay);
         put(&mut options, "no-progress-timeout", self.no_progress_timeout);
+        put(&mut options, "max-download-time", self.maximum_download_time);
         put(&mut options, "auto-complete", self.auto_complete);
         options
     }

@@ -110,6 +110,12 @@ const NO_PROGRESS: Opt = value(
     "DURATION",
     "give up after so long without progress; 0: at the first error",
 );
+const MAX_DOWNLOAD_TIME: Opt = value(
+    "max-download-time",
+    None,
+    "DURATION",
+    "stop with an error after it has run for so long since it was resumed",
+);
 const NO_AUTO_COMPLETE: Opt =
     flag("no-auto-complete", None, "keep the finished files aside until: ebb complete");
 const NO_CLOBBER: Opt = flag("no-clobber", None, "do not replace a file that is there");
@@ -173,6 +179,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &PRIORITY,
             &RETRY_DELAY,
             &NO_PROGRESS,
+            &MAX_DOWNLOAD_TIME,
             &NO_AUTO_COMPLETE,
             &NO_CLOBBER,
             &CANCEL_ON_INTERRUPT,
@@ -194,6 +201,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &PRIORITY,
             &RETRY_DELAY,
             &NO_PROGRESS,
+            &MAX_DOWNLOAD_TIME,
             &NO_AUTO_COMPLETE,
             &NO_CLOBBER,
             &SUSPENDED,
@@ -248,7 +256,14 @@ pub(crate) const COMMANDS: &[&Command] = &[
         "[NAME]",
         "make an empty, suspended job; prints its id",
         "Then: ebb add JOB URL, ebb resume JOB.",
-        &[&DESCRIPTION, &PRIORITY, &RETRY_DELAY, &NO_PROGRESS, &NO_AUTO_COMPLETE],
+        &[
+            &DESCRIPTION,
+            &PRIORITY,
+            &RETRY_DELAY,
+            &NO_PROGRESS,
+            &MAX_DOWNLOAD_TIME,
+            &NO_AUTO_COMPLETE,
+        ],
     ),
     &command(
         "add",
@@ -261,8 +276,8 @@ pub(crate) const COMMANDS: &[&Command] = &[
         "set",
         "JOB KEY=VALUE...",
         "change a job",
-        "Keys: name, description, priority, retry-delay, no-progress-timeout, auto-complete (yes or \
-         no).",
+        "Keys: name, description, priority, retry-delay, no-progress-timeout, max-download-time, \
+         auto-complete (yes or no).",
         &[&ALL_USERS],
     ),
     &command(

@@ -9,8 +9,15 @@ use crate::exit::Exit;
 use crate::failure::{Failure, cannot};
 use crate::{connect, new_job, reference, units};
 
-const KEYS: &[&str] =
-    &["name", "description", "priority", "retry-delay", "no-progress-timeout", "auto-complete"];
+const KEYS: &[&str] = &[
+    "name",
+    "description",
+    "priority",
+    "retry-delay",
+    "no-progress-timeout",
+    "max-download-time",
+    "auto-complete",
+];
 
 /// One change, understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,6 +27,7 @@ enum Change {
     Priority(Priority),
     RetryDelay(u32),
     NoProgressTimeout(u32),
+    MaximumDownloadTime(u32),
     AutoComplete(bool),
 }
 
@@ -52,6 +60,7 @@ fn read(pair: &str) -> Result<Change, Failure> {
         "priority" => new_job::priority(value).map(Change::Priority),
         "retry-delay" => seconds().map(Change::RetryDelay),
         "no-progress-timeout" => seconds().map(Change::NoProgressTimeout),
+        "max-download-time" => seconds().map(Change::MaximumDownloadTime),
         "auto-complete" => yes_or_no(value).map(Change::AutoComplete),
         _ => Err(unknown(key)),
     }
@@ -80,6 +89,7 @@ async fn apply(job: &Job<'_>, change: Change) -> Result<(), Failure> {
         Change::Priority(priority) => job.set_priority(*priority).await,
         Change::RetryDelay(seconds) => job.set_minimum_retry_delay(*seconds).await,
         Change::NoProgressTimeout(seconds) => job.set_no_progress_timeout(*seconds).await,
+        Change::MaximumDownloadTime(seconds) => job.set_maximum_download_time(*seconds).await,
         Change::AutoComplete(auto) => job.set_auto_complete(*auto).await,
     };
     done.map_err(cannot("change the job"))

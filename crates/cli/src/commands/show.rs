@@ -81,6 +81,7 @@ fn text(job: &JobProperties, document: &Document) -> String {
             "no progress",
             format!("gives up after {}", units::duration(u64::from(job.no_progress_timeout))),
         ),
+        ("runs for", format!("{} at most", units::duration(u64::from(job.maximum_download_time)))),
         ("auto-complete", if job.auto_complete { "yes" } else { "no" }.to_owned()),
         ("helper", helper(job, &word("helper.name"))),
         ("errors", job.error_count.to_string()),

@@ -126,6 +126,7 @@ fn new_job(id: &str, name: &str, state: &str) -> Dictionary {
         ("ErrorCount".to_owned(), owned(0u32)),
         ("MinimumRetryDelay".to_owned(), owned(600u32)),
         ("NoProgressTimeout".to_owned(), owned(1_209_600u32)),
+        ("MaximumDownloadTime".to_owned(), owned(7_776_000u32)),
         ("AutoComplete".to_owned(), owned(true)),
         ("HelperTokenSet".to_owned(), owned(false)),
         ("HelperTokenUid".to_owned(), owned(u32::MAX)),
@@ -297,6 +298,7 @@ async fn create(connection: &Connection, message: &Message, state: &Mutex<State>
         ("auto-complete", "AutoComplete"),
         ("retry-delay", "MinimumRetryDelay"),
         ("no-progress-timeout", "NoProgressTimeout"),
+        ("max-download-time", "MaximumDownloadTime"),
     ] {
         if let Some(value) = options.get(option) {
             job.insert(property.to_owned(), value.try_clone().unwrap());

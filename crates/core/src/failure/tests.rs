@@ -45,6 +45,7 @@ fn position(failure: Failure) -> usize {
         Failure::Service(S::AgentLost) => 28,
         Failure::Service(S::IdentityNotAdmitted) => 29,
         Failure::Service(S::SandboxFailed) => 30,
+        Failure::Service(S::MaxDownloadTime) => 31,
     }
 }
 

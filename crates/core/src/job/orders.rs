@@ -3,9 +3,10 @@
 //! Every order names every state. Cancel is never refused on a job that is not over, and an order
 //! that is refused changes nothing.
 
-use super::{Effect, Job, Patience, State, Step};
+use super::{Effect, Job, Patience, Running, State, Step};
 use crate::file::File;
 use crate::refusal::Refusal;
+use crate::time::Now;
 use crate::token::{Resource, TokenRequired};
 
 impl Job {
@@ -26,17 +27,18 @@ impl Job {
         }
     }
 
-    pub(super) fn resume(&mut self) -> Result<Step, Refusal> {
+    pub(super) fn resume(&mut self, now: Now) -> Result<Step, Refusal> {
         match self.state {
             State::Suspended | State::Error if self.files.is_empty() => Err(Refusal::Empty),
             State::Transferred if self.unfinished().next().is_none() => Ok(Step::stay()),
             State::Suspended | State::TransientError { .. } | State::Error | State::Transferred => {
                 self.state = State::Queued;
                 self.patience = Patience::default();
+                self.running = Running::default();
                 Ok(Step::changed(vec![]))
             }
             State::Queued | State::Connecting { .. } | State::Transferring { .. } => {
-                Ok(Step::stay())
+                Ok(self.count_anew(now))
             }
             State::Completing | State::Acknowledged | State::Cancelled => {
                 Err(Refusal::InvalidState)

@@ -10,8 +10,7 @@ use crate::failure::Remedy;
 use crate::file::{File, Progress};
 use crate::id::AttemptId;
 use crate::retry;
-use crate::time::{Moment, Now};
-use core::time::Duration;
+use crate::time::Now;
 
 impl Job {
     pub(super) fn hear(&mut self, attempt: AttemptId, report: Report, now: Now) -> Step {
@@ -159,17 +158,6 @@ impl Job {
         self.error_count += 1;
         self.state = State::Error;
         Step::changed(vec![])
-    }
-
-    /// When a waiting job becomes an errored one, if it waits (`job-model.md` 4.4 row 10).
-    #[must_use]
-    pub fn patience_ends(&self) -> Option<Moment> {
-        let timeout = Duration::from_secs(u64::from(self.terms.no_progress_timeout));
-        self.patience.since.map(|since| since.after(timeout))
-    }
-
-    pub(super) fn out_of_patience(&self, now: Now) -> bool {
-        self.patience_ends().is_some_and(|end| now.moment >= end)
     }
 
     pub(super) fn complete_ended(&mut self, report: CompleteReport) -> Step {

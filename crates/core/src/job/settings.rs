@@ -30,6 +30,8 @@ pub struct Terms {
     pub retry_delay: u32,
     /// How long it may go on without a byte, in seconds; 0 makes every error fatal.
     pub no_progress_timeout: u32,
+    /// How long it may be connecting or transferring, all in all, in seconds; never 0.
+    pub maximum_download_time: u32,
     /// Completed by the service as soon as everything is transferred.
     pub auto_complete: bool,
 }
@@ -47,6 +49,8 @@ pub enum Setting {
     MinimumRetryDelay(u32),
     /// No-progress time-out in seconds.
     NoProgressTimeout(u32),
+    /// Maximum download time in seconds; 0 is refused (Q40).
+    MaximumDownloadTime(u32),
     /// Whether the service completes the job.
     AutoComplete(bool),
 }
@@ -95,6 +99,7 @@ impl Terms {
             priority: Priority::Normal,
             retry_delay: 600,
             no_progress_timeout: 14 * 24 * 3600,
+            maximum_download_time: 90 * 24 * 3600,
             auto_complete: false,
         })
     }
@@ -116,6 +121,10 @@ impl Terms {
                 self.retry_delay = delay.max(retry::SMALLEST_DELAY);
             }
             Setting::NoProgressTimeout(timeout) => self.no_progress_timeout = timeout,
+            Setting::MaximumDownloadTime(0) => {
+                return Err(Refusal::InvalidArgument("the maximum download time is above 0"));
+            }
+            Setting::MaximumDownloadTime(time) => self.maximum_download_time = time,
             Setting::AutoComplete(wanted) => self.auto_complete = wanted,
         }
         Ok(())

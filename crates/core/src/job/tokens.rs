@@ -4,7 +4,7 @@
 //! hand, so that no byte goes out or down under the old identity; it goes on, from its last durable
 //! byte, under the new one. Flags set and no token is an error, never the owner instead.
 
-use super::{Effect, Job, State, Step, Trouble};
+use super::{Job, State, Step, Trouble};
 use crate::failure::ServiceTrouble;
 use crate::refusal::Refusal;
 use crate::token::{Token, TokenFlags};
@@ -34,7 +34,7 @@ impl Job {
             return Ok(Step::changed(vec![]));
         }
         Ok(match self.state.attempt() {
-            Some(attempt) => self.stop_for_token(Some(attempt)),
+            Some(_) => self.stop_for_token(),
             None => Step::changed(vec![]),
         })
     }
@@ -52,7 +52,7 @@ impl Job {
             | State::Queued
             | State::Connecting { .. }
             | State::Transferring { .. }
-            | State::TransientError { .. } => self.stop_for_token(self.state.attempt()),
+            | State::TransientError { .. } => self.stop_for_token(),
             // Already waiting for the owner, or everything is transferred: files are kept.
             State::Error
             | State::Transferred
@@ -62,9 +62,8 @@ impl Job {
         }
     }
 
-    fn stop_for_token(&mut self, attempt: Option<crate::id::AttemptId>) -> Step {
-        let step = self.fail(Trouble::of(ServiceTrouble::TokenRequired));
-        Step { effects: attempt.map(Effect::StopAttempt).into_iter().collect(), ..step }
+    fn stop_for_token(&mut self) -> Step {
+        self.stop_with(Trouble::of(ServiceTrouble::TokenRequired))
     }
 
     /// R9: the attempt in hand stops; the schedule starts another under the new identities.

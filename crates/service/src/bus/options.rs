@@ -26,6 +26,7 @@ fn setting(key: &str, value: &Variant<'_>) -> Result<Setting, Refusal> {
         "priority" => Setting::Priority(Priority::parse(&text(value)?)?),
         "retry-delay" => Setting::MinimumRetryDelay(number(value)?),
         "no-progress-timeout" => Setting::NoProgressTimeout(number(value)?),
+        "max-download-time" => Setting::MaximumDownloadTime(number(value)?),
         "auto-complete" => Setting::AutoComplete(truth(value)?),
         _ => {
             return Err(Refusal::InvalidArgument("there is no such option for a job"));
@@ -41,6 +42,7 @@ pub(super) fn property(name: &str, value: &Variant<'_>) -> Option<Result<Setting
         "Priority" => text(value).and_then(|name| Priority::parse(&name)).map(Setting::Priority),
         "MinimumRetryDelay" => number(value).map(Setting::MinimumRetryDelay),
         "NoProgressTimeout" => number(value).map(Setting::NoProgressTimeout),
+        "MaximumDownloadTime" => number(value).map(Setting::MaximumDownloadTime),
         "AutoComplete" => truth(value).map(Setting::AutoComplete),
         "Id" | "Type" | "State" | "Reason" | "OwnerUid" | "Created" | "Modified"
         | "TransferCompleted" | "NextAttempt" | "FilesTotal" | "FilesTransferred"

@@ -118,6 +118,7 @@ fn view() -> JobView {
         error_count: 0,
         retry_delay: 0,
         no_progress_timeout: 0,
+        maximum_download_time: 0,
         auto_complete: false,
         helper: None,
         helper_flags: 0,

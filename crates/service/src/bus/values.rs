@@ -131,6 +131,7 @@ pub(super) fn job(view: &JobView) -> Dict<'_> {
         ("ErrorCount", Variant::from(view.error_count)),
         ("MinimumRetryDelay", Variant::from(view.retry_delay)),
         ("NoProgressTimeout", Variant::from(view.no_progress_timeout)),
+        ("MaximumDownloadTime", Variant::from(view.maximum_download_time)),
         ("AutoComplete", Variant::from(view.auto_complete)),
         ("HelperTokenSet", Variant::from(view.helper.is_some())),
         ("HelperTokenUid", Variant::from(view.helper.unwrap_or(NO_UID))),

@@ -90,6 +90,7 @@ pub(super) fn job(job: &Job, work: &Work, now: Now) -> JobView {
         error_count: job.error_count,
         retry_delay: job.terms.retry_delay,
         no_progress_timeout: job.terms.no_progress_timeout,
+        maximum_download_time: job.terms.maximum_download_time,
         auto_complete: job.terms.auto_complete,
         helper: job.helper.as_ref().map(|token| token.uid),
         helper_flags: job.flags.bits(),

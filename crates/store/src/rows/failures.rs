@@ -58,7 +58,7 @@ mod tests {
             no-such-directory not-a-directory symbolic-link destination-access-denied \
             not-a-regular-file special-file-system destination-changed destination-exists \
             name-too-long no-space read-only-file-system temporary-lost io-error \
-            token-required agent-lost identity-not-admitted sandbox-failed";
+            token-required agent-lost identity-not-admitted sandbox-failed max-download-time";
         let found = FAILURES.map(Failure::name).join(" ");
         assert_eq!(found, names);
     }

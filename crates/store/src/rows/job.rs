@@ -5,7 +5,7 @@
 //! together when it is read.
 
 use ebb_core::id::{AttemptId, JobId};
-use ebb_core::job::{Job, Patience, Priority, State, Terms, Trouble};
+use ebb_core::job::{Job, Patience, Priority, Running, State, Terms, Trouble};
 use ebb_core::time::{Moment, WallTime};
 use ebb_core::token::{BootId, SessionId, Token, TokenFlags};
 use rusqlite::types::Value;
@@ -39,6 +39,7 @@ pub(crate) static JOB: Table = Table {
         "priority",
         "retry_delay",
         "no_progress_timeout",
+        "maximum_download_time",
         "auto_complete",
         "state",
         "attempt",
@@ -56,6 +57,8 @@ pub(crate) static JOB: Table = Table {
         "patience_tries",
         "patience_stays",
         "patience_since",
+        "running_used",
+        "running_since",
     ],
 };
 
@@ -76,6 +79,7 @@ pub(crate) fn cells(job: &Job) -> Vec<Value> {
         transferred,
         attempts,
         patience,
+        running,
     } = job;
     let mut cells = Cells::default();
     cells.put(*id);
@@ -93,7 +97,9 @@ pub(crate) fn cells(job: &Job) -> Vec<Value> {
         .put(*attempts)
         .put(patience.tries)
         .put(patience.stays)
-        .put_option(patience.since);
+        .put_option(patience.since)
+        .put(running.used)
+        .put_option(running.since);
     cells.into_values()
 }
 
@@ -121,6 +127,7 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<Job, StoreError> {
             stays: cells.take()?,
             since: cells.take_option()?,
         },
+        running: Running { used: cells.take()?, since: cells.take_option()? },
     })
 }
 
@@ -153,14 +160,22 @@ fn token(cells: &mut Reader<'_>) -> Result<Option<Token>, StoreError> {
 }
 
 fn put_terms(cells: &mut Cells, terms: &Terms) {
-    let Terms { name, description, priority, retry_delay, no_progress_timeout, auto_complete } =
-        terms;
+    let Terms {
+        name,
+        description,
+        priority,
+        retry_delay,
+        no_progress_timeout,
+        maximum_download_time,
+        auto_complete,
+    } = terms;
     cells
         .put(name.clone())
         .put(description.clone())
         .put(*priority)
         .put(*retry_delay)
         .put(*no_progress_timeout)
+        .put(*maximum_download_time)
         .put(*auto_complete);
 }
 
@@ -171,6 +186,7 @@ fn terms(cells: &mut Reader<'_>) -> Result<Terms, StoreError> {
         priority: cells.take()?,
         retry_delay: cells.take()?,
         no_progress_timeout: cells.take()?,
+        maximum_download_time: cells.take()?,
         auto_complete: cells.take()?,
     })
 }

@@ -5,7 +5,7 @@ use ebb_core::failure::{
 };
 use ebb_core::file::{Destination, File, Progress, Temporary, Validators};
 use ebb_core::id::{AttemptId, JobId};
-use ebb_core::job::{Job, Patience, Priority, State, Terms, Trouble};
+use ebb_core::job::{Job, Patience, Priority, Running, State, Terms, Trouble};
 use ebb_core::time::{Moment, Now, WallTime};
 use ebb_core::token::{BootId, SessionId, Token, TokenFlags};
 use proptest::collection::vec;
@@ -105,22 +105,18 @@ fn terms() -> impl Strategy<Value = Terms> {
         text(),
         text(),
         proptest::sample::select(Priority::ALL.to_vec()),
-        any::<u32>(),
-        any::<u32>(),
+        (any::<u32>(), any::<u32>(), any::<u32>()),
         any::<bool>(),
     )
-        .prop_map(
-            |(name, description, priority, retry_delay, no_progress_timeout, auto_complete)| {
-                Terms {
-                    name,
-                    description,
-                    priority,
-                    retry_delay,
-                    no_progress_timeout,
-                    auto_complete,
-                }
-            },
-        )
+        .prop_map(|(name, description, priority, seconds, auto_complete)| Terms {
+            name,
+            description,
+            priority,
+            retry_delay: seconds.0,
+            no_progress_timeout: seconds.1,
+            maximum_download_time: seconds.2,
+            auto_complete,
+        })
 }
 
 fn temporary() -> impl Strategy<Value = Temporary> {
@@ -178,11 +174,13 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
     let flags = (0..8u32).prop_map(|bits| TokenFlags::from_bits(bits).unwrap());
     let patience = (any::<u32>(), any::<u32>(), option::of(any::<u64>()))
         .prop_map(|(tries, stays, since)| Patience { tries, stays, since: since.map(Moment) });
+    let running = (any::<u64>(), option::of(any::<u64>()))
+        .prop_map(|(used, since)| Running { used, since: since.map(Moment) });
     (
         (any::<[u8; 16]>(), token(), option::of(token()), flags),
         (terms(), state(), option::of(trouble()), any::<u32>()),
         (any::<i64>(), any::<i64>(), option::of(any::<i64>())),
-        (any::<u64>(), patience, vec(any_file(), 0..4)),
+        (any::<u64>(), (patience, running), vec(any_file(), 0..4)),
     )
         .prop_map(|(who, what, times, rest)| Job {
             id: JobId::from_bytes(who.0),
@@ -198,6 +196,7 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
             modified: WallTime(times.1),
             transferred: times.2.map(WallTime),
             attempts: rest.0,
-            patience: rest.1,
+            patience: rest.1.0,
+            running: rest.1.1,
         })
 }

@@ -5,10 +5,10 @@ INSERT INTO job VALUES (
     17, x'a7a7a7a7a7a747a7a7a7a7a7a7a7a7a7',
     1001, 1001, '4,27', '3', NULL, 'b0071d', 1700000000,
     1002, 1002, '', '4', x'756e636f6e66696e6564', 'b0071d', 1700000001,
-    3, 'nightly', 'the nightly image', 'high', 600, 1209600, 0,
+    3, 'nightly', 'the nightly image', 'high', 600, 1209600, 7776000, 0,
     'completing', NULL, NULL,
     'http-status', 503, 0, 'busy', 120, 2,
-    1700000000, 1700000002, 1700000003, 5, 0, 0, NULL
+    1700000000, 1700000002, 1700000003, 5, 0, 0, NULL, 61000, NULL
 );
 INSERT INTO file VALUES (
     17, 0, 'https://localhost/nightly.img', x'2f737276', x'6e696768746c792e696d67', 2049, 131073, 1,

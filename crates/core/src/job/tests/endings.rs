@@ -178,7 +178,7 @@ fn a_new_life_counts_patience_anew() {
     let queued = waiting.clone().after([Event::Preempt, Event::Resume]);
     let tried = failed_often(connecting(), 3);
     let mut tried_again = tried.clone();
-    let _ = tried_again.decide(Event::RetryDue, at(600)).unwrap();
+    let _ = tried_again.decide(Event::Due, at(600)).unwrap();
     let retried = tried_again.clone().after([Event::Start]);
     for mut job in [waiting, queued, tried, tried_again, retried] {
         let before = job.clone();

@@ -19,7 +19,7 @@ fn delay(job: &Job, now: Now) -> u64 {
 
 /// The wait is over, the job tries once, and that fails too.
 fn one_more(job: &mut Job, now: Now) {
-    let _ = job.decide(Event::RetryDue, now).unwrap();
+    let _ = job.decide(Event::Due, now).unwrap();
     let _ = job.decide(Event::Start, now).unwrap();
     let _ = job.fails(lost(), now);
 }
@@ -51,7 +51,7 @@ fn after_the_first_wait_there_is_one_try_each_time_and_the_delay_doubles() {
 #[test]
 fn progress_begins_the_count_anew() {
     let mut job = failed_often(connecting(), 3);
-    let _ = job.decide(Event::RetryDue, at(600)).unwrap();
+    let _ = job.decide(Event::Due, at(600)).unwrap();
     let _ = job.decide(Event::Start, at(600)).unwrap();
     let attempt = job.state.attempt().unwrap();
     let _ = job.does(Event::Report(attempt, answered(0, 0)));
@@ -80,9 +80,9 @@ fn a_checkpoint_without_new_bytes_is_no_progress() {
 fn retry_due_before_its_time_changes_nothing() {
     let mut job = failed_often(connecting(), 3);
     let before = job.clone();
-    let step = job.decide(Event::RetryDue, at(599)).unwrap();
+    let step = job.decide(Event::Due, at(599)).unwrap();
     assert_eq!((step, &job), (Step::default(), &before));
-    let _ = job.decide(Event::RetryDue, at(600)).unwrap();
+    let _ = job.decide(Event::Due, at(600)).unwrap();
     assert_eq!(job.state, State::Queued);
 }
 
@@ -136,7 +136,7 @@ fn patience_ends_at_the_time_out_and_the_last_error_stays() {
     one_more(&mut job, at(600));
     assert_eq!(delay(&job, at(600)), 1200, "it would be tried after its patience ends");
     let error = job.error.clone();
-    let _ = job.decide(Event::RetryDue, at(1000)).unwrap();
+    let _ = job.decide(Event::Due, at(1000)).unwrap();
     assert_eq!((job.state, job.error), (State::Error, error));
 }
 
@@ -152,7 +152,7 @@ fn the_time_out_counts_from_the_first_wait_without_progress() {
 #[test]
 fn a_try_that_fails_after_patience_has_ended_is_the_last() {
     let mut job = failed_often(with(600, 1000), 3);
-    let _ = job.decide(Event::RetryDue, at(600)).unwrap();
+    let _ = job.decide(Event::Due, at(600)).unwrap();
     let _ = job.decide(Event::Start, at(600)).unwrap();
     let _ = job.fails(lost(), at(1500));
     assert_eq!(job.state, State::Error);
@@ -163,7 +163,7 @@ fn only_a_waiting_job_hears_that_a_retry_is_due() {
     for state in STATES.into_iter().filter(|state| *state != "transient-error") {
         let mut job = job_in(state);
         let before = job.clone();
-        let step = job.decide(Event::RetryDue, at(100_000)).unwrap();
+        let step = job.decide(Event::Due, at(100_000)).unwrap();
         assert_eq!((step, job), (Step::default(), before), "{state}");
     }
 }

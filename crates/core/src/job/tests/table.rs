@@ -9,7 +9,7 @@ fn columns() -> [(&'static str, Event); 6] {
         ("complete", Event::Complete),
         ("cancel", Event::Cancel),
         ("start", Event::Start),
-        ("retry due", Event::RetryDue),
+        ("retry due", Event::Due),
     ]
 }
 

@@ -131,7 +131,7 @@ fn r7_flags_without_a_token_are_an_error_at_once_and_no_attempt_begins() {
 #[test]
 fn r7_a_missing_token_is_not_retried() {
     let mut job = job_in("queued").after([Event::SetHelperTokenFlags(NETWORK), Event::Start]);
-    let _ = job.decide(Event::RetryDue, at(1_000_000)).unwrap();
+    let _ = job.decide(Event::Due, at(1_000_000)).unwrap();
     assert_eq!(job.state, State::Error);
 }
 

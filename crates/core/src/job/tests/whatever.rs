@@ -64,6 +64,7 @@ fn any_setting() -> impl Strategy<Value = Setting> {
         (0..2000usize).prop_map(|length| Setting::Description("d".repeat(length))),
         (0..4000u32).prop_map(Setting::MinimumRetryDelay),
         (0..9000u32).prop_map(Setting::NoProgressTimeout),
+        (0..9000u32).prop_map(Setting::MaximumDownloadTime),
         any::<bool>().prop_map(Setting::AutoComplete),
     ]
 }
@@ -77,7 +78,7 @@ fn any_event() -> impl Strategy<Value = Chance> {
         9 => Just(Event::Resume),
         9 => Just(Event::Start),
         3 => Just(Event::Preempt),
-        5 => Just(Event::RetryDue),
+        5 => Just(Event::Due),
         3 => vec(any::<u8>().prop_map(|n| file(n.into())), 0..3).prop_map(Event::AddFiles),
         3 => any_setting().prop_map(Event::Set),
         3 => any::<u32>().prop_map(|uid| Event::SetHelperToken(token(uid))),
@@ -217,7 +218,7 @@ proptest! {
         live(life, |seen| {
             let of_service = matches!(
                 seen.event,
-                Event::HelperTokenLost | Event::Start | Event::Preempt | Event::RetryDue
+                Event::HelperTokenLost | Event::Start | Event::Preempt | Event::Due
                     | Event::Report(..) | Event::CompleteEnded(_) | Event::Deleted(_)
             );
             prop_assert!(!(of_service && seen.answer.is_err()));
