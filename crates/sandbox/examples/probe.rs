@@ -1,6 +1,6 @@
 //! Enters the sandbox and then tries what it should forbid; the integration test reads the result.
 //!
-//! `probe files|network DIR`: prints the sandbox, then one line `what: ok` or `what: errno` for
+//! `probe files|network|service DIR`: prints the sandbox, then one line `what: ok` or `what: errno` for
 //! each attempt. DIR is a directory its identity may write. It is a program of its own because
 //! nothing leaves a sandbox again.
 
@@ -16,6 +16,7 @@ fn main() {
     let (role, dir) = (arguments[1].as_str(), Path::new(&arguments[2]));
     let confinement = match role {
         "files" => Confinement::Files,
+        "service" => Confinement::Service { own: vec![dir.join("sub")], readable: vec![] },
         _ => Confinement::Network { readable: vec![dir.join("extra")] },
     };
     match ebb_sandbox::enter(confinement, Demand::Required) {
@@ -57,6 +58,9 @@ fn paths(dir: &Path) {
     say("read passwd", File::open("/etc/passwd"));
     say("read certificates", fs::read_dir("/etc/ssl"));
     say("read resolv.conf", File::open("/etc/resolv.conf"));
+    say("write own", fs::write(dir.join("sub/own"), "x"));
+    say("read own", fs::read(dir.join("sub/own")));
+    say("own socket", UnixListener::bind(dir.join("sub/socket")));
     say("write null", fs::write("/dev/null", "x"));
 }
 

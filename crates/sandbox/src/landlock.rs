@@ -5,6 +5,9 @@
 //! regular file, moving between directories, and TCP. The network role keeps reading a list of
 //! system files, and connecting; it can write nothing and wait on no TCP port.
 //!
+//! The service keeps its own directories and reads configuration; users' files are none of its
+//! business, whatever rights its account may have.
+//!
 //! We ask for everything up to ABI 6 (Linux 6.12) and take what the kernel has, from ABI 1 (5.13)
 //! on. What that was is reported; the seccomp filter closes by itself what Landlock, or an older
 //! one, leaves open: sockets, signals, `truncate`, and changes of modes, owners and attributes.
@@ -16,7 +19,7 @@ use landlock::{
     make_bitflags,
 };
 use rustix::fs::FileType;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What TLS and name resolution read. A link is followed, and its target granted; what is missing
 /// is skipped. Directories stand beside single files where programs replace these by renaming.
@@ -62,6 +65,7 @@ pub(crate) fn restrict(role: &Confinement, demand: Demand) -> Result<Enforced, S
     let status = match role {
         Confinement::Files => files(),
         Confinement::Network { readable } => network(readable),
+        Confinement::Service { own, readable } => service(own, readable),
     }
     .and_then(RulesetCreated::restrict_self)
     .map_err(SandboxError::Landlock)?;
@@ -87,7 +91,7 @@ fn files() -> Result<RulesetCreated, RulesetError> {
     grant(ruleset, Path::new("/"), kept)
 }
 
-fn network(readable: &[std::path::PathBuf]) -> Result<RulesetCreated, RulesetError> {
+fn network(readable: &[PathBuf]) -> Result<RulesetCreated, RulesetError> {
     let mut ruleset = Ruleset::default()
         .handle_access(AccessFs::from_all(ABI::V6))?
         .handle_access(AccessNet::BindTcp)?
@@ -98,6 +102,26 @@ fn network(readable: &[std::path::PathBuf]) -> Result<RulesetCreated, RulesetErr
         ruleset = grant(ruleset, path, read)?;
     }
     grant(ruleset, Path::new("/dev/null"), AccessFs::ReadFile | AccessFs::WriteFile)
+}
+
+fn service(own: &[PathBuf], readable: &[PathBuf]) -> Result<RulesetCreated, RulesetError> {
+    let mut ruleset = Ruleset::default()
+        .handle_access(AccessFs::from_all(ABI::V6))?
+        .handle_access(AccessNet::from_all(ABI::V6))?
+        .scope(Scope::Signal)?
+        .create()?;
+    let kept: BitFlags<AccessFs> = make_bitflags!(AccessFs::{
+        ReadFile | ReadDir | WriteFile | Truncate | MakeReg | MakeSock | RemoveFile
+    });
+    for path in own {
+        ruleset = grant(ruleset, path, kept)?;
+    }
+    // Names of users and groups, the machine's id; and what SQLite draws its chance from.
+    let machine = ["/etc", "/dev/urandom"].map(Path::new);
+    for path in machine.into_iter().chain(readable.iter().map(AsRef::as_ref)) {
+        ruleset = grant(ruleset, path, AccessFs::ReadFile | AccessFs::ReadDir)?;
+    }
+    Ok(ruleset)
 }
 
 /// Grants rights beneath a path. One that cannot be opened grants nothing, which is on the safe

@@ -36,7 +36,7 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
 use std::io;
 use std::path::PathBuf;
 
-/// What an agent is for, and so what it keeps.
+/// What a process is for, and so what it keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Confinement {
     /// Files of its identity; no network, no threads.
@@ -44,6 +44,13 @@ pub enum Confinement {
     /// The network; no files but what TLS and name resolution read.
     Network {
         /// Further files or directories it may read, such as an extra authority's certificate.
+        readable: Vec<PathBuf>,
+    },
+    /// The service: its own directories, local sockets, and the machine's configuration to read.
+    Service {
+        /// Directories in which it makes, writes and deletes files and sockets.
+        own: Vec<PathBuf>,
+        /// Further files or directories it reads, such as the directory of its configuration.
         readable: Vec<PathBuf>,
     },
 }

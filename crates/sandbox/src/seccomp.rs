@@ -92,11 +92,10 @@ const DENIED: &[i64] = &[
     libc::SYS_iopl,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_ioperm,
-    // Waiting for others; connecting is ruled by role.
-    libc::SYS_listen,
-    libc::SYS_accept,
-    libc::SYS_accept4,
 ];
+
+/// Denied to both agents besides: waiting for others.
+const DENIED_TO_AGENTS: &[i64] = &[libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4];
 
 /// Denied to the file role besides.
 const DENIED_TO_FILES: &[i64] =
@@ -166,12 +165,18 @@ pub(crate) fn filter(role: &Confinement, demand: Demand) -> Result<bool, Sandbox
 fn program(role: &Confinement) -> Result<BpfProgram, Error> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
         DENIED.iter().map(|call| (*call, Vec::new())).collect();
+    let mut deny = |calls: &[i64]| rules.extend(calls.iter().map(|call| (*call, vec![])));
     match role {
-        Confinement::Files => rules.extend(DENIED_TO_FILES.iter().map(|call| (*call, vec![]))),
-        Confinement::Network { .. } => {
-            rules.extend(DENIED_TO_NETWORK.iter().map(|call| (*call, vec![])));
-            rules.extend(network_rules()?);
+        Confinement::Files => {
+            deny(DENIED_TO_AGENTS);
+            deny(DENIED_TO_FILES);
         }
+        Confinement::Network { .. } => {
+            deny(DENIED_TO_AGENTS);
+            deny(DENIED_TO_NETWORK);
+            rules.extend(socket_rules(&[libc::AF_INET, libc::AF_INET6, libc::AF_UNIX])?);
+        }
+        Confinement::Service { .. } => rules.extend(socket_rules(&[libc::AF_UNIX])?),
     }
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     let denied = SeccompAction::Errno(libc::EPERM.unsigned_abs());
@@ -181,17 +186,16 @@ fn program(role: &Confinement) -> Result<BpfProgram, Error> {
     Ok(program)
 }
 
-/// New threads but no new processes; sockets of the families that fetching and resolving need.
-fn network_rules() -> Result<[(i64, Vec<SeccompRule>); 3], BackendError> {
+/// New threads but no new processes; sockets of these families, and route netlink.
+fn socket_rules(families: &[i32]) -> Result<[(i64, Vec<SeccompRule>); 3], BackendError> {
     let thread = u64::from(libc::CLONE_THREAD.unsigned_abs());
     let no_thread = [argument(0, SeccompCmpOp::MaskedEq(thread), 0)?];
     let family = |op, family: i32| argument(0, op, u64::from(family.unsigned_abs()));
-    let other_family = [
-        family(SeccompCmpOp::Ne, libc::AF_INET)?,
-        family(SeccompCmpOp::Ne, libc::AF_INET6)?,
-        family(SeccompCmpOp::Ne, libc::AF_UNIX)?,
-        family(SeccompCmpOp::Ne, libc::AF_NETLINK)?,
-    ];
+    let other_family: Vec<SeccompCondition> = families
+        .iter()
+        .chain(&[libc::AF_NETLINK])
+        .map(|kept| family(SeccompCmpOp::Ne, *kept))
+        .collect::<Result<_, _>>()?;
     // Route netlink tells the resolver which addresses this machine has.
     let other_netlink = [
         family(SeccompCmpOp::Eq, libc::AF_NETLINK)?,
@@ -202,7 +206,7 @@ fn network_rules() -> Result<[(i64, Vec<SeccompRule>); 3], BackendError> {
         (libc::SYS_clone, vec![SeccompRule::new(no_thread.into())?]),
         (
             libc::SYS_socket,
-            vec![SeccompRule::new(other_family.into())?, SeccompRule::new(other_netlink.into())?],
+            vec![SeccompRule::new(other_family)?, SeccompRule::new(other_netlink.into())?],
         ),
         (libc::SYS_socketpair, vec![SeccompRule::new(not_unix.into())?]),
     ])

@@ -24,6 +24,7 @@ use ebb_wire::Sandbox;
 use ebb_wire::launcher::{DenyReason, Identity, Role};
 
 pub(crate) use channel::Channel;
+pub(crate) use ebb_sandbox::Demand as SandboxDemand;
 pub(crate) use launcher::{Launcher, LauncherLost};
 
 /// An agent without work is let go after this long.
@@ -39,15 +40,6 @@ const TRIES: u32 = 3;
 struct Pair {
     owner: u32,
     identity: Identity,
-}
-
-/// What the service does about an agent whose sandbox is not whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SandboxDemand {
-    /// No work without it.
-    Required,
-    /// Work goes on; the log says so.
-    Warn,
 }
 
 /// Every agent of the service.

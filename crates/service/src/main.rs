@@ -24,11 +24,13 @@ mod writer;
 use std::cell::Cell;
 use std::error::Error;
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
 use ebb_core::token::BootId;
+use ebb_sandbox::Confinement;
 use ebb_store::Store;
 use tokio::sync::{broadcast, mpsc};
 
@@ -58,7 +60,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse(std::env::args_os().skip(1))?;
-    confine()?;
+    confine(&arguments)?;
     let config = Config::read(&arguments.config)?;
     let mut store = Store::open(&arguments.state_dir.join("jobs.sqlite"))?;
     let jobs = store.load()?;
@@ -67,10 +69,15 @@ fn run() -> Result<(), Box<dyn Error>> {
     local.block_on(&runtime, serve(arguments, config, store, jobs))
 }
 
-/// Other processes of our user must not read our memory, and we gain nothing by an exec.
-fn confine() -> rustix::io::Result<()> {
-    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
-    rustix::thread::set_no_new_privs(true)?;
+/// From here on this process reaches its own directories and local sockets, and reads the machine's
+/// configuration: no user's files, no network, no other program, whatever is made of it.
+fn confine(arguments: &Arguments) -> Result<(), ebb_sandbox::SandboxError> {
+    let own = vec![arguments.state_dir.clone(), arguments.runtime_dir.clone()];
+    let readable = arguments.config.parent().map(Path::to_owned).into_iter().collect();
+    let sandbox = ebb_sandbox::enter(Confinement::Service { own, readable }, arguments.sandbox)?;
+    if sandbox.landlock_abi == 0 || !sandbox.seccomp {
+        eprintln!("the service works without its whole sandbox: {sandbox:?}");
+    }
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     Ok(())
 }

@@ -76,7 +76,6 @@ fn check_common(said: &BTreeMap<String, String>) {
         "io_uring_setup",
         "userfaultfd",
         "perf_event_open",
-        "listen",
         "clone without thread",
     ] {
         assert_eq!(said[call], EPERM, "{call}");
@@ -91,6 +90,7 @@ fn check_common(said: &BTreeMap<String, String>) {
 fn check_files(uid: u32) {
     let said = probe("files", uid, false);
     check_common(&said);
+    assert_eq!(said["listen"], EPERM);
     for kept in ["write", "truncate", "read", "rename", "remove", "read passwd"] {
         assert_eq!(said[kept], "ok", "{kept}");
     }
@@ -121,6 +121,7 @@ fn a_file_agent_of_root_is_confined_like_any_other() {
 fn check_network(uid: u32) {
     let said = probe("network", uid, false);
     check_common(&said);
+    assert_eq!(said["listen"], EPERM);
     for lost in ["write", "truncate", "read passwd", "tcp listen"] {
         assert_eq!(said[lost], EACCES, "{lost}");
     }
@@ -158,6 +159,24 @@ fn a_network_agent_keeps_the_network_and_has_no_files() {
 fn a_network_agent_of_root_is_confined_like_any_other() {
     if is_root() {
         check_network(0);
+    }
+}
+
+#[test]
+fn the_service_keeps_its_own_directories_and_has_neither_network_nor_others_files() {
+    if !is_root() {
+        return;
+    }
+    let said = probe("service", 54_321, false);
+    check_common(&said);
+    for lost in ["write", "truncate", "read", "rename", "remove", "mkdir", "unix listen"] {
+        assert_eq!(said[lost], EACCES, "{lost}");
+    }
+    for lost in ["udp", "tcp listen", "tcp socket", "vsock"] {
+        assert_eq!(said[lost], EPERM, "{lost}");
+    }
+    for kept in ["write own", "read own", "own socket", "read passwd", "unix pair", "thread"] {
+        assert_eq!(said[kept], "ok", "{kept}");
     }
 }
 
