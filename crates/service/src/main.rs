@@ -44,6 +44,8 @@ use writer::Writer;
 
 /// Notices a slow subscriber may be behind.
 const NOTICES: usize = 4096;
+/// Which boot of the machine this is.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// How often a bus that went away is looked for.
 const BUS_PAUSE: Duration = Duration::from_secs(5);
 
@@ -73,7 +75,8 @@ fn run() -> Result<(), Box<dyn Error>> {
 /// configuration: no user's files, no network, no other program, whatever is made of it.
 fn confine(arguments: &Arguments) -> Result<(), ebb_sandbox::SandboxError> {
     let own = vec![arguments.state_dir.clone(), arguments.runtime_dir.clone()];
-    let readable = arguments.config.parent().map(Path::to_owned).into_iter().collect();
+    let config = arguments.config.parent().map(Path::to_owned);
+    let readable = config.into_iter().chain([BOOT_ID.into()]).collect();
     let sandbox = ebb_sandbox::enter(Confinement::Service { own, readable }, arguments.sandbox)?;
     if sandbox.landlock_abi == 0 || !sandbox.seccomp {
         eprintln!("the service works without its whole sandbox: {sandbox:?}");
@@ -89,7 +92,7 @@ async fn serve(
     store: Store,
     jobs: Vec<ebb_core::job::Job>,
 ) -> Result<(), Box<dyn Error>> {
-    let boot = BootId(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned());
+    let boot = BootId(fs::read_to_string(BOOT_ID)?.trim().to_owned());
     let channel = rustix::io::dup(rustix::stdio::stdin())?;
     let launcher = Launcher::new(Channel::new(channel)?);
     let agents = Rc::new(Agents::new(Rc::clone(&launcher), arguments.sandbox));
