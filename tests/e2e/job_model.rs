@@ -1,12 +1,14 @@
 //! Promise: the terms of a job hold while it runs, and change at once when they are changed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use support::bus::JOB;
 use support::content::Content;
 use support::instance::Instance;
 use support::job::Job;
 use support::server::{Gate, Resource, Server};
 use support::users::User;
-use zbus::Variant;
+use zbus::{OwnedVariant, Variant};
 
 const FILE: Content = Content::new(71, 400_000);
 
@@ -23,6 +25,65 @@ fn halfway<'a>(
     job.resume();
     job.wait_for_bytes(FILE.size / 2);
     (gate, job)
+}
+
+/// The remote name of the first file.
+fn remote_name(job: &Job<'_>) -> String {
+    let page = job.bus.ask(&job.path, JOB, "GetFiles", &(0_u32, 1_u32));
+    let (mut files, _): (Vec<HashMap<String, OwnedVariant>>, u32) = page.unwrap();
+    String::try_from(files.remove(0).remove("RemoteName").unwrap()).unwrap()
+}
+
+#[test]
+fn a_job_moved_to_another_server_goes_on_from_its_last_byte() {
+    let (instance, server, mirror) = (Instance::start(), Server::http(), Server::http());
+    mirror.put("/f", Resource::new(FILE));
+    let alice = User::ordinary();
+    let bus = instance.bus(&alice);
+    let (_gate, job) = halfway(&instance, &server, &bus);
+    let (old, new) = (server.url("/"), mirror.url("/"));
+    instance.must(&alice, &["rebase", &job.id, &old, &new]);
+    job.finish();
+    FILE.check(&instance.directory_of(&alice).join("f"));
+    assert_eq!(mirror.log()[0].from, FILE.size / 2, "the mirror proved that it has the same file");
+    assert_eq!(server.log().len(), 1, "nobody asks the old server any more");
+    assert_eq!(remote_name(&job), mirror.url("/f"));
+    let late = bus.call(&job.path, JOB, "SetRemoteName", &(0_u32, old.as_str())).unwrap_err();
+    assert_eq!(late.name, "InvalidState");
+}
+
+#[test]
+fn another_file_at_the_new_address_starts_over() {
+    const OTHER: Content = Content::new(72, FILE.size);
+    let (instance, server, mirror) = (Instance::start(), Server::http(), Server::http());
+    mirror.put("/f", Resource::new(OTHER));
+    let alice = User::ordinary();
+    let bus = instance.bus(&alice);
+    let (_gate, job) = halfway(&instance, &server, &bus);
+    let url = mirror.url("/f");
+    bus.call(&job.path, JOB, "SetRemoteName", &(0_u32, url.as_str())).unwrap();
+    job.finish();
+    OTHER.check(&instance.directory_of(&alice).join("f"));
+}
+
+#[test]
+fn a_name_that_would_not_do_changes_none() {
+    let (instance, alice) = (Instance::start(), User::ordinary());
+    let bus = instance.bus(&alice);
+    let job = Job::create(&bus, "names");
+    job.add("http://localhost/a", &instance.directory_of(&alice).join("a"));
+    let replace = |old: &str, new: &str| {
+        bus.ask::<_, u32>(&job.path, JOB, "ReplaceRemotePrefix", &(old, new))
+    };
+    for (old, new) in [("http://", "ftp://"), ("", "http://x"), ("http://localhost/a", "x")] {
+        assert_eq!(replace(old, new).unwrap_err().name, "InvalidArgument", "{old} {new}");
+    }
+    assert_eq!(replace("HTTP://", "https://").unwrap(), 0, "upper and lower case count");
+    assert_eq!(remote_name(&job), "http://localhost/a");
+    assert_eq!(replace("http://localhost/", "https://mirror/").unwrap(), 1);
+    let strange = bus.call(&job.path, JOB, "SetRemoteName", &(1_u32, "http://localhost/b"));
+    assert_eq!(strange.unwrap_err().name, "InvalidArgument");
+    assert_eq!(remote_name(&job), "https://mirror/a");
 }
 
 #[test]

@@ -30,6 +30,8 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Manager", "Subscribe", [Answer, Answer, Answer, Answer]),
     ("Manager", "Unsubscribe", [Answer, Answer, Answer, Answer]),
     ("Job", "AddFiles", [Answer, Nothing, Answer, Nothing]),
+    ("Job", "SetRemoteName", [Answer, Nothing, Answer, Nothing]),
+    ("Job", "ReplaceRemotePrefix", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Suspend", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Resume", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Complete", [Answer, Nothing, Answer, Nothing]),
@@ -71,6 +73,10 @@ fn outcome(
         ("Manager", _) => caller.call(MANAGER_PATH, MANAGER, method, &()),
         ("Job", "AddFiles") => caller.call(&job.path, JOB, method, &(file.as_slice(),)),
         ("Job", "GetFiles") => caller.call(&job.path, JOB, method, &(0_u32, 10_u32)),
+        ("Job", "SetRemoteName") => {
+            caller.call(&job.path, JOB, method, &(0_u32, "http://localhost/f"))
+        }
+        ("Job", "ReplaceRemotePrefix") => caller.call(&job.path, JOB, method, &("a", "b")),
         ("Job", _) => caller.call(&job.path, JOB, method, &()),
         (_, "SetHelperTokenFlags") => caller.call(&options, TOKEN_OPTIONS, method, &0_u32),
         (_, _) => caller.call(&options, TOKEN_OPTIONS, method, &()),

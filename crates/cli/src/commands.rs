@@ -10,6 +10,7 @@ mod get;
 mod help;
 mod helper;
 mod list;
+mod rebase;
 mod set;
 mod show;
 mod status;
@@ -42,6 +43,7 @@ pub(crate) async fn run(call: &Invocation) -> Result<Exit, Failure> {
         "watch" => watch::run(call).await,
         "pause" | "resume" | "cancel" | "complete" => steer::run(call).await,
         "set" => set::run(call).await,
+        "rebase" => rebase::run(call).await,
         "helper" => helper::run(call).await,
         "status" => status::run(call).await,
         "help" => help::run(call),

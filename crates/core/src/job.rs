@@ -31,6 +31,7 @@
 
 mod clock;
 mod orders;
+mod remote;
 mod reports;
 mod settings;
 #[cfg(test)]
@@ -153,6 +154,8 @@ pub enum Event {
     Complete,
     /// The owner adds files; their destinations have been looked at.
     AddFiles(Vec<File>),
+    /// The owner says where files come from now, by index.
+    SetRemoteNames(Vec<(u32, String)>),
     /// The owner changes a property.
     Set(Setting),
     /// A helper lends its identity.
@@ -350,6 +353,7 @@ impl Job {
             Event::Cancel => self.cancel()?,
             Event::Complete => self.complete()?,
             Event::AddFiles(files) => self.add_files(files)?,
+            Event::SetRemoteNames(names) => self.set_remote_names(names)?,
             Event::Set(setting) => self.set(setting)?,
             Event::SetHelperToken(token) => self.set_helper_token(token)?,
             Event::SetHelperTokenFlags(flags) => self.set_helper_token_flags(flags)?,

@@ -3,6 +3,8 @@
 //! The bus makes [`Command`]s out of messages, and messages out of [`Answer`]s. Everything in a
 //! command has been checked for form, nothing for permission.
 
+pub(crate) mod remote_name;
+
 use ebb_core::failure::Failure;
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{CompleteReport, Event, Report, Setting};
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     Status,
     /// Files for a job.
     AddFiles(JobId, Vec<NewFile>),
+    /// Another beginning for all remote names that begin with the first.
+    ReplaceRemotePrefix(JobId, String, String),
     /// Something the owner wants of a job.
     Steer(JobId, Event),
     /// A job's properties.
@@ -97,6 +101,7 @@ pub(crate) enum Answer {
     Status(StatusView),
     FirstFile(u32),
     Outcome(&'static str),
+    Replaced(u32),
     Properties(Box<JobView>),
     Files(Vec<FileView>, u32),
     Error(ErrorView),

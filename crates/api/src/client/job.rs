@@ -63,6 +63,23 @@ impl<'a> Job<'a> {
         self.call("AddFiles", &(files,)).await
     }
 
+    /// Says where one of its files comes from now; what is here of it is kept if it is the same
+    /// file there.
+    ///
+    /// # Errors
+    /// `Service` where there is no such file, or the URL is not acceptable.
+    pub async fn set_remote_name(&self, index: u32, url: &str) -> Result<(), ClientError> {
+        self.call("SetRemoteName", &(index, url)).await
+    }
+
+    /// Does so for every file whose URL begins with `old`, all or none, and says how many.
+    ///
+    /// # Errors
+    /// `Service` where one of the URLs would not be acceptable.
+    pub async fn replace_remote_prefix(&self, old: &str, new: &str) -> Result<u32, ClientError> {
+        self.call("ReplaceRemotePrefix", &(old, new)).await
+    }
+
     /// Holds it.
     ///
     /// # Errors

@@ -281,6 +281,14 @@ pub(crate) const COMMANDS: &[&Command] = &[
         &[&ALL_USERS],
     ),
     &command(
+        "rebase",
+        "JOB OLD NEW",
+        "fetch a job's files from another place",
+        "Every address that begins with OLD begins with NEW from now on. What is here already is \
+         kept where the new server proves that it has the same file.",
+        &[&ALL_USERS],
+    ),
+    &command(
         "helper",
         "set|flags|show|clear|invite JOB",
         "a second identity for a job's files or network",

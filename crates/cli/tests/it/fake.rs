@@ -215,6 +215,11 @@ async fn answer(connection: &Connection, message: &Message, state: &Mutex<State>
             let name = state.lock().unwrap().error_name;
             reply(connection, message, &error(name)).await;
         }
+        "ReplaceRemotePrefix" => {
+            let (old, new): (String, String) = message.body().deserialize().unwrap();
+            let replaced = rebase(state, &job.unwrap(), &old, &new);
+            reply(connection, message, &replaced).await;
+        }
         "Suspend" => {
             reply(connection, message, &()).await;
             change(state, &job.unwrap(), "suspended").await;
@@ -334,6 +339,18 @@ async fn add(connection: &Connection, message: &Message, state: &Mutex<State>, i
     state.lock().unwrap().files.insert(id.to_owned(), files.collect());
     set(state, id, "FilesTotal", owned(count));
     reply(connection, message, &0u32).await;
+}
+
+fn rebase(state: &Mutex<State>, id: &str, old: &str, new: &str) -> u32 {
+    let mut state = state.lock().unwrap();
+    let mut replaced = 0;
+    for file in state.files.get_mut(id).into_iter().flatten() {
+        if let Some(rest) = text(file, "RemoteName").strip_prefix(old) {
+            file.insert("RemoteName".to_owned(), owned(format!("{new}{rest}")));
+            replaced += 1;
+        }
+    }
+    replaced
 }
 
 async fn resume(connection: &Connection, message: &Message, state: &Mutex<State>, id: &str) {

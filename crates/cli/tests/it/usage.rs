@@ -36,6 +36,18 @@ async fn without_a_service_it_says_so_in_one_line() {
 }
 
 #[tokio::test]
+async fn a_rebase_that_changes_nothing_is_no_success() {
+    let fake = Fake::start();
+    let id = fake.ebb(&["create", "mirrored"]).await.out.trim().to_owned();
+    fake.ebb(&["add", &id, "https://old/a", "https://old/b", "-d", "/tmp"]).await;
+    let seen = fake.ebb(&["rebase", &id, "https://old/", "https://new/"]).await;
+    assert_eq!((seen.code, seen.err.as_str()), (0, "2 addresses changed\n"));
+    let seen = fake.ebb(&["rebase", &id, "https://old/", "https://new/"]).await;
+    assert_eq!(seen.code, 5, "{}", seen.err);
+    assert_eq!(fake.ebb(&["rebase", &id, "https://old/"]).await.code, 2);
+}
+
+#[tokio::test]
 async fn a_refusal_says_what_and_why_and_what_helps() {
     let fake = Fake::start();
     fake.job("3f2ac1d0", "nightly", "queued");

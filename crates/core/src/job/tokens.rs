@@ -67,14 +67,14 @@ impl Job {
     }
 
     /// R9: the attempt in hand stops; the schedule starts another under the new identities.
-    fn start_anew(&mut self) -> Step {
+    pub(super) fn start_anew(&mut self) -> Step {
         let mut step = self.preempt();
         step.job_changed = true;
         step
     }
 
     /// While files are being renamed the identity they are renamed under stays (R9).
-    fn not_over(&self) -> Result<(), Refusal> {
+    pub(super) fn not_over(&self) -> Result<(), Refusal> {
         if self.state.is_final() || self.state == State::Completing {
             Err(Refusal::InvalidState)
         } else {

@@ -13,7 +13,7 @@ use zbus::OwnedVariant;
 use super::options::{self, Options};
 use super::values::{self, Shape};
 use super::{Face, introspect};
-use crate::command::{Command, TokenCall};
+use crate::command::{Command, TokenCall, remote_name};
 
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 const INTROSPECTABLE: &str = "org.freedesktop.DBus.Introspectable";
@@ -162,6 +162,15 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
         "AddFiles" => {
             let (files,): (Vec<(String, Vec<u8>, Options)>,) = body(message)?;
             Command::AddFiles(id, options::files(files)?)
+        }
+        "SetRemoteName" => {
+            let (index, url): (u32, String) = body(message)?;
+            remote_name::check(&url)?;
+            Command::Steer(id, Event::SetRemoteNames(vec![(index, url)]))
+        }
+        "ReplaceRemotePrefix" => {
+            let (old, new): (String, String) = body(message)?;
+            Command::ReplaceRemotePrefix(id, old, new)
         }
         "Suspend" => steer(Event::Suspend)?,
         "Resume" => steer(Event::Resume)?,

@@ -21,6 +21,7 @@ use crate::audit;
 use crate::clock;
 use crate::command::{
     Answer, Answered, Asker, Command, Filter, Message, NewFile, Notice, NoticeKind, StatusView,
+    remote_name,
 };
 
 /// The most jobs or files a page holds.
@@ -59,6 +60,9 @@ impl MainLoop {
             Command::Error(job) => self.error(caller, job),
             Command::OpenTokenOptions(job) => self.open_token_options(&asker, job),
             Command::AddFiles(job, files) => return self.add_files(asker, job, files, reply, turn),
+            Command::ReplaceRemotePrefix(job, old, new) => {
+                return self.replace_remote_prefix(caller, job, &old, &new, reply, turn);
+            }
             Command::Steer(job, event) => return self.steer(caller, job, event, reply, turn),
             Command::TokenOptions(name, call) => {
                 return self.token_call(&name, call, &asker, reply, turn);
@@ -192,6 +196,29 @@ impl MainLoop {
         }
         // Q37: a new priority counts at once.
         self.reschedule |= priority;
+    }
+
+    /// Answered when nothing is asked for under the old names any more.
+    fn replace_remote_prefix(
+        &mut self,
+        caller: Caller,
+        id: JobId,
+        old: &str,
+        new: &str,
+        reply: oneshot::Sender<Answered>,
+        turn: &mut Turn,
+    ) {
+        let replaced = self.permit(caller, Verb::Steer, id).and_then(|permit| {
+            let entry = self.jobs.get(&permit.job()).ok_or(Refusal::NotFound)?;
+            let names = remote_name::replace_prefix(&entry.job.files, old, new)?;
+            let count = u32::try_from(names.len()).unwrap_or(u32::MAX);
+            self.step(id, Event::SetRemoteNames(names), turn)?;
+            Ok(count)
+        });
+        match replaced {
+            Ok(count) => self.answer_when_settled(id, WaitFor::Replaced(count), reply, turn),
+            Err(refusal) => turn.after.push(After::Answer(reply, Err(refusal))),
+        }
     }
 
     /// Destinations are looked at first, by the identity that will write there.

@@ -60,6 +60,8 @@ pub(super) enum WaitFor {
     Done,
     Cancel,
     Complete,
+    /// So many remote names were replaced.
+    Replaced(u32),
 }
 
 impl WaitFor {
@@ -270,6 +272,7 @@ fn outcome(what: WaitFor, job: &Job) -> Answered {
     let dropped = job.files.iter().any(|file| file.progress == Progress::Dropped);
     match what {
         WaitFor::Done => Ok(Answer::Done),
+        WaitFor::Replaced(names) => Ok(Answer::Replaced(names)),
         WaitFor::Complete if !job.state.is_final() => match &job.error {
             Some(trouble) => Err(Refusal::Unusable(trouble.failure)),
             None => Err(Refusal::InvalidState),

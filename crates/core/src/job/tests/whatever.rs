@@ -80,6 +80,8 @@ fn any_event() -> impl Strategy<Value = Chance> {
         3 => Just(Event::Preempt),
         5 => Just(Event::Due),
         3 => vec(any::<u8>().prop_map(|n| file(n.into())), 0..3).prop_map(Event::AddFiles),
+        2 => (any_index(), 0..9u8)
+            .prop_map(|(at, n)| Event::SetRemoteNames(vec![(at, format!("http://new/{n}"))])),
         3 => any_setting().prop_map(Event::Set),
         3 => any::<u32>().prop_map(|uid| Event::SetHelperToken(token(uid))),
         2 => (0..8u32)
@@ -196,7 +198,8 @@ proptest! {
         live(life, |seen| {
             prop_assert!(seen.before.files.len() <= seen.after.files.len());
             for (before, after) in seen.before.files.iter().zip(&seen.after.files) {
-                prop_assert_eq!(&before.url, &after.url);
+                let renamed = matches!(seen.event, Event::SetRemoteNames(_));
+                prop_assert!(renamed || before.url == after.url);
                 prop_assert_eq!(&before.destination, &after.destination);
             }
             Ok(())
