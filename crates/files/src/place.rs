@@ -42,13 +42,8 @@ const SPECIAL: [u32; 22] = [
 pub(crate) fn inspect(path: &[u8], name: &[u8]) -> Result<(u64, u64), FileTrouble> {
     name::check(name)?;
     let (dir, stat) = open_any(path)?;
-    rustix::fs::accessat(
-        &dir,
-        ".",
-        Access::WRITE_OK | Access::EXEC_OK,
-        AtFlags::EACCESS,
-    )
-    .map_err(trouble::from)?;
+    rustix::fs::accessat(&dir, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
+        .map_err(trouble::from)?;
     destination(&dir, name)?;
     Ok((stat.st_dev, stat.st_ino))
 }
@@ -90,10 +85,7 @@ fn last_step(path: &[u8]) -> Result<&[u8], FileTrouble> {
     if path.first() != Some(&b'/') {
         return Err(FileTrouble::Io(Errno::INVAL.raw_os_error()));
     }
-    let end = path
-        .iter()
-        .rposition(|byte| *byte != b'/')
-        .map_or(1, |last| last + 1);
+    let end = path.iter().rposition(|byte| *byte != b'/').map_or(1, |last| last + 1);
     Ok(&path[..end])
 }
 
@@ -117,9 +109,7 @@ fn refused(path: &[u8], errno: Errno) -> FileTrouble {
 fn is_special(dir: &OwnedFd, stat: &Stat) -> Result<bool, FileTrouble> {
     let kind = rustix::fs::fstatfs(dir).map_err(trouble::from)?.f_type;
     // The type is as wide as a word; magic numbers are 32 bits, and may have been sign-extended.
-    let is_listed = SPECIAL
-        .iter()
-        .any(|magic| i64::from(*magic) == kind & 0xffff_ffff);
+    let is_listed = SPECIAL.iter().any(|magic| i64::from(*magic) == kind & 0xffff_ffff);
     let device = |path| rustix::fs::stat(path).map(|stat| stat.st_dev).ok();
     let is_dev = device("/dev") == Some(stat.st_dev) && device("/") != Some(stat.st_dev);
     Ok(is_listed || is_dev)

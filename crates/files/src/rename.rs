@@ -53,21 +53,9 @@ fn dress(file: &OwnedFd, modified: Option<i64>) -> Result<(), Errno> {
     // 0666 without the umask that the sandbox has set; never an execute or set-id bit.
     rustix::fs::fchmod(file, Mode::from_raw_mode(0o644))?;
     if let Some(seconds) = modified {
-        let omit = Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_OMIT,
-        };
-        let last_modification = Timespec {
-            tv_sec: seconds,
-            tv_nsec: 0,
-        };
-        rustix::fs::futimens(
-            file,
-            &Timestamps {
-                last_access: omit,
-                last_modification,
-            },
-        )?;
+        let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+        let last_modification = Timespec { tv_sec: seconds, tv_nsec: 0 };
+        rustix::fs::futimens(file, &Timestamps { last_access: omit, last_modification })?;
     }
     rustix::fs::fsync(file)
 }

@@ -11,13 +11,7 @@ use std::os::fd::OwnedFd;
 pub(crate) fn answer(request: &ToFiles) -> (FromFiles, Option<OwnedFd>) {
     match attempt(request) {
         Ok(answer) => answer,
-        Err(trouble) => (
-            FromFiles::Failed {
-                seq: seq(request),
-                trouble,
-            },
-            None,
-        ),
+        Err(trouble) => (FromFiles::Failed { seq: seq(request), trouble }, None),
     }
 }
 
@@ -25,62 +19,26 @@ fn attempt(request: &ToFiles) -> Result<(FromFiles, Option<OwnedFd>), FileTroubl
     match request {
         ToFiles::Inspect { seq, dir, name } => {
             let (dev, ino) = place::inspect(dir, name)?;
-            Ok((
-                FromFiles::Inspected {
-                    seq: *seq,
-                    dev,
-                    ino,
-                },
-                None,
-            ))
+            Ok((FromFiles::Inspected { seq: *seq, dev, ino }, None))
         }
-        ToFiles::Create {
-            seq,
-            place,
-            name,
-            mark,
-        } => {
+        ToFiles::Create { seq, place, name, mark } => {
             let opened = temporary::create(place, name, *mark)?;
             Ok(handed_out(*seq, opened))
         }
-        ToFiles::Sweep {
-            seq,
-            place,
-            name,
-            mark,
-        } => {
+        ToFiles::Sweep { seq, place, name, mark } => {
             temporary::sweep(place, name, *mark)?;
             Ok((FromFiles::Done { seq: *seq }, None))
         }
-        ToFiles::Reopen {
-            seq,
-            place,
-            temporary,
-        } => {
+        ToFiles::Reopen { seq, place, temporary } => {
             let opened = temporary::reopen(place, temporary)?;
             Ok(handed_out(*seq, opened))
         }
-        ToFiles::Rename {
-            seq,
-            place,
-            temporary,
-            name,
-            replace,
-            modified,
-        } => {
-            let clash = if *replace {
-                rename::Clash::Replace
-            } else {
-                rename::Clash::Keep
-            };
+        ToFiles::Rename { seq, place, temporary, name, replace, modified } => {
+            let clash = if *replace { rename::Clash::Replace } else { rename::Clash::Keep };
             rename::finish(place, temporary, name, clash, *modified)?;
             Ok((FromFiles::Done { seq: *seq }, None))
         }
-        ToFiles::Delete {
-            seq,
-            place,
-            temporary,
-        } => {
+        ToFiles::Delete { seq, place, temporary } => {
             temporary::delete(place, temporary)?;
             Ok((FromFiles::Done { seq: *seq }, None))
         }
@@ -88,19 +46,8 @@ fn attempt(request: &ToFiles) -> Result<(FromFiles, Option<OwnedFd>), FileTroubl
 }
 
 fn handed_out(seq: u64, opened: temporary::Opened) -> (FromFiles, Option<OwnedFd>) {
-    let temporary::Opened {
-        file,
-        temporary,
-        length,
-    } = opened;
-    (
-        FromFiles::Opened {
-            seq,
-            temporary,
-            length,
-        },
-        Some(file),
-    )
+    let temporary::Opened { file, temporary, length } = opened;
+    (FromFiles::Opened { seq, temporary, length }, Some(file))
 }
 
 fn seq(request: &ToFiles) -> u64 {

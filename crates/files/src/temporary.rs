@@ -53,11 +53,7 @@ pub(crate) fn reopen(place: &Place, temporary: &Temporary) -> Result<Opened, Fil
     name::check(&temporary.name)?;
     let dir = place::open(place)?;
     let (file, stat) = open(&dir, temporary)?;
-    Ok(Opened {
-        file,
-        temporary: temporary.clone(),
-        length: length(&stat),
-    })
+    Ok(Opened { file, temporary: temporary.clone(), length: length(&stat) })
 }
 
 /// Deletes one, if it is still there. Whoever may write the directory may do that, so a job's owner
@@ -100,21 +96,13 @@ pub(crate) fn is_same(stat: &Stat, temporary: &Temporary) -> bool {
 /// Describes a file that was just made; one that is not ours (a server may map owners) is no use.
 fn made(dir: &OwnedFd, file: OwnedFd, name: Vec<u8>) -> Result<Opened, FileTrouble> {
     let stat = rustix::fs::fstat(&file).map_err(trouble::from)?;
-    let temporary = Temporary {
-        name,
-        dev: stat.st_dev,
-        ino: stat.st_ino,
-    };
+    let temporary = Temporary { name, dev: stat.st_dev, ino: stat.st_ino };
     if let Err(trouble) = check(&stat, &temporary) {
         // What we cannot use we do not leave behind; that it may fail changes nothing.
         let _ = rustix::fs::unlinkat(dir, &*temporary.name, AtFlags::empty());
         return Err(trouble);
     }
-    Ok(Opened {
-        file,
-        temporary,
-        length: length(&stat),
-    })
+    Ok(Opened { file, temporary, length: length(&stat) })
 }
 
 fn is_regular(stat: &Stat) -> bool {

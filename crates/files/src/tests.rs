@@ -59,11 +59,7 @@ impl Drop for Ground {
 
 fn place_of(path: &Path) -> Place {
     let stat = fs::metadata(path).unwrap();
-    Place {
-        dir: path.as_os_str().as_bytes().to_vec(),
-        dev: stat.dev(),
-        ino: stat.ino(),
-    }
+    Place { dir: path.as_os_str().as_bytes().to_vec(), dev: stat.dev(), ino: stat.ino() }
 }
 
 fn inspect(path: &Path, name: &[u8]) -> Result<(u64, u64), FileTrouble> {
@@ -77,19 +73,11 @@ fn reopen_trouble(ground: &Ground, temporary: &Temporary) -> FileTrouble {
 #[test]
 fn a_file_is_made_reopened_renamed_and_the_rename_repeated() {
     let ground = Ground::new();
-    assert_eq!(
-        inspect(&ground.0, b"song.ogg"),
-        Ok((ground.place().dev, ground.place().ino))
-    );
+    assert_eq!(inspect(&ground.0, b"song.ogg"), Ok((ground.place().dev, ground.place().ino)));
     let temporary = ground.temporary();
     let stat = fs::metadata(ground.path_of(&temporary)).unwrap();
     assert_eq!(stat.mode() & 0o7777, 0o600);
-    assert_eq!(
-        temporary::reopen(&ground.place(), &temporary)
-            .unwrap()
-            .length,
-        5
-    );
+    assert_eq!(temporary::reopen(&ground.place(), &temporary).unwrap().length, 5);
     for _ in 0..2 {
         let place = ground.place();
         rename::finish(&place, &temporary, b"song.ogg", Clash::Keep, Some(86_400)).unwrap();
@@ -125,18 +113,9 @@ fn a_deleted_file_may_be_deleted_again() {
 fn a_missing_directory_is_told_from_one_that_is_no_directory() {
     let ground = Ground::new();
     fs::write(ground.at("file"), "").unwrap();
-    assert_eq!(
-        inspect(&ground.at("none"), b"x"),
-        Err(FileTrouble::NoSuchDirectory)
-    );
-    assert_eq!(
-        inspect(&ground.at("file"), b"x"),
-        Err(FileTrouble::NotADirectory)
-    );
-    assert_eq!(
-        inspect(&ground.at("file/deeper"), b"x"),
-        Err(FileTrouble::NotADirectory)
-    );
+    assert_eq!(inspect(&ground.at("none"), b"x"), Err(FileTrouble::NoSuchDirectory));
+    assert_eq!(inspect(&ground.at("file"), b"x"), Err(FileTrouble::NotADirectory));
+    assert_eq!(inspect(&ground.at("file/deeper"), b"x"), Err(FileTrouble::NotADirectory));
 }
 
 #[test]
@@ -145,10 +124,7 @@ fn a_link_in_the_last_step_is_refused_however_it_is_spelled() {
     fs::create_dir(ground.at("real")).unwrap();
     symlink("real", ground.at("link")).unwrap();
     for spelling in ["link", "link/", "link//"] {
-        assert_eq!(
-            inspect(&ground.at(spelling), b"x"),
-            Err(FileTrouble::SymbolicLink)
-        );
+        assert_eq!(inspect(&ground.at(spelling), b"x"), Err(FileTrouble::SymbolicLink));
     }
     inspect(&ground.at("link/../real"), b"x").unwrap();
 }
@@ -163,10 +139,7 @@ fn a_directory_exchanged_for_another_is_noticed_at_every_step() {
     let temporary = temporary::create(&place, b"x", mark()).unwrap().temporary;
     fs::rename(&dir, ground.at("away")).unwrap();
     let every_step = |expected: FileTrouble| {
-        assert_eq!(
-            temporary::create(&place, b"x", mark()).err(),
-            Some(expected)
-        );
+        assert_eq!(temporary::create(&place, b"x", mark()).err(), Some(expected));
         assert_eq!(temporary::reopen(&place, &temporary).err(), Some(expected));
         let renamed = rename::finish(&place, &temporary, b"x", Clash::Replace, None);
         assert_eq!(renamed, Err(expected));
@@ -183,18 +156,8 @@ fn a_directory_exchanged_for_another_is_noticed_at_every_step() {
 
 #[test]
 fn kernel_interfaces_take_no_downloads_but_shared_memory_does() {
-    for path in [
-        "/proc/1",
-        "/proc/sys/kernel",
-        "/sys/kernel",
-        "/dev",
-        "/dev/pts",
-    ] {
-        assert_eq!(
-            inspect(Path::new(path), b"x"),
-            Err(FileTrouble::SpecialFileSystem),
-            "{path}"
-        );
+    for path in ["/proc/1", "/proc/sys/kernel", "/sys/kernel", "/dev", "/dev/pts"] {
+        assert_eq!(inspect(Path::new(path), b"x"), Err(FileTrouble::SpecialFileSystem), "{path}");
     }
     inspect(Path::new("/dev/shm"), b"x").unwrap();
 }
@@ -203,10 +166,7 @@ fn kernel_interfaces_take_no_downloads_but_shared_memory_does() {
 fn a_destination_that_is_no_regular_file_is_refused_and_kept() {
     let ground = Ground::new();
     fs::create_dir(ground.at("song.ogg")).unwrap();
-    assert_eq!(
-        inspect(&ground.0, b"song.ogg"),
-        Err(FileTrouble::NotARegularFile)
-    );
+    assert_eq!(inspect(&ground.0, b"song.ogg"), Err(FileTrouble::NotARegularFile));
     let temporary = ground.temporary();
     let renamed = ground.finish(&temporary, Clash::Replace);
     assert_eq!(renamed, Err(FileTrouble::NotARegularFile));
@@ -223,10 +183,7 @@ fn an_existing_destination_is_replaced_only_when_that_was_asked() {
     fs::write(ground.at("song.ogg"), "old").unwrap();
     inspect(&ground.0, b"song.ogg").unwrap();
     let temporary = ground.temporary();
-    assert_eq!(
-        ground.finish(&temporary, Clash::Keep),
-        Err(FileTrouble::Exists)
-    );
+    assert_eq!(ground.finish(&temporary, Clash::Keep), Err(FileTrouble::Exists));
     assert_eq!(fs::read(ground.at("song.ogg")).unwrap(), b"old");
     ground.finish(&temporary, Clash::Replace).unwrap();
     assert_eq!(fs::read(ground.at("song.ogg")).unwrap(), b"la la");
@@ -237,48 +194,30 @@ fn names_that_are_not_names_are_refused() {
     let ground = Ground::new();
     let names: [&[u8]; 6] = [b"", b".", b"..", b"a/b", b"/etc/passwd", b"a\0b"];
     for name in names {
-        assert_eq!(
-            inspect(&ground.0, name),
-            Err(FileTrouble::Io(22)),
-            "{name:?}"
-        );
+        assert_eq!(inspect(&ground.0, name), Err(FileTrouble::Io(22)), "{name:?}");
         assert_eq!(
             temporary::create(&ground.place(), name, mark()).err(),
             Some(FileTrouble::Io(22))
         );
-        let temporary = Temporary {
-            name: name.to_vec(),
-            ..ground.temporary()
-        };
+        let temporary = Temporary { name: name.to_vec(), ..ground.temporary() };
         assert_eq!(reopen_trouble(&ground, &temporary), FileTrouble::Io(22));
-        assert_eq!(
-            temporary::delete(&ground.place(), &temporary),
-            Err(FileTrouble::Io(22))
-        );
+        assert_eq!(temporary::delete(&ground.place(), &temporary), Err(FileTrouble::Io(22)));
     }
-    assert_eq!(
-        inspect(Path::new("relative"), b"x"),
-        Err(FileTrouble::Io(22))
-    );
+    assert_eq!(inspect(Path::new("relative"), b"x"), Err(FileTrouble::Io(22)));
 }
 
 #[test]
 fn a_name_too_long_for_the_file_system_is_said_so() {
     let ground = Ground::new();
     inspect(&ground.0, &[b'n'; 255]).unwrap();
-    assert_eq!(
-        inspect(&ground.0, &[b'n'; 256]),
-        Err(FileTrouble::NameTooLong)
-    );
+    assert_eq!(inspect(&ground.0, &[b'n'; 256]), Err(FileTrouble::NameTooLong));
 }
 
 #[test]
 fn the_longest_name_still_has_a_temporary_one_and_no_character_is_cut() {
     let ground = Ground::new();
     let long = "é".repeat(127) + "x";
-    let temporary = temporary::create(&ground.place(), long.as_bytes(), mark())
-        .unwrap()
-        .temporary;
+    let temporary = temporary::create(&ground.place(), long.as_bytes(), mark()).unwrap().temporary;
     assert!(temporary.name.len() <= 255);
     String::from_utf8(temporary.name).unwrap();
     assert_eq!(name::temporary(b"a", 1).len(), b".a.XXXXXXXX.ebb".len());
@@ -289,14 +228,8 @@ fn a_temporary_file_that_is_gone_is_said_so() {
     let ground = Ground::new();
     let temporary = ground.temporary();
     fs::remove_file(ground.path_of(&temporary)).unwrap();
-    assert_eq!(
-        reopen_trouble(&ground, &temporary),
-        FileTrouble::TemporaryGone
-    );
-    assert_eq!(
-        ground.finish(&temporary, Clash::Keep),
-        Err(FileTrouble::TemporaryGone)
-    );
+    assert_eq!(reopen_trouble(&ground, &temporary), FileTrouble::TemporaryGone);
+    assert_eq!(ground.finish(&temporary, Clash::Keep), Err(FileTrouble::TemporaryGone));
 }
 
 /// Puts something else in the place of a temporary file and tries everything.
@@ -307,14 +240,8 @@ fn check_exchanged(exchange: impl Fn(&Path)) {
     // Kept under another name, so that its inode is not given away again.
     fs::rename(&path, ground.at("kept")).unwrap();
     exchange(&path);
-    assert_eq!(
-        reopen_trouble(&ground, &temporary),
-        FileTrouble::TemporaryChanged
-    );
-    assert_eq!(
-        ground.finish(&temporary, Clash::Replace),
-        Err(FileTrouble::TemporaryChanged)
-    );
+    assert_eq!(reopen_trouble(&ground, &temporary), FileTrouble::TemporaryChanged);
+    assert_eq!(ground.finish(&temporary, Clash::Replace), Err(FileTrouble::TemporaryChanged));
     let deleted = temporary::delete(&ground.place(), &temporary);
     assert_eq!(deleted, Err(FileTrouble::TemporaryChanged));
     assert!(fs::symlink_metadata(&path).is_ok() && !ground.at("song.ogg").exists());
@@ -350,23 +277,14 @@ fn a_second_link_or_another_owner_makes_it_another_file() {
     let ground = Ground::new();
     let temporary = ground.temporary();
     fs::hard_link(ground.path_of(&temporary), ground.at("second")).unwrap();
-    assert_eq!(
-        reopen_trouble(&ground, &temporary),
-        FileTrouble::TemporaryChanged
-    );
-    assert_eq!(
-        ground.finish(&temporary, Clash::Replace),
-        Err(FileTrouble::TemporaryChanged)
-    );
+    assert_eq!(reopen_trouble(&ground, &temporary), FileTrouble::TemporaryChanged);
+    assert_eq!(ground.finish(&temporary, Clash::Replace), Err(FileTrouble::TemporaryChanged));
     fs::remove_file(ground.at("second")).unwrap();
     temporary::reopen(&ground.place(), &temporary).unwrap();
 
     if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(ground.path_of(&temporary), Some(54_321), None).unwrap();
-        assert_eq!(
-            reopen_trouble(&ground, &temporary),
-            FileTrouble::TemporaryChanged
-        );
+        assert_eq!(reopen_trouble(&ground, &temporary), FileTrouble::TemporaryChanged);
         // The directory's owner may still clear it up.
         temporary::delete(&ground.place(), &temporary).unwrap();
     }

@@ -65,15 +65,9 @@ pub fn of(socket: BorrowedFd<'_>) -> io::Result<Peer> {
 }
 
 fn groups(socket: BorrowedFd<'_>, primary: u32) -> io::Result<Vec<u32>> {
-    let bytes = grown(256, GROUPS_MAX * size_of::<u32>(), |room| {
-        sys::groups(socket, room)
-    })?;
+    let bytes = grown(256, GROUPS_MAX * size_of::<u32>(), |room| sys::groups(socket, room))?;
     let (groups, _) = bytes.as_chunks::<4>();
-    Ok(groups
-        .iter()
-        .map(|group| u32::from_ne_bytes(*group))
-        .filter(|g| *g != primary)
-        .collect())
+    Ok(groups.iter().map(|group| u32::from_ne_bytes(*group)).filter(|g| *g != primary).collect())
 }
 
 fn label(socket: BorrowedFd<'_>) -> io::Result<Vec<u8>> {

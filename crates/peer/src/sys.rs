@@ -4,10 +4,7 @@
 //! wrote, nothing interpreted. What must hold everywhere: the kernel is told the true size of the
 //! buffer it may fill, and no more of it is believed than it says it filled.
 
-#![expect(
-    unsafe_code,
-    reason = "the one place of this crate that talks to libc directly"
-)]
+#![expect(unsafe_code, reason = "the one place of this crate that talks to libc directly")]
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -68,7 +65,5 @@ fn option(socket: BorrowedFd<'_>, name: libc::c_int, room: &mut [u8]) -> io::Res
     if result != 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(room
-        .len()
-        .min(usize::try_from(length).unwrap_or(usize::MAX)))
+    Ok(room.len().min(usize::try_from(length).unwrap_or(usize::MAX)))
 }

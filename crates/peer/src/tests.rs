@@ -30,17 +30,9 @@ impl Door {
     fn knock_as(&self, uid: u32, gid: u32, groups: &str) -> (Child, UnixStream) {
         let script = "import socket, sys, signal\ns = socket.socket(socket.AF_UNIX)\n\
                       s.connect(sys.argv[1])\nsignal.pause()";
-        let groups = if groups.is_empty() {
-            "--clear-groups"
-        } else {
-            groups
-        };
+        let groups = if groups.is_empty() { "--clear-groups" } else { groups };
         let child = Command::new("setpriv")
-            .args([
-                format!("--reuid={uid}"),
-                format!("--regid={gid}"),
-                groups.into(),
-            ])
+            .args([format!("--reuid={uid}"), format!("--regid={gid}"), groups.into()])
             .args(["/usr/bin/python3", "-c", script])
             .arg(self.dir.join("door"))
             .stdin(Stdio::null())
@@ -100,11 +92,7 @@ fn many_groups_fit() {
     }
     let door = Door::open("many");
     let many: Vec<u32> = (100_000..105_000).collect();
-    let list = many
-        .iter()
-        .map(u32::to_string)
-        .collect::<Vec<_>>()
-        .join(",");
+    let list = many.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
     let (mut child, stream) = door.knock_as(54_321, 54_322, &format!("--groups={list}"));
     let peer = of(stream.as_fd()).unwrap();
     child.kill().unwrap();
@@ -115,28 +103,19 @@ fn many_groups_fit() {
 #[test]
 fn the_pidfd_is_the_peers_process() {
     let (near, _far) = UnixStream::pair().unwrap();
-    let pidfd = of(near.as_fd())
-        .unwrap()
-        .pidfd
-        .expect("this kernel has SO_PEERPIDFD");
+    let pidfd = of(near.as_fd()).unwrap().pidfd.expect("this kernel has SO_PEERPIDFD");
     let info = std::fs::read_to_string(format!(
         "/proc/self/fdinfo/{}",
         std::os::fd::AsRawFd::as_raw_fd(&pidfd)
     ))
     .unwrap();
-    assert!(
-        info.contains(&format!("Pid:\t{}\n", std::process::id())),
-        "{info}"
-    );
+    assert!(info.contains(&format!("Pid:\t{}\n", std::process::id())), "{info}");
 }
 
 #[test]
 fn nobody_at_the_other_end_is_an_error() {
     let path = std::env::temp_dir().join(format!("ebb-peer-nobody-{}", std::process::id()));
-    let (file, _) = (
-        std::fs::File::create(&path).unwrap(),
-        std::fs::remove_file(&path).unwrap(),
-    );
+    let (file, _) = (std::fs::File::create(&path).unwrap(), std::fs::remove_file(&path).unwrap());
     of(file.as_fd()).unwrap_err();
 
     let unconnected = rustix::net::socket(
@@ -145,8 +124,5 @@ fn nobody_at_the_other_end_is_an_error() {
         None,
     )
     .unwrap();
-    assert_eq!(
-        of(unconnected.as_fd()).unwrap_err().kind(),
-        io::ErrorKind::NotConnected
-    );
+    assert_eq!(of(unconnected.as_fd()).unwrap_err().kind(), io::ErrorKind::NotConnected);
 }

@@ -26,28 +26,15 @@ impl Agent {
     fn of(uid: u32) -> Self {
         let (near, far) = channel::pair().unwrap();
         let child = Command::new("setpriv")
-            .args([
-                format!("--reuid={uid}"),
-                format!("--regid={uid}"),
-                "--clear-groups".into(),
-            ])
-            .args([
-                "--bounding-set=-all",
-                "--inh-caps=-all",
-                "--ambient-caps=-all",
-            ])
+            .args([format!("--reuid={uid}"), format!("--regid={uid}"), "--clear-groups".into()])
+            .args(["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all"])
             .arg(env!("CARGO_BIN_EXE_ebb-files"))
             .arg("--sandbox=required")
             .stdin(Stdio::from(far))
             .spawn()
             .unwrap();
-        let agent = Self {
-            child,
-            channel: near,
-        };
-        let (FromFiles::Hello { sandbox }, None) = agent.hear() else {
-            panic!("no hello")
-        };
+        let agent = Self { child, channel: near };
+        let (FromFiles::Hello { sandbox }, None) = agent.hear() else { panic!("no hello") };
         assert!(sandbox.seccomp && sandbox.landlock_abi > 0);
         agent
     }
@@ -78,14 +65,7 @@ impl Agent {
 
     fn create(&self, place: &Place) -> (Temporary, OwnedFd) {
         match self.ask(&create(place)) {
-            (
-                FromFiles::Opened {
-                    seq: 7,
-                    temporary,
-                    length: 0,
-                },
-                Some(file),
-            ) => (temporary, file),
+            (FromFiles::Opened { seq: 7, temporary, length: 0 }, Some(file)) => (temporary, file),
             other => panic!("not made: {other:?}"),
         }
     }
@@ -99,22 +79,13 @@ impl Drop for Agent {
 }
 
 fn inspect(dir: &Path) -> ToFiles {
-    ToFiles::Inspect {
-        seq: 7,
-        dir: dir.as_os_str().as_bytes().to_vec(),
-        name: b"song".to_vec(),
-    }
+    ToFiles::Inspect { seq: 7, dir: dir.as_os_str().as_bytes().to_vec(), name: b"song".to_vec() }
 }
 
 fn create(place: &Place) -> ToFiles {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let mark = NEXT.fetch_add(1, Ordering::Relaxed);
-    ToFiles::Create {
-        seq: 7,
-        place: place.clone(),
-        name: b"song".to_vec(),
-        mark,
-    }
+    ToFiles::Create { seq: 7, place: place.clone(), name: b"song".to_vec(), mark }
 }
 
 fn rename(place: &Place, temporary: &Temporary) -> ToFiles {
@@ -156,11 +127,7 @@ impl Ground {
     fn place(&self, name: &str) -> Place {
         let path = self.at(name);
         let stat = fs::metadata(&path).unwrap();
-        Place {
-            dir: path.as_os_str().as_bytes().to_vec(),
-            dev: stat.dev(),
-            ino: stat.ino(),
-        }
+        Place { dir: path.as_os_str().as_bytes().to_vec(), dev: stat.dev(), ino: stat.ino() }
     }
 }
 
@@ -189,27 +156,14 @@ fn a_file_is_made_and_renamed_and_belongs_to_the_agents_identity() {
     assert_eq!((dev, ino), (place.dev, place.ino));
     let (temporary, file) = agent.create(&place);
     rustix::io::write(&file, b"la la").unwrap();
-    let reopen = ToFiles::Reopen {
-        seq: 7,
-        place: place.clone(),
-        temporary: temporary.clone(),
-    };
-    assert!(matches!(
-        agent.ask(&reopen),
-        (FromFiles::Opened { length: 5, .. }, Some(_))
-    ));
+    let reopen = ToFiles::Reopen { seq: 7, place: place.clone(), temporary: temporary.clone() };
+    assert!(matches!(agent.ask(&reopen), (FromFiles::Opened { length: 5, .. }, Some(_))));
     // Twice: the second is the repetition after a crash.
     for _ in 0..2 {
-        assert_eq!(
-            agent.ask(&rename(&place, &temporary)).0,
-            FromFiles::Done { seq: 7 }
-        );
+        assert_eq!(agent.ask(&rename(&place, &temporary)).0, FromFiles::Done { seq: 7 });
     }
     let stat = fs::metadata(ground.at("alice/song")).unwrap();
-    assert_eq!(
-        (stat.uid(), stat.gid(), stat.mode() & 0o7777),
-        (ALICE, ALICE, 0o644)
-    );
+    assert_eq!((stat.uid(), stat.gid(), stat.mode() & 0o7777), (ALICE, ALICE, 0o644));
     assert_eq!(stat.mtime(), 1_000_000_000);
 }
 
@@ -219,20 +173,14 @@ fn what_the_kernel_denies_this_identity_is_denied_and_nothing_more_is_told() {
         return;
     }
     let (ground, agent) = (Ground::new(), Agent::of(ALICE));
-    let (closed, unwritable) = (
-        ground.make("closed", 0, 0o700),
-        ground.make("root", 0, 0o755),
-    );
+    let (closed, unwritable) = (ground.make("closed", 0, 0o700), ground.make("root", 0, 0o755));
     fs::create_dir(closed.join("inside")).unwrap();
     // What is there and what is not cannot be told apart.
     for name in ["inside", "missing"] {
         assert_eq!(agent.inspect(&closed.join(name)), FileTrouble::AccessDenied);
     }
     assert_eq!(agent.inspect(&unwritable), FileTrouble::AccessDenied);
-    assert_eq!(
-        agent.trouble(&create(&ground.place("root"))),
-        FileTrouble::AccessDenied
-    );
+    assert_eq!(agent.trouble(&create(&ground.place("root"))), FileTrouble::AccessDenied);
 }
 
 #[test]
@@ -241,15 +189,9 @@ fn an_agent_of_root_without_capabilities_gets_no_file_that_is_anothers() {
         return;
     }
     let (ground, agent) = (Ground::new(), Agent::of(0));
-    assert_eq!(
-        agent.inspect(&ground.at("alice")),
-        FileTrouble::AccessDenied
-    );
+    assert_eq!(agent.inspect(&ground.at("alice")), FileTrouble::AccessDenied);
     ground.make("mallory", MALLORY, 0o700);
-    assert_eq!(
-        agent.trouble(&create(&ground.place("mallory"))),
-        FileTrouble::AccessDenied
-    );
+    assert_eq!(agent.trouble(&create(&ground.place("mallory"))), FileTrouble::AccessDenied);
 }
 
 #[test]
@@ -261,10 +203,7 @@ fn a_directory_that_may_be_written_but_not_listed_will_do() {
     ground.make("drop", 0, 0o733);
     let place = ground.place("drop");
     let (temporary, _file) = agent.create(&place);
-    assert_eq!(
-        agent.ask(&rename(&place, &temporary)).0,
-        FromFiles::Done { seq: 7 }
-    );
+    assert_eq!(agent.ask(&rename(&place, &temporary)).0, FromFiles::Done { seq: 7 });
 }
 
 #[test]
@@ -280,22 +219,11 @@ fn a_temporary_file_of_another_user_is_no_temporary_file_of_ours() {
     let name = std::ffi::OsStr::from_bytes(&temporary.name);
     let path = ground.at("shared").join(name);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-    let reopen = ToFiles::Reopen {
-        seq: 7,
-        place: place.clone(),
-        temporary: temporary.clone(),
-    };
+    let reopen = ToFiles::Reopen { seq: 7, place: place.clone(), temporary: temporary.clone() };
     assert_eq!(alice.trouble(&reopen), FileTrouble::TemporaryChanged);
-    assert_eq!(
-        alice.trouble(&rename(&place, &temporary)),
-        FileTrouble::TemporaryChanged
-    );
+    assert_eq!(alice.trouble(&rename(&place, &temporary)), FileTrouble::TemporaryChanged);
     // Clearing it up is the directory's to allow, and this one allows it.
-    let delete = ToFiles::Delete {
-        seq: 7,
-        place,
-        temporary,
-    };
+    let delete = ToFiles::Delete { seq: 7, place, temporary };
     assert_eq!(alice.ask(&delete).0, FromFiles::Done { seq: 7 });
     assert!(!path.exists());
 }
@@ -311,10 +239,7 @@ fn a_directory_swapped_for_a_link_leads_nowhere() {
     fs::rename(ground.at("alice"), ground.at("away")).unwrap();
     symlink("away", ground.at("alice")).unwrap();
     assert_eq!(agent.trouble(&create(&place)), FileTrouble::SymbolicLink);
-    assert_eq!(
-        agent.trouble(&rename(&place, &temporary)),
-        FileTrouble::SymbolicLink
-    );
+    assert_eq!(agent.trouble(&rename(&place, &temporary)), FileTrouble::SymbolicLink);
     assert!(!ground.at("away/song").exists());
 }
 
@@ -342,10 +267,7 @@ fn a_full_file_system_is_said_so() {
     let (ground, agent) = (Ground::new(), Agent::of(ALICE));
     let dir = ground.make("full", 0, 0o777);
     let mounted = Mounted::at(&dir, c"mode=0777,nr_inodes=1");
-    assert_eq!(
-        agent.trouble(&create(&ground.place("full"))),
-        FileTrouble::NoSpace
-    );
+    assert_eq!(agent.trouble(&create(&ground.place("full"))), FileTrouble::NoSpace);
     drop(mounted);
 }
 
@@ -359,10 +281,7 @@ fn a_read_only_file_system_is_said_so() {
     let mounted = Mounted::at(&dir, c"mode=0777");
     rustix::mount::mount_remount(&dir, MountFlags::RDONLY, c"").unwrap();
     assert_eq!(agent.inspect(&dir), FileTrouble::ReadOnly);
-    assert_eq!(
-        agent.trouble(&create(&ground.place("ro"))),
-        FileTrouble::ReadOnly
-    );
+    assert_eq!(agent.trouble(&create(&ground.place("ro"))), FileTrouble::ReadOnly);
     drop(mounted);
 }
 
@@ -379,16 +298,8 @@ fn a_pipe_in_the_place_of_a_temporary_file_holds_nobody_up() {
     chown(&path, Some(ALICE), None).unwrap();
     let stat = fs::metadata(&path).unwrap();
     let name = b".song.aaaaaaaa.ebb".to_vec();
-    let temporary = Temporary {
-        name,
-        dev: stat.dev(),
-        ino: stat.ino(),
-    };
-    let reopen = ToFiles::Reopen {
-        seq: 7,
-        place,
-        temporary,
-    };
+    let temporary = Temporary { name, dev: stat.dev(), ino: stat.ino() };
+    let reopen = ToFiles::Reopen { seq: 7, place, temporary };
     assert_eq!(agent.trouble(&reopen), FileTrouble::TemporaryChanged);
 }
 
