@@ -106,7 +106,7 @@ fn split_groups(uid: u32, vouched: &[u32], users: &str) -> Option<(u32, Vec<u32>
         let mut numbers = line.split(':').skip(2).map_while(|field| field.parse::<u32>().ok());
         (numbers.next() == Some(uid)).then(|| numbers.next()).flatten()
     });
-    let gid = primary.filter(|gid| vouched.contains(gid)).or(vouched.first().copied())?;
+    let gid = primary.filter(|gid| vouched.contains(gid)).or_else(|| vouched.first().copied())?;
     Some((gid, vouched.iter().copied().filter(|group| *group != gid).collect()))
 }
 
