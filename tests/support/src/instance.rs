@@ -15,7 +15,8 @@
 use crate::bus::Bus;
 use crate::processes::Process;
 use crate::scratch::{
-    PROGRAMS, binary_directory, make_directory, scratch_directory, wait_for_event, watch,
+    PROGRAMS, binary_directory, copy_program, make_directory, scratch_directory, wait_for_event,
+    watch,
 };
 use crate::server::{Authority, PATIENCE};
 use crate::users::{ADMIN_GROUP, User};
@@ -307,7 +308,7 @@ impl Instance {
             let target = libexec.join(program);
             // A hard link is enough, and spares a copy of some fifty megabytes per instance.
             if fs::hard_link(&source, &target).is_err() {
-                fs::copy(&source, &target).unwrap_or_else(|e| panic!("{source:?}: {e}"));
+                copy_program(&source, &target);
             }
         }
         make_directory(&self.scratch.join("run"), 0o755, &self.owner());

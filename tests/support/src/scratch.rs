@@ -9,6 +9,7 @@ use rustix::fs::inotify;
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The programs an instance consists of, and the one it is used with.
 pub const PROGRAMS: [&str; 5] = ["ebbd", "ebb-service", "ebb-files", "ebb-net", "ebb"];
@@ -62,6 +63,13 @@ pub fn binary_directory() -> PathBuf {
         assert!(there, "{program} is not in {directory:?}; build the workspace's programs first");
     }
     directory
+}
+
+/// Copies a program. Not in this process: a child that another test's thread forks meanwhile would
+/// hold the copy open for writing, and nobody could run it.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg(from).arg(to).status().expect("cp can be run");
+    assert!(copied.success(), "{from:?} cannot be copied");
 }
 
 /// Begins to watch a directory for new names.

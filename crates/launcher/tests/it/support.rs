@@ -81,12 +81,17 @@ impl Ebbd {
     /// Starts an agent that must be admitted; its process id and its channel.
     pub(crate) fn agent(&self, agent: u32, role: Role, identity: Identity) -> (u32, OwnedFd) {
         self.say(&ToLauncher::Start { agent: AgentId(agent), role, identity });
-        match self.hear() {
-            (FromLauncher::Started { agent: started, pid }, Some(end)) => {
-                assert_eq!(started, AgentId(agent));
-                (pid, end)
+        loop {
+            match self.hear() {
+                (FromLauncher::Started { agent: started, pid }, Some(end)) => {
+                    assert_eq!(started, AgentId(agent));
+                    wait_until_it_runs(&end);
+                    return (pid, end);
+                }
+                // One that was started before, and whose channel the test has let go of.
+                (FromLauncher::Ended { agent: ended, .. }, None) if ended != AgentId(agent) => {}
+                other => panic!("not started: {other:?}"),
             }
-            other => panic!("not started: {other:?}"),
         }
     }
 
@@ -161,7 +166,7 @@ fn furnish(policy: &str, owner: u32) -> PathBuf {
     for (stand_in, program) in
         [("relay", "ebb-service"), ("idler", "ebb-files"), ("idler", "ebb-net")]
     {
-        fs::copy(examples.join(stand_in), dir.join("libexec").join(program)).unwrap();
+        copy(&examples.join(stand_in), &dir.join("libexec").join(program));
     }
     let place = dir.display();
     let text = format!(
@@ -185,4 +190,16 @@ fn command(dir: &Path, private: Option<(u32, u32)>) -> Command {
     };
     command.arg("--policy").arg(dir.join("ebbd.conf"));
     command
+}
+
+/// Waits for the stand-in's one word: until then the dynamic loader is at work in the process.
+fn wait_until_it_runs(end: &OwnedFd) {
+    assert!(wait_for(end), "the agent said nothing");
+    rustix::net::recv(end, &mut [0_u8][..], rustix::net::RecvFlags::empty()).unwrap();
+}
+
+/// Copies a program. Not in this process: a child that another test's thread forks meanwhile would
+/// hold the copy open for writing, and nobody could run it.
+fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").args([from, to]).status().unwrap().success(), "{from:?}");
 }
