@@ -16,6 +16,7 @@ mod files_only_by_ebb_files;
 mod handover;
 mod identities;
 mod job_model;
+mod ownership;
 mod processes;
 mod stopping;
 mod swap;

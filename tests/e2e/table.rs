@@ -37,6 +37,7 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Job", "Complete", [Answer, Nothing, Answer, Nothing]),
     ("Job", "GetFiles", [Answer, Nothing, Answer, Nothing]),
     ("Job", "GetError", [Answer, Nothing, Answer, Nothing]),
+    ("Job", "TakeOwnership", [Answer, Nothing, Answer, Nothing]),
     ("Job", "OpenTokenOptions", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Cancel", [Answer, Nothing, Answer, Nothing]),
     // The token options are a capability: whoever holds the name may call.

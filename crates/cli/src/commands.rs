@@ -41,7 +41,7 @@ pub(crate) async fn run(call: &Invocation) -> Result<Exit, Failure> {
         "files" => files::run(call).await,
         "wait" => wait::run(call).await,
         "watch" => watch::run(call).await,
-        "pause" | "resume" | "cancel" | "complete" => steer::run(call).await,
+        "pause" | "resume" | "cancel" | "complete" | "take" => steer::run(call).await,
         "set" => set::run(call).await,
         "rebase" => rebase::run(call).await,
         "helper" => helper::run(call).await,

@@ -51,7 +51,7 @@ pub const FAILURES: [Failure; 32] = [
 ];
 
 /// Every refusal there is, but those that only pass a failure on.
-pub const REFUSALS: [Refusal; 18] = [
+pub const REFUSALS: [Refusal; 19] = [
     Refusal::NotFound,
     Refusal::AccessDenied,
     Refusal::InvalidState,
@@ -67,6 +67,7 @@ pub const REFUSALS: [Refusal; 18] = [
     Refusal::TokenRequired,
     Refusal::NoProcessDescriptor,
     Refusal::PrivateInstance,
+    Refusal::NewOwnerNoFileAccess,
     Refusal::ErrorInformationUnavailable,
     Refusal::ReadOnlyProperty,
     Refusal::ShuttingDown,

@@ -158,6 +158,8 @@ pub enum Event {
     SetRemoteNames(Vec<(u32, String)>),
     /// The owner changes a property.
     Set(Setting),
+    /// Somebody else becomes the owner.
+    TakeOwnership(Token),
     /// A helper lends its identity.
     SetHelperToken(Token),
     /// What the helper is used for changes.
@@ -355,6 +357,7 @@ impl Job {
             Event::AddFiles(files) => self.add_files(files)?,
             Event::SetRemoteNames(names) => self.set_remote_names(names)?,
             Event::Set(setting) => self.set(setting)?,
+            Event::TakeOwnership(token) => self.take_ownership(token)?,
             Event::SetHelperToken(token) => self.set_helper_token(token)?,
             Event::SetHelperTokenFlags(flags) => self.set_helper_token_flags(flags)?,
             Event::ClearHelperToken => self.clear_helper_token()?,

@@ -27,6 +27,8 @@ pub enum Verb {
     Steer,
     /// Obtain its token options.
     Lend,
+    /// Become its owner.
+    Take,
 }
 
 /// Proof that the caller may do this to this job.
@@ -102,11 +104,13 @@ impl Policy {
         Caller { uid, administrator: self.is_administrator(uid, gid, groups) }
     }
 
-    /// Owners may do everything to their own jobs; administrators may see and steer all.
+    /// Owners may do everything to their own jobs; administrators may see and steer all, and
+    /// nobody else may take one over.
     ///
     /// # Errors
     ///
-    /// [`Refusal::NotFound`], so that nobody can find out what others have.
+    /// [`Refusal::NotFound`], so that nobody can find out what others have; for an owner who would
+    /// take, [`Refusal::AccessDenied`].
     pub fn permit(
         &self,
         caller: Caller,
@@ -114,11 +118,13 @@ impl Policy {
         job: JobId,
         owner: &Token,
     ) -> Result<Permit, Refusal> {
-        if caller.uid == owner.uid || caller.administrator {
-            Ok(Permit { job, verb, caller })
-        } else {
-            Err(Refusal::NotFound)
+        if caller.uid != owner.uid && !caller.administrator {
+            return Err(Refusal::NotFound);
         }
+        if verb == Verb::Take && !caller.administrator {
+            return Err(Refusal::AccessDenied);
+        }
+        Ok(Permit { job, verb, caller })
     }
 
     /// Whether the caller may have one more job.
@@ -209,6 +215,15 @@ mod tests {
             assert!(policy().permit(ALICE, verb, id, &token(1001, &[])).is_ok());
             assert!(policy().permit(ROOT, verb, id, &token(1002, &[])).is_ok());
         }
+    }
+
+    #[test]
+    fn only_administrators_take_jobs_over() {
+        let id = JobId::from_bytes([1; 16]);
+        let take = |caller, owner| policy().permit(caller, Verb::Take, id, &token(owner, &[]));
+        assert_eq!(take(ALICE, 1001), Err(Refusal::AccessDenied));
+        assert_eq!(take(ALICE, 1002), Err(Refusal::NotFound));
+        assert!(take(ROOT, 1001).is_ok());
     }
 
     #[test]

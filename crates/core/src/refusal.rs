@@ -48,6 +48,8 @@ pub enum Refusal {
     NoProcessDescriptor,
     /// A private instance serves one identity only.
     PrivateInstance,
+    /// Whoever would take the job over cannot reach what it holds.
+    NewOwnerNoFileAccess,
     /// The job has no error to tell about.
     ErrorInformationUnavailable,
     /// The property cannot be written.
@@ -78,6 +80,7 @@ impl Refusal {
             Self::TokenRequired => "token-required",
             Self::NoProcessDescriptor => "no-process-descriptor",
             Self::PrivateInstance => "private-instance",
+            Self::NewOwnerNoFileAccess => "new-owner-no-file-access",
             Self::ErrorInformationUnavailable => "error-information-unavailable",
             Self::ReadOnlyProperty => "read-only-property",
             Self::Unusable(failure) => failure.name(),
@@ -107,6 +110,7 @@ impl Refusal {
             Self::TooManyFilesInJob(_) => 0x8020_0051,
             Self::TokenRequired => 0x8020_0056,
             Self::NoProcessDescriptor => 0x8001_0123,
+            Self::NewOwnerNoFileAccess => 0x8020_0016,
             Self::ErrorInformationUnavailable => 0x8020_000f,
             Self::ReadOnlyProperty => 0x8020_0058,
             Self::Unusable(failure) => failure.code(),
@@ -142,6 +146,9 @@ impl Refusal {
                 "call over Ebb's own socket (/run/ebb/bus), as the client library does"
             }
             Self::PrivateInstance => "use the system service to lend another user's identity",
+            Self::NewOwnerNoFileAccess => {
+                "complete or cancel the job as it is; its files are its owner's"
+            }
             Self::ErrorInformationUnavailable => "the job has met no error since it last moved",
             Self::ReadOnlyProperty => "this property is set by the service",
             Self::Unusable(failure) => failure.advice(),
@@ -169,6 +176,9 @@ impl fmt::Display for Refusal {
             Self::TokenRequired => f.write_str("the helper token is missing"),
             Self::NoProcessDescriptor => f.write_str("this bus does not tell the caller's process"),
             Self::PrivateInstance => f.write_str("a private instance serves one identity only"),
+            Self::NewOwnerNoFileAccess => {
+                f.write_str("the new owner cannot reach the job's temporary files")
+            }
             Self::ErrorInformationUnavailable => f.write_str("the job has no error"),
             Self::ReadOnlyProperty => f.write_str("the property cannot be written"),
             Self::Unusable(failure) => failure.fmt(f),

@@ -28,7 +28,7 @@ pub(crate) struct Record<'a> {
     pub(crate) job: JobId,
     /// Who opened the interface, or "service".
     pub(crate) opener: String,
-    /// What was done: `owner`, `open`, `set`, `flags`, `clear`, `discard`.
+    /// What was done: `owner`, `take`, `open`, `set`, `flags`, `clear`, `discard`.
     pub(crate) action: &'static str,
     /// The token before.
     pub(crate) old: Option<&'a Token>,

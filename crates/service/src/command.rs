@@ -47,6 +47,8 @@ pub(crate) enum Command {
     ReplaceRemotePrefix(JobId, String, String),
     /// Something the owner wants of a job.
     Steer(JobId, Event),
+    /// The caller becomes the owner.
+    TakeOwnership(JobId),
     /// A job's properties.
     Properties(JobId),
     /// A page of a job's files.
@@ -199,12 +201,24 @@ pub(crate) enum NoticeKind {
     Changed(Box<JobView>),
 }
 
+/// What came of looking at a job's temporary files.
+pub(crate) struct Looked {
+    pub(crate) job: JobId,
+    pub(crate) asker: Asker,
+    /// The files that were looked at.
+    pub(crate) files: Vec<ebb_core::file::File>,
+    pub(crate) reached: Result<(), Refusal>,
+    pub(crate) reply: oneshot::Sender<Answered>,
+}
+
 /// Everything the main loop hears.
 pub(crate) enum Message {
     /// A caller asks.
     Ask(Asker, Command, oneshot::Sender<Answered>),
     /// Destinations have been looked at.
     Inspected(JobId, Asker, Result<Vec<ebb_core::file::File>, Refusal>, oneshot::Sender<Answered>),
+    /// The temporary files of a job have been looked at by who would take it over.
+    Looked(Looked),
     /// A connection is gone, and with it the capabilities opened on it.
     Gone(ConnectionId),
     /// An attempt reports; answered, once it is written down, with whether it still counts.

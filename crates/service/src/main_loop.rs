@@ -10,12 +10,14 @@
 //! | `main_loop`   | the loop, the turn, time                                             |
 //! | `commands`    | what callers ask: permission first, through one function           |
 //! | `tokens`      | the capability and its rules (`helper-tokens.md` 2.2, 2.4)         |
+//! | `ownership`   | an administrator becomes the owner                                 |
 //! | `work`        | what is being done for a job, one effect at a time                 |
 //! | `views`       | a job as callers see it                                            |
 //!
 //! Never here: D-Bus, SQL, descriptors, users' paths being opened.
 
 mod commands;
+mod ownership;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -178,6 +180,7 @@ impl MainLoop {
             Message::Inspected(job, asker, files, reply) => {
                 self.inspected(job, &asker, files, reply, turn);
             }
+            Message::Looked(looked) => self.looked(looked, turn),
             Message::Gone(connection) => self.capabilities.close_all_of(connection),
             Message::Report(job, attempt, report, reply) => {
                 let counts = self.report(job, attempt, report, turn);

@@ -150,6 +150,14 @@ impl<'a> Job<'a> {
         ErrorInfo::read(&Fields::from(error))
     }
 
+    /// Becomes its owner; for administrators.
+    ///
+    /// # Errors
+    /// `Service` where the caller is none, or cannot reach the job's temporary files.
+    pub async fn take_ownership(&self) -> Result<(), ClientError> {
+        self.call("TakeOwnership", &()).await
+    }
+
     /// Opens its token options: the access check. They end with this client's connection.
     ///
     /// # Errors

@@ -289,6 +289,14 @@ pub(crate) const COMMANDS: &[&Command] = &[
         &[&ALL_USERS],
     ),
     &command(
+        "take",
+        "JOB...",
+        "become the owner of jobs (administrators)",
+        "From then on they run under your identity. A helper's identity was lent to the old owner \
+         and goes. A job that holds files you cannot reach is left as it is.",
+        PICK,
+    ),
+    &command(
         "helper",
         "set|flags|show|clear|invite JOB",
         "a second identity for a job's files or network",

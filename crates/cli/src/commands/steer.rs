@@ -1,4 +1,4 @@
-//! `ebb pause`, `resume`, `cancel`, `complete`: one call on each job.
+//! `ebb pause`, `resume`, `cancel`, `complete`, `take`: one call on each job.
 //!
 //! Each job is tried, whatever became of the one before; the code is that of the first failure.
 
@@ -45,6 +45,7 @@ async fn steer(client: &Client, verb: &str, job: &JobProperties) -> Result<(), C
     let outcome = match verb {
         "pause" => return handle.suspend().await,
         "resume" => return handle.resume().await,
+        "take" => return handle.take_ownership().await,
         "cancel" => handle.cancel().await?,
         _ => handle.complete().await?,
     };

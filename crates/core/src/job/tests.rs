@@ -6,6 +6,7 @@
 mod clock;
 mod endings;
 mod owner;
+mod ownership;
 mod remote;
 mod retry;
 mod table;

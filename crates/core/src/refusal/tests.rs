@@ -27,6 +27,7 @@ fn position(refusal: &Refusal) -> Option<usize> {
         Refusal::ErrorInformationUnavailable => 15,
         Refusal::ReadOnlyProperty => 16,
         Refusal::ShuttingDown => 17,
+        Refusal::NewOwnerNoFileAccess => 18,
         Refusal::Unusable(_) => return None,
     })
 }

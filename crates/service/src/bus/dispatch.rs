@@ -181,6 +181,7 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
             Command::Files { job: id, first, limit }
         }
         "GetError" => nothing(message, Command::Error(id))?,
+        "TakeOwnership" => nothing(message, Command::TakeOwnership(id))?,
         "OpenTokenOptions" => nothing(message, Command::OpenTokenOptions(id))?,
         _ => return Err(NO_METHOD),
     };

@@ -60,6 +60,7 @@ impl MainLoop {
             Command::Error(job) => self.error(caller, job),
             Command::OpenTokenOptions(job) => self.open_token_options(&asker, job),
             Command::AddFiles(job, files) => return self.add_files(asker, job, files, reply, turn),
+            Command::TakeOwnership(job) => return self.take_ownership(asker, job, reply, turn),
             Command::ReplaceRemotePrefix(job, old, new) => {
                 return self.replace_remote_prefix(caller, job, &old, &new, reply, turn);
             }
@@ -72,7 +73,7 @@ impl MainLoop {
     }
 
     /// The one choke point: who may do this to this job?
-    fn permit(&self, caller: Caller, verb: Verb, id: JobId) -> Result<Permit, Refusal> {
+    pub(super) fn permit(&self, caller: Caller, verb: Verb, id: JobId) -> Result<Permit, Refusal> {
         let entry = self.jobs.get(&id).ok_or(Refusal::NotFound)?;
         self.parts.policy.permit(caller, verb, id, &entry.job.owner)
     }

@@ -16,6 +16,7 @@ pub(super) struct Before {
 
 #[derive(PartialEq)]
 struct Facts {
+    owner: u32,
     terms: ebb_core::job::Terms,
     helper: Option<u32>,
     flags: u32,
@@ -27,6 +28,7 @@ struct Facts {
 impl Facts {
     fn of(job: &Job) -> Self {
         Self {
+            owner: job.owner.uid,
             terms: job.terms.clone(),
             helper: job.helper.as_ref().map(|token| token.uid),
             flags: job.flags.bits(),

@@ -86,6 +86,7 @@ fn any_event() -> impl Strategy<Value = Chance> {
         3 => any::<u32>().prop_map(|uid| Event::SetHelperToken(token(uid))),
         2 => (0..8u32)
             .prop_map(|bits| Event::SetHelperTokenFlags(TokenFlags::from_bits(bits).unwrap())),
+        1 => any::<u32>().prop_map(|uid| Event::TakeOwnership(token(uid))),
         1 => Just(Event::ClearHelperToken),
         1 => Just(Event::HelperTokenLost),
         4 => any_end().prop_map(Event::CompleteEnded),
