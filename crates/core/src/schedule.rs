@@ -86,6 +86,12 @@ impl Turns {
         self.jobs.remove(&job);
     }
 
+    /// When a job was started last, as a number that grows with every start; 0 if it was not.
+    #[must_use]
+    pub fn of_job(&self, job: JobId) -> u64 {
+        self.jobs.get(&job).copied().unwrap_or(0)
+    }
+
     fn rank(&self, candidate: &Candidate) -> (u64, u64) {
         let of = |map: Option<&u64>| map.copied().unwrap_or(0);
         (of(self.owners.get(&candidate.owner)), of(self.jobs.get(&candidate.job)))

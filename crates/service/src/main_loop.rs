@@ -10,21 +10,23 @@
 //! | `main_loop`   | the loop, the turn, time                                             |
 //! | `commands`    | what callers ask: permission first, through one function           |
 //! | `tokens`      | the capability and its rules (`helper-tokens.md` 2.2, 2.4)         |
-//! | `ownership`   | an administrator becomes the owner                                 |
 //! | `work`        | what is being done for a job, one effect at a time                 |
+//! | `queue`       | who wants to run, who runs, which deadline is next                 |
+//! | `sums`        | what a job's files come to                                         |
 //! | `views`       | a job as callers see it                                            |
 //!
 //! Never here: D-Bus, SQL, descriptors, users' paths being opened.
 
 mod commands;
-mod ownership;
+mod queue;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod tokens;
 mod views;
 mod work;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -32,7 +34,7 @@ use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{Event, Job, Report, State};
 use ebb_core::policy::Policy;
 use ebb_core::refusal::Refusal;
-use ebb_core::schedule::{self, Candidate, Slots, Turn as Place, Turns};
+use ebb_core::schedule::{self, Candidate, Slots, Turn as Standing, Turns};
 use ebb_core::time::{Moment, Now};
 use ebb_core::token::BootId;
 use ebb_store::Batch;
@@ -40,8 +42,10 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::agents::Agents;
 use crate::clock;
-use crate::command::{Answered, Message, Notice, NoticeKind};
+use crate::command::{Answered, JobView, Message, Notice, NoticeKind};
 use crate::writer::Writer;
+use queue::{Kept, Place, Queue};
+use sums::Sums;
 use tokens::Capabilities;
 use work::Work;
 
@@ -51,6 +55,8 @@ const TURN: usize = 256;
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 /// Jobs that are over are remembered this long, in seconds.
 const REMEMBERED: i64 = 24 * 3600;
+/// Whose time is over is looked for this often: it means looking at every job.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// A clean end may take this long.
 const FINISH_PATIENCE: Duration = Duration::from_secs(8);
 
@@ -76,11 +82,11 @@ pub(crate) struct MainLoop {
     next_number: u64,
     capabilities: Capabilities,
     turns: Turns,
-    /// Jobs that are queued or that agents are working for.
-    lively: BTreeMap<u64, JobId>,
-    /// Jobs that time alone will change.
-    waiting: HashSet<JobId>,
+    queue: Queue,
+    /// Jobs that are not over, of each owner.
+    alive: HashMap<u32, usize>,
     reschedule: bool,
+    forget_at: Moment,
     slice_ends: Option<Moment>,
     finishing: bool,
 }
@@ -90,6 +96,14 @@ struct Entry {
     job: Job,
     number: u64,
     work: Work,
+    sums: Sums,
+    kept: Kept,
+}
+
+impl Entry {
+    fn view(&self, now: Now) -> JobView {
+        views::job(&self.job, &self.sums, &self.work, now)
+    }
 }
 
 /// What is decided together and recorded together.
@@ -117,9 +131,10 @@ impl MainLoop {
             next_number: 0,
             capabilities: Capabilities::default(),
             turns: Turns::default(),
-            lively: BTreeMap::new(),
-            waiting: HashSet::new(),
+            queue: Queue::default(),
+            alive: HashMap::new(),
             reschedule: true,
+            forget_at: clock::now().moment,
             slice_ends: None,
             finishing: false,
         };
@@ -227,8 +242,11 @@ impl MainLoop {
         now: Now,
     ) -> Result<(), Refusal> {
         let entry = self.jobs.get_mut(&id).ok_or(Refusal::NotFound)?;
-        let before = views::Before::of(&entry.job);
+        let before = views::Before::of(&entry.job, &entry.sums);
+        let file_before = sums::Before::of(&entry.job, &event);
         let step = entry.job.decide(event, now)?;
+        entry.sums.follow(&file_before, &entry.job, &step.files_changed);
+        debug_assert_eq!(entry.sums, Sums::of(&entry.job), "sums are kept true");
         if step.job_changed {
             turn.batch.put_job(&entry.job);
         }
@@ -236,7 +254,7 @@ impl MainLoop {
             turn.batch.put_file(id, at, &entry.job.files[at as usize]);
         }
         entry.work.expect(step.effects);
-        let notices = before.notices(&entry.job, now);
+        let notices = before.notices(&entry.job, &entry.sums, &entry.work, now);
         // After a notice that work has stopped, none of it may run: it waits for the stop.
         if entry.work.is_stopping() {
             entry.work.hold_back(notices);
@@ -246,28 +264,31 @@ impl MainLoop {
         turn.after.push(After::Act(id));
         if before.state != entry.job.state {
             self.reschedule = true;
-            self.index(id);
+            if entry.job.state.is_final() && !before.state.is_final() {
+                let owner = entry.job.owner.uid;
+                self.alive.entry(owner).and_modify(|alive| *alive = alive.saturating_sub(1));
+            }
         }
+        self.index(id);
         Ok(())
     }
 
-    /// Keeps the indexes true after a change of state.
+    /// Keeps the indexes true after a change.
     fn index(&mut self, id: JobId) {
-        let Some(entry) = self.jobs.get(&id) else {
+        let Some(entry) = self.jobs.get_mut(&id) else {
             return;
         };
-        let working = entry.work.attempt_in_hand();
-        if entry.job.state == State::Queued || entry.job.state.attempt().is_some() || working {
-            self.lively.insert(entry.number, id);
+        let (job, number) = (&entry.job, entry.number);
+        let place = if entry.work.attempt_in_hand() || job.state.attempt().is_some() {
+            Some(Place::Running)
+        } else if job.state == State::Queued {
+            let (priority, owner) = (job.terms.priority, job.owner.uid);
+            Some(Place::Waiting { priority, owner, served: self.turns.of_job(id) })
         } else {
-            self.lively.remove(&entry.number);
-        }
-        if entry.job.deadline().is_some() {
-            self.waiting.insert(id);
-        } else {
-            self.waiting.remove(&id);
-        }
-        if entry.job.state.is_final() {
+            None
+        };
+        self.queue.keep((number, id), &mut entry.kept, place, job.deadline());
+        if job.state.is_final() {
             self.capabilities.close_all_for(id);
             self.turns.forget(id);
         }
@@ -277,7 +298,11 @@ impl MainLoop {
         let (id, number) = (job.id, self.next_number);
         self.next_number += 1;
         self.order.insert(number, id);
-        self.jobs.insert(id, Entry { job, number, work: Work::default() });
+        if !job.state.is_final() {
+            *self.alive.entry(job.owner.uid).or_default() += 1;
+        }
+        let (work, sums, kept) = (Work::default(), Sums::of(&job), Kept::default());
+        self.jobs.insert(id, Entry { job, number, work, sums, kept });
         self.index(id);
     }
 
@@ -313,7 +338,8 @@ impl MainLoop {
         };
         // Reports are never refused; a job that is forgotten needs none.
         self.step(id, Event::Report(attempt, report), turn).ok();
-        if let (Some(file), Some(entry)) = (done, self.jobs.get(&id)) {
+        if let (Some(file), Some(entry)) = (done, self.jobs.get_mut(&id)) {
+            entry.work.live.remove(&file);
             let what = NoticeKind::FileTransferred(file);
             turn.after.push(After::Tell(Notice { job: id, owner: entry.job.owner.uid, what }));
         }
@@ -328,8 +354,8 @@ impl MainLoop {
         if entry.job.state.attempt() != Some(attempt) {
             return;
         }
-        entry.work.live = Some((file, received));
-        let view = views::job(&entry.job, &entry.work, now);
+        entry.work.live.insert(file, received);
+        let view = entry.view(now);
         let what = NoticeKind::Changed(Box::new(view));
         // Nobody may be listening.
         let _ = self.parts.notices.send(Notice { job: id, owner: entry.job.owner.uid, what });
@@ -361,21 +387,20 @@ impl MainLoop {
     }
 
     fn candidates(&self) -> Vec<Candidate> {
-        let entries = self.lively.values().filter_map(|id| self.jobs.get(id));
-        entries
-            .filter(|entry| {
-                entry.job.state == State::Queued
-                    || entry.job.state.attempt().is_some()
-                    || entry.work.attempt_in_hand()
-            })
+        let slots = self.slots();
+        // What runs is put back at most as often as there are slots, and these are filled again.
+        let choice = self.queue.choice(2 * (slots.foreground + slots.background));
+        choice
+            .iter()
+            .filter_map(|id| self.jobs.get(id))
             .map(|entry| Candidate {
                 job: entry.job.id,
                 owner: entry.job.owner.uid,
                 priority: entry.job.terms.priority,
                 turn: entry
                     .work
-                    .slice(&entry.job)
-                    .map_or(Place::Waiting, |(since, bytes)| Place::Running { since, bytes }),
+                    .slice(&entry.job, entry.sums.held)
+                    .map_or(Standing::Waiting, |(since, bytes)| Standing::Running { since, bytes }),
             })
             .collect()
     }
@@ -383,29 +408,21 @@ impl MainLoop {
     /// Retries that are due, slices that are over, memories that fade.
     fn look_at_the_clock(&mut self, turn: &mut Turn) {
         let now = clock::now();
-        let due: Vec<JobId> = self
-            .waiting
-            .iter()
-            .filter(|id| self.deadline(id).is_some_and(|at| at <= now.moment))
-            .copied()
-            .collect();
-        for id in due {
+        for id in self.queue.due(now.moment) {
             self.step_at(id, Event::Due, turn, now).ok();
         }
         if self.slice_ends.is_some_and(|at| at <= now.moment) {
             self.reschedule = true;
         }
-        self.forget_old(now, turn);
+        if self.forget_at <= now.moment {
+            self.forget_at = now.moment.after(FORGET_EVERY);
+            self.forget_old(now, turn);
+        }
         self.parts.agents.let_idle_go();
     }
 
-    fn deadline(&self, id: &JobId) -> Option<Moment> {
-        self.jobs.get(id)?.job.deadline()
-    }
-
     fn sleep(&self, now: Moment) -> Duration {
-        let deadlines = self.waiting.iter().filter_map(|id| self.deadline(id));
-        let next = deadlines.chain(self.slice_ends).min();
+        let next = self.queue.next_deadline().into_iter().chain(self.slice_ends).min();
         next.map_or(LONGEST_SLEEP, |at| at.since(now).min(LONGEST_SLEEP))
     }
 

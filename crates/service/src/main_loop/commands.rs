@@ -50,9 +50,9 @@ impl MainLoop {
             Command::Find(job) => self.find(caller, job),
             Command::List(filter) => self.list(caller, &filter),
             Command::Status => Ok(Answer::Status(self.status(caller))),
-            Command::Properties(job) => self.see(caller, job).map(|entry| {
-                Answer::Properties(Box::new(views::job(&entry.job, &entry.work, clock::now())))
-            }),
+            Command::Properties(job) => self
+                .see(caller, job)
+                .map(|entry| Answer::Properties(Box::new(entry.view(clock::now())))),
             Command::Files { job, first, limit } => self.see(caller, job).map(|entry| {
                 let files = views::files(&entry.job, &entry.work, first, limit.min(PAGE));
                 Answer::Files(files, u32::try_from(entry.job.files.len()).unwrap_or(u32::MAX))
@@ -90,9 +90,8 @@ impl MainLoop {
         settings: Vec<Setting>,
         turn: &mut Turn,
     ) -> Answered {
-        let alive = || self.jobs.values().filter(|entry| !entry.job.state.is_final());
-        let own = alive().filter(|entry| entry.job.owner.uid == asker.caller.uid).count();
-        self.parts.policy.admit_job(asker.caller, own, alive().count())?;
+        let own = self.alive.get(&asker.caller.uid).copied().unwrap_or(0);
+        self.parts.policy.admit_job(asker.caller, own, self.alive.values().sum())?;
         let mut terms = Terms::named(name)?;
         for setting in settings {
             terms.apply(setting)?;
@@ -136,7 +135,7 @@ impl MainLoop {
                 let next = found.last().map(|view: &crate::command::JobView| view.id);
                 return Ok(Answer::Jobs(found, next));
             }
-            found.push(views::job(&entry.job, &entry.work, now));
+            found.push(entry.view(now));
         }
         Ok(Answer::Jobs(found, None))
     }

@@ -13,14 +13,15 @@ use ebb_store::Store;
 use ebb_wire::Sandbox;
 use ebb_wire::files::{FromFiles, Temporary, ToFiles};
 use ebb_wire::launcher::{FromLauncher, Role, ToLauncher};
-use ebb_wire::net::{FromNet, ToNet, Validators};
+use ebb_wire::net::{FetchId, FromNet, NetTrouble, ToNet, Validators};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::{MainLoop, Parts};
 use crate::agents::{Agents, Channel, Launcher, SandboxDemand};
 use crate::clock;
 use crate::command::{
-    Answer, Answered, Asker, Command, ConnectionId, Message, NewFile, Notice, NoticeKind, TokenCall,
+    Answer, Answered, Asker, Command, ConnectionId, FileView, JobView, Message, NewFile, Notice,
+    NoticeKind, TokenCall,
 };
 use crate::writer::Writer;
 use ebb_core::id::JobId;
@@ -34,7 +35,12 @@ const HELPER: u32 = 4002;
 /// What the made-up agents have seen, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Seen {
-    Fetch { uid: u32, offset: u64 },
+    Fetch {
+        uid: u32,
+        offset: u64,
+    },
+    /// A fetch of another file than `f`, by its name.
+    Named(String),
     Stop,
 }
 
@@ -95,13 +101,7 @@ impl Stage {
         let settings = vec![Setting::AutoComplete(false)];
         let create = Command::Create { name: "lent".into(), settings };
         let Ok(Answer::Job(job)) = self.ask(&owner, create).await else { panic!("no job") };
-        let file = NewFile {
-            url: "http://h/f".into(),
-            dir: dir.as_os_str().as_encoded_bytes().to_vec(),
-            name: b"f".to_vec(),
-            replace: true,
-        };
-        self.ask(&owner, Command::AddFiles(job, vec![file])).await.unwrap();
+        self.ask(&owner, Command::AddFiles(job, vec![new_file(dir, "f")])).await.unwrap();
         self.lend(job).await;
         self.ask(&owner, Command::Steer(job, Event::Resume)).await.unwrap();
         assert_eq!(self.seen.recv().await, Some(Seen::Fetch { uid: HELPER, offset: 0 }));
@@ -110,6 +110,32 @@ impl Stage {
         })
         .await;
         job
+    }
+
+    /// A job of these files, started.
+    async fn started(&self, dir: &std::path::Path, names: &[&str]) -> JobId {
+        let owner = asker(OWNER, None);
+        let settings = vec![Setting::AutoComplete(false)];
+        let create = Command::Create { name: "several".into(), settings };
+        let Ok(Answer::Job(job)) = self.ask(&owner, create).await else { panic!("no job") };
+        let files = names.iter().map(|name| new_file(dir, name)).collect();
+        self.ask(&owner, Command::AddFiles(job, files)).await.unwrap();
+        self.ask(&owner, Command::Steer(job, Event::Resume)).await.unwrap();
+        job
+    }
+
+    async fn sees(&mut self, names: &[&str]) {
+        for name in names {
+            assert_eq!(self.seen.recv().await, Some(Seen::Named((*name).into())));
+        }
+    }
+
+    async fn files(&self, job: JobId) -> Vec<FileView> {
+        let files = Command::Files { job, first: 0, limit: 1000 };
+        match self.ask(&asker(OWNER, None), files).await {
+            Ok(Answer::Files(files, _)) => files,
+            other => panic!("{other:?}"),
+        }
     }
 
     async fn lend(&self, job: JobId) {
@@ -128,6 +154,15 @@ impl Stage {
                 return;
             }
         }
+    }
+}
+
+fn new_file(dir: &std::path::Path, name: &str) -> NewFile {
+    NewFile {
+        url: format!("http://h/{name}"),
+        dir: dir.as_os_str().as_encoded_bytes().to_vec(),
+        name: name.into(),
+        replace: true,
     }
 }
 
@@ -177,48 +212,71 @@ async fn file_agent(channel: Channel) {
 fn answer(question: ToFiles) -> (FromFiles, Option<OwnedFd>) {
     match question {
         ToFiles::Inspect { seq, .. } => (FromFiles::Inspected { seq, dev: 1, ino: 1 }, None),
-        ToFiles::Create { seq, place, .. } => open(seq, &place.dir, true),
-        ToFiles::Reopen { seq, place, .. } => open(seq, &place.dir, false),
+        ToFiles::Create { seq, place, name, .. } => {
+            open(seq, &place.dir, &[b"temporary-", &name[..]].concat(), true)
+        }
+        ToFiles::Reopen { seq, place, temporary } => open(seq, &place.dir, &temporary.name, false),
         ToFiles::Sweep { seq, .. } | ToFiles::Rename { seq, .. } | ToFiles::Delete { seq, .. } => {
             (FromFiles::Done { seq }, None)
         }
     }
 }
 
-fn open(seq: u64, dir: &[u8], new: bool) -> (FromFiles, Option<OwnedFd>) {
-    let path = std::path::Path::new(std::str::from_utf8(dir).unwrap()).join("temporary");
+fn open(seq: u64, dir: &[u8], name: &[u8], new: bool) -> (FromFiles, Option<OwnedFd>) {
+    let dir = std::path::Path::new(std::str::from_utf8(dir).unwrap());
+    let path = dir.join(std::str::from_utf8(name).unwrap());
     let file =
         File::options().read(true).write(true).create(new).truncate(false).open(path).unwrap();
     std::os::unix::fs::fchown(&file, Some(OWNER), None).unwrap();
     file.set_len(100).unwrap();
     let stat = file.metadata().unwrap();
-    let temporary = Temporary { name: b"temporary".to_vec(), dev: stat.dev(), ino: stat.ino() };
+    let temporary = Temporary { name: name.to_vec(), dev: stat.dev(), ino: stat.ino() };
     (FromFiles::Opened { seq, temporary, length: 100 }, Some(file.into()))
 }
 
-/// Sends ten bytes of a hundred, and then nothing until it is told to stop.
+/// What a file is like goes by its name: `small…` comes at once, `missing…` is not there, and of all
+/// others ten bytes come, and then nothing until the agent is told to stop. `large…` says that it is
+/// large, the others that they have a hundred bytes.
 async fn net_agent(channel: Channel, uid: u32, see: mpsc::UnboundedSender<Seen>) {
     channel.send(&FromNet::Hello { sandbox: WHOLE }, None).await.unwrap();
     while let Ok(Some((order, _))) = channel.receive::<ToNet>().await {
         match order {
-            ToNet::Fetch { fetch, offset, .. } => {
-                see.send(Seen::Fetch { uid, offset }).ok();
-                let validators = Validators {
-                    etag: Some(b"\"1\"".into()),
-                    total: Some(100),
-                    ..Default::default()
-                };
-                let (status, final_url) = (200, "http://h/f".into());
-                let head = FromNet::Head { fetch, status, validators, final_url, from: offset };
-                channel.send(&head, None).await.unwrap();
+            ToNet::Fetch { fetch, offset, url, .. } => {
+                let name = url.strip_prefix("http://h/").unwrap();
+                see.send(match name {
+                    "f" => Seen::Fetch { uid, offset },
+                    name => Seen::Named(name.into()),
+                })
+                .ok();
+                for said in about(fetch, offset, name) {
+                    channel.send(&said, None).await.unwrap();
+                }
             }
             ToNet::Stop { fetch } => {
                 see.send(Seen::Stop).ok();
                 channel.send(&FromNet::Stopped { fetch, durable: 10 }, None).await.unwrap();
             }
-            ToNet::Proceed { .. } | ToNet::Measure { .. } => panic!("nothing was dropped"),
+            ToNet::Measure { fetch, .. } => {
+                channel.send(&FromNet::Measured { fetch, size: None }, None).await.unwrap();
+            }
+            ToNet::Proceed { .. } => panic!("nothing was dropped"),
         }
     }
+}
+
+fn about(fetch: FetchId, offset: u64, name: &str) -> Vec<FromNet> {
+    if name.starts_with("missing") {
+        let (trouble, detail) = (NetTrouble::Status(404), String::new());
+        return vec![FromNet::Failed { fetch, durable: 0, trouble, retry_after: None, detail }];
+    }
+    let total = if name.starts_with("large") { 1 << 30 } else { 100 };
+    let validators =
+        Validators { etag: Some(b"\"1\"".into()), total: Some(total), ..Default::default() };
+    let (status, final_url) = (200, format!("http://h/{name}"));
+    let head = FromNet::Head { fetch, status, validators, final_url, from: offset };
+    let done = FromNet::Done { fetch, length: 100, modified: None };
+    let progress = FromNet::Progress { fetch, durable: 0, received: 10 };
+    if name.starts_with("small") { vec![head, done] } else { vec![head, progress] }
 }
 
 /// Runs a scene on one thread, in a directory of its own. Ownership of files matters, so it takes
@@ -363,5 +421,62 @@ fn complete_is_refused_without_its_token_and_every_byte_is_kept() {
         let files = stage.ask(&owner, Command::Files { job, first: 0, limit: 1 }).await;
         let Ok(Answer::Files(files, 1)) = files else { panic!("{files:?}") };
         assert!(!files[0].temporary.is_empty());
+    });
+}
+
+#[test]
+fn small_files_share_the_way_and_nothing_is_started_beside_a_large_one() {
+    scene(|dir| async move {
+        let mut stage = Stage::new(&dir, "this");
+        let names = ["small-1", "small-2", "slow-1", "slow-2", "large", "small-3"];
+        let job = stage.started(&dir, &names).await;
+        // In the order added; each small one that has come makes room for one more.
+        stage.sees(&["small-1", "small-2", "slow-1", "slow-2"]).await;
+        stage.sees(&["large"]).await;
+        let everything = |view: &JobView| view.bytes_transferred == 230;
+        stage
+            .until(job, |what| matches!(what, NoticeKind::Changed(view) if everything(view)))
+            .await;
+        stage.ask(&asker(OWNER, None), Command::Steer(job, Event::Suspend)).await.unwrap();
+        // By the answer all three have stopped, and the last file was never asked for.
+        assert_eq!(stage.seen.try_recv(), Ok(Seen::Stop));
+        assert_eq!(stage.seen.try_recv(), Ok(Seen::Stop));
+        assert_eq!(stage.seen.try_recv(), Ok(Seen::Stop));
+        assert!(stage.seen.try_recv().is_err());
+        let durable: Vec<u64> = stage.files(job).await.iter().map(|file| file.durable).collect();
+        assert_eq!(durable, [100, 100, 10, 10, 10, 0]);
+    });
+}
+
+#[test]
+fn an_error_of_one_file_stops_the_others_and_they_keep_what_they_have() {
+    scene(|dir| async move {
+        let mut stage = Stage::new(&dir, "this");
+        let names = ["small-1", "slow", "missing", "small-2"];
+        let job = stage.started(&dir, &names).await;
+        stage.until(job, |what| matches!(what, NoticeKind::Failed(_))).await;
+        stage.sees(&["small-1", "slow", "missing"]).await;
+        // The other one had stopped before anybody was told.
+        assert_eq!(stage.seen.try_recv(), Ok(Seen::Stop));
+        assert!(stage.seen.try_recv().is_err());
+        let error = stage.ask(&asker(OWNER, None), Command::Error(job)).await;
+        let Ok(Answer::Error(error)) = error else { panic!("{error:?}") };
+        assert_eq!(error.file.map(|(at, ..)| at), Some(2));
+        let durable: Vec<u64> = stage.files(job).await.iter().map(|file| file.durable).collect();
+        assert_eq!(durable, [100, 10, 0, 0]);
+    });
+}
+
+#[test]
+fn many_small_files_come_to_one_transferred_job() {
+    scene(|dir| async move {
+        let mut stage = Stage::new(&dir, "this");
+        let names: Vec<String> = (0..200).map(|at| format!("small-{at}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let job = stage.started(&dir, &names).await;
+        stage.until(job, |what| matches!(what, NoticeKind::Transferred)).await;
+        stage.sees(&names).await;
+        assert_eq!(stage.state(job).await, "transferred");
+        assert!(stage.files(job).await.iter().all(|file| file.transferred && file.durable == 100));
     });
 }

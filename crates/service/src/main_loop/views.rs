@@ -4,6 +4,7 @@ use ebb_core::file::{File, Progress};
 use ebb_core::job::{Job, State, Trouble};
 use ebb_core::time::Now;
 
+use super::sums::Sums;
 use super::work::Work;
 use crate::command::{ErrorView, FileView, JobView, Notice, NoticeKind};
 
@@ -26,26 +27,27 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(job: &Job) -> Self {
+    fn of(job: &Job, sums: &Sums) -> Self {
         Self {
             owner: job.owner.uid,
             terms: job.terms.clone(),
             helper: job.helper.as_ref().map(|token| token.uid),
             flags: job.flags.bits(),
             files: job.files.len(),
-            held: job.files.iter().map(|file| file.durable).sum(),
+            held: sums.held,
             error_count: job.error_count,
         }
     }
 }
 
 impl Before {
-    pub(super) fn of(job: &Job) -> Self {
-        Self { state: job.state, transferred: job.transferred.is_some(), job: Facts::of(job) }
+    pub(super) fn of(job: &Job, sums: &Sums) -> Self {
+        let transferred = job.transferred.is_some();
+        Self { state: job.state, transferred, job: Facts::of(job, sums) }
     }
 
     /// What listeners are to be told of the difference, in order.
-    pub(super) fn notices(&self, job: &Job, now: Now) -> Vec<Notice> {
+    pub(super) fn notices(&self, job: &Job, sums: &Sums, work: &Work, now: Now) -> Vec<Notice> {
         let mut found = Vec::new();
         let (state, previous) = (job.state.name(), self.state.name());
         if state != previous {
@@ -60,8 +62,8 @@ impl Before {
         if job.state.is_final() && !self.state.is_final() {
             found.push(NoticeKind::Removed);
         }
-        if state != previous || self.job != Facts::of(job) {
-            let view = self::job(job, &Work::default(), now);
+        if state != previous || self.job != Facts::of(job, sums) {
+            let view = self::job(job, sums, work, now);
             found.push(NoticeKind::Changed(Box::new(view)));
         }
         let owner = job.owner.uid;
@@ -70,9 +72,7 @@ impl Before {
 }
 
 /// A job.
-pub(super) fn job(job: &Job, work: &Work, now: Now) -> JobView {
-    let done = |file: &&File| matches!(file.progress, Progress::Transferred | Progress::Completed);
-    let files = (0..).zip(&job.files);
+pub(super) fn job(job: &Job, sums: &Sums, work: &Work, now: Now) -> JobView {
     JobView {
         id: job.id,
         name: job.terms.name.clone(),
@@ -86,9 +86,9 @@ pub(super) fn job(job: &Job, work: &Work, now: Now) -> JobView {
         transferred: job.transferred.map_or(0, |at| at.0),
         next_attempt: next_attempt(job, now),
         files_total: count(job.files.len()),
-        files_transferred: count(job.files.iter().filter(done).count()),
-        bytes_total: job.files.iter().map(File::total).sum(),
-        bytes_transferred: files.map(|(at, file)| received(at, file, work)).sum(),
+        files_transferred: sums.done,
+        bytes_total: sums.total(),
+        bytes_transferred: sums.held.wrapping_add(ahead(job, work)),
         error_count: job.error_count,
         retry_delay: job.terms.retry_delay,
         no_progress_timeout: job.terms.no_progress_timeout,
@@ -135,12 +135,16 @@ fn path(file: &File) -> Vec<u8> {
 }
 
 fn received(at: u32, file: &File, work: &Work) -> u64 {
-    match work.live {
-        Some((live, bytes)) if live == at && file.progress == Progress::Unfinished => {
-            bytes.max(file.durable)
-        }
+    match work.live.get(&at) {
+        Some(bytes) if file.progress == Progress::Unfinished => file.durable.max(*bytes),
         Some(_) | None => file.durable,
     }
+}
+
+/// Bytes that have come and are not durable yet.
+fn ahead(job: &Job, work: &Work) -> u64 {
+    let files = work.live.keys().filter_map(|at| Some((*at, job.files.get(*at as usize)?)));
+    files.map(|(at, file)| received(at, file, work) - file.durable).sum()
 }
 
 /// Why it neither moves nor is over, in the words of `command-line.md` 5.8.

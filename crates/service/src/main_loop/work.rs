@@ -4,7 +4,7 @@
 //! stop has stopped; whoever asked for the stop is answered after it ("no byte is sent or written
 //! under the old identity after the method has returned", R9), and listeners are told after it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use ebb_core::file::Progress;
@@ -28,8 +28,8 @@ pub(super) struct Work {
     queue: VecDeque<Effect>,
     waiters: Vec<Waiter>,
     held_back: Vec<Notice>,
-    /// Bytes received of the file in transfer; not durable yet.
-    pub(super) live: Option<(u32, u64)>,
+    /// Bytes received of the files in transfer; not durable yet.
+    pub(super) live: BTreeMap<u32, u64>,
 }
 
 #[derive(Default)]
@@ -105,10 +105,10 @@ impl Work {
     }
 
     /// Since when the job runs, and how many bytes it has moved since.
-    pub(super) fn slice(&self, job: &Job) -> Option<(Moment, u64)> {
+    pub(super) fn slice(&self, job: &Job, held: u64) -> Option<(Moment, u64)> {
         match &self.hand {
             Hand::Attempt(running) => {
-                Some((running.since, held(job).saturating_sub(running.bytes_before)))
+                Some((running.since, held.saturating_sub(running.bytes_before)))
             }
             Hand::Free | Hand::Finishing if job.state.attempt().is_some() => {
                 Some((clock::now().moment, 0))
@@ -120,7 +120,7 @@ impl Work {
     pub(super) fn attempt_over(&mut self, over: AttemptId) {
         if matches!(&self.hand, Hand::Attempt(running) if running.attempt == over) {
             self.hand = Hand::Free;
-            self.live = None;
+            self.live.clear();
         }
     }
 
@@ -240,7 +240,7 @@ impl MainLoop {
         let (agents, outbox) = (Rc::clone(&self.parts.agents), self.parts.outbox.clone());
         tokio::task::spawn_local(Attempt::new(order, agents, outbox, stopped).run());
         let since = clock::now().moment;
-        let bytes_before = held(job);
+        let bytes_before = entry.sums.held;
         entry.work.hand = Hand::Attempt(Running { attempt, stop, since, bytes_before });
     }
 
@@ -260,10 +260,6 @@ impl MainLoop {
             let _ = outbox.send(message);
         });
     }
-}
-
-fn held(job: &Job) -> u64 {
-    job.files.iter().map(|file| file.durable).sum()
 }
 
 /// What became of what was asked for.

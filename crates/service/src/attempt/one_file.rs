@@ -1,0 +1,267 @@
+//! One file of an attempt, from its temporary file to the last word about it.
+//!
+//! Answers one question: *what does the attempt do next, given what the agents said about this
+//! file?* What an attempt guarantees for each file is listed in `attempt`; here it is kept.
+//!
+//! It never looks at another file, and never judges a failure: it passes it on.
+
+use ebb_core::failure::{DestinationTrouble, Failure, ServiceTrouble};
+use ebb_core::file::{File, Validators, next_mark};
+use ebb_core::id::AttemptId;
+use ebb_core::job::Report;
+use ebb_wire::net::FromNet;
+use tokio::sync::{oneshot, watch};
+
+use super::{Attempt, Break, Order, stopped, trouble};
+use crate::agents::files::{FileAgent, Opened};
+use crate::agents::net::{Fetch, NetAgent, STOP_PATIENCE, failure_of, from_wire};
+use crate::command::Message;
+
+const LOST: Failure = Failure::Service(ServiceTrouble::AgentLost);
+
+/// A file in transfer.
+struct Following {
+    fetch: Fetch,
+    at: u32,
+    /// Bytes held when it began.
+    held: u64,
+    answer: Answer,
+    /// The last checkpoint that was reported.
+    durable: u64,
+    halt: watch::Receiver<bool>,
+}
+
+/// The answer whose bytes come.
+enum Answer {
+    /// None yet, or none that is written down.
+    Missing,
+    /// Reported; whether it counts will be told.
+    Reported(oneshot::Receiver<bool>),
+    /// Written down.
+    Accepted,
+}
+
+/// The head of an answer.
+struct Head {
+    status: u16,
+    validators: Validators,
+    final_url: String,
+    from: u64,
+}
+
+impl Following {
+    fn has_answer(&self) -> bool {
+        !matches!(self.answer, Answer::Missing)
+    }
+
+    /// An answer begins where we stand, or drops everything; a further one goes on somewhere.
+    fn takes(&self, head: &Head) -> bool {
+        self.has_answer() || head.from == 0 || head.from == self.held
+    }
+
+    /// Whether there are bytes that count and that this answer drops.
+    fn drops(&self, head: &Head) -> bool {
+        head.from == 0 && (self.held > 0 || self.has_answer())
+    }
+
+    /// Waits until the answer in hand is written down. False if it never will be.
+    async fn is_accepted(&mut self) -> bool {
+        if let Answer::Reported(told) = &mut self.answer {
+            let counts = told.await.unwrap_or(false);
+            self.answer = if counts { Answer::Accepted } else { Answer::Missing };
+        }
+        self.has_answer()
+    }
+}
+
+impl Attempt {
+    /// Brings one file; when this returns, nothing of it is in flight.
+    pub(super) async fn one_file(&self, at: u32, file: File) -> Result<(), Break> {
+        let ended = self.fetch_file(at, file).await;
+        self.flight.end(at);
+        ended
+    }
+
+    async fn fetch_file(&self, at: u32, mut file: File) -> Result<(), Break> {
+        let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
+        self.unless_halted()?;
+        let files = self.agents.files(self.order.owner, &self.order.file_identity);
+        let files = files.await.map_err(of)?;
+        self.unless_halted()?;
+        let opened = self.open(&files, at, &mut file).await?;
+        let net = self.agents.net(self.order.owner, &self.order.network_identity);
+        let net = net.await.map_err(of)?;
+        self.unless_halted()?;
+        let fetch = net.fetch(&file, opened.fd).await.map_err(of)?;
+        let (held, halt) = (file.durable, self.halt.subscribe());
+        let answer = Answer::Missing;
+        self.follow(&net, Following { fetch, at, held, answer, durable: held, halt }).await
+    }
+
+    /// The temporary file of an earlier attempt, if it is still ours; else a new one.
+    async fn open(&self, files: &FileAgent, at: u32, file: &mut File) -> Result<Opened, Break> {
+        let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
+        let before = file.temporary.clone();
+        if let Some(temporary) = &before {
+            match files.reopen(&file.destination, temporary, file.durable).await {
+                Ok(opened) => return Ok(opened),
+                Err(Failure::Destination(
+                    DestinationTrouble::TemporaryLost | DestinationTrouble::AccessDenied,
+                )) => self.log_start_over(at),
+                Err(failure) => return Err(of(failure)),
+            }
+        }
+        let mark = next_mark(self.order.job, at, file);
+        // One that was made and never written down, because an earlier attempt ended in between.
+        if self.order.attempt != AttemptId(1) {
+            files.sweep(&file.destination, mark).await.map_err(of)?;
+        }
+        let opened = files.create(&file.destination, mark).await.map_err(of)?;
+        self.report(Report::Created(at, opened.temporary.clone())).await;
+        if let Some(temporary) = before {
+            // Made under another identity; whoever may write the directory may delete it.
+            if files.delete(&file.destination, &temporary).await.is_err() {
+                eprintln!(
+                    "job {}: an old temporary file of file {at} is left over",
+                    self.order.job
+                );
+            }
+        }
+        file.start_over();
+        Ok(opened)
+    }
+
+    fn log_start_over(&self, at: u32) {
+        eprintln!(
+            "job {}: file {at} starts over: its temporary file is out of reach for uid {}",
+            self.order.job, self.order.file_identity.uid
+        );
+    }
+
+    /// Listens to a fetch until its last word.
+    async fn follow(&self, net: &NetAgent, mut one: Following) -> Result<(), Break> {
+        loop {
+            let heard = tokio::select! {
+                heard = one.fetch.heard.recv() => heard,
+                () = stopped(&mut one.halt) => return self.wind_up(net, one).await,
+            };
+            match heard {
+                Some(FromNet::Head { status, validators, final_url, from, .. }) => {
+                    let head = Head { status, validators: from_wire(validators), final_url, from };
+                    if !one.takes(&head) {
+                        return self.out_of_its_mind(net, one.at).await;
+                    }
+                    if !self.heard_head(net, &mut one, head).await {
+                        return self.wind_up(net, one).await;
+                    }
+                }
+                Some(FromNet::Progress { durable, received, .. }) if one.has_answer() => {
+                    let Order { job, attempt, .. } = self.order;
+                    self.flight.learn(one.at, received);
+                    self.tell(Message::Live(job, attempt, one.at, received));
+                    if !self.checkpoint(&mut one, durable).await {
+                        return self.wind_up(net, one).await;
+                    }
+                }
+                Some(FromNet::Done { length, modified, .. }) if one.has_answer() => {
+                    let done = Report::FileDone { file: one.at, length, modified };
+                    return if self.report(done).await { Ok(()) } else { Err(Break::Stopped) };
+                }
+                Some(FromNet::Failed { durable, trouble: told, retry_after, detail, .. }) => {
+                    self.checkpoint(&mut one, durable).await;
+                    let found = trouble(one.at, failure_of(told), detail, retry_after);
+                    return Err(Break::Trouble(found));
+                }
+                // Bytes without a head, a stop nobody asked for.
+                Some(
+                    FromNet::Progress { .. }
+                    | FromNet::Done { .. }
+                    | FromNet::Measured { .. }
+                    | FromNet::Stopped { .. }
+                    | FromNet::Hello { .. },
+                ) => return self.out_of_its_mind(net, one.at).await,
+                None => return Err(lost(one.at)),
+            }
+        }
+    }
+
+    /// Has a head written down, and lets the agent go on where it drops bytes. False if this
+    /// attempt does not count any more.
+    async fn heard_head(&self, net: &NetAgent, one: &mut Following, head: Head) -> bool {
+        self.flight.learn(one.at, head.validators.total.unwrap_or(0));
+        // The rest of the same file in another piece, proved to be the same: nothing new.
+        if one.has_answer() && head.from > 0 {
+            return true;
+        }
+        let (drops, first) = (one.drops(&head), one.held == 0 && !one.has_answer());
+        let Head { status, validators, final_url, from } = head;
+        let answered = Report::Answered { file: one.at, validators, final_url, status, from };
+        one.answer = Answer::Reported(self.report_later(answered));
+        one.durable = from;
+        // Where nothing is held, nothing depends on this being written down but checkpoints.
+        if first {
+            return true;
+        }
+        let accepted = one.is_accepted().await;
+        if accepted && drops {
+            net.proceed(one.fetch.id).await;
+        }
+        accepted
+    }
+
+    async fn out_of_its_mind(&self, net: &NetAgent, at: u32) -> Result<(), Break> {
+        eprintln!("job {}: a network agent broke the protocol; it is ended", self.order.job);
+        net.end().await;
+        Err(lost(at))
+    }
+
+    /// Stops a fetch, and waits until it has stopped or its agent is dead.
+    async fn wind_up(&self, net: &NetAgent, mut one: Following) -> Result<(), Break> {
+        net.stop(one.fetch.id).await;
+        match tokio::time::timeout(STOP_PATIENCE, last_word(&mut one.fetch)).await {
+            // Whether it counts or not, this is over.
+            Ok(Some(durable)) => drop(self.checkpoint(&mut one, durable).await),
+            Ok(None) => {}
+            Err(_) => {
+                net.end().await;
+                while one.fetch.heard.recv().await.is_some() {}
+            }
+        }
+        Err(Break::Stopped)
+    }
+
+    /// Reports a checkpoint, if it is one, and belongs to an answer that was accepted; false if
+    /// none was.
+    async fn checkpoint(&self, one: &mut Following, durable: u64) -> bool {
+        let accepted = one.is_accepted().await;
+        if accepted && durable > one.durable {
+            one.durable = durable;
+            self.report(Report::Checkpoint { file: one.at, durable }).await;
+        }
+        accepted
+    }
+
+    fn unless_halted(&self) -> Result<(), Break> {
+        if *self.halt.borrow() { Err(Break::Stopped) } else { Ok(()) }
+    }
+}
+
+/// What is durable when a fetch has ended; nothing if its agent died.
+async fn last_word(fetch: &mut Fetch) -> Option<u64> {
+    loop {
+        match fetch.heard.recv().await? {
+            FromNet::Stopped { durable, .. } | FromNet::Failed { durable, .. } => {
+                return Some(durable);
+            }
+            FromNet::Done { length, .. } => return Some(length),
+            FromNet::Head { .. }
+            | FromNet::Progress { .. }
+            | FromNet::Measured { .. }
+            | FromNet::Hello { .. } => {}
+        }
+    }
+}
+
+fn lost(at: u32) -> Break {
+    Break::Trouble(trouble(at, LOST, String::new(), None))
+}
