@@ -4,6 +4,8 @@
 //! waits for the disk while the jobs go on living. Putting a row twice, or a batch after a crash
 //! that hid whether it was recorded, ends in the same place: everything here is safe to repeat.
 
+use std::collections::HashMap;
+
 use ebb_core::file::File;
 use ebb_core::id::JobId;
 use ebb_core::job::Job;
@@ -16,7 +18,12 @@ const RECORDING: &str = "record a batch";
 
 /// Changes that are recorded all or not at all.
 #[derive(Debug, Default)]
-pub struct Batch(Vec<Change>);
+pub struct Batch {
+    changes: Vec<Change>,
+    /// Where a job's own columns stand among the changes. Put again, they take their own place:
+    /// what is recorded is the last word, once.
+    jobs: HashMap<JobId, usize>,
+}
 
 #[derive(Debug)]
 enum Change {
@@ -34,31 +41,39 @@ impl Batch {
 
     /// Puts the job's own columns, new or changed; not its files.
     pub fn put_job(&mut self, job: &Job) {
-        self.0.push(Change::Job(rows::job::cells(job)));
+        let change = Change::Job(rows::job::cells(job));
+        match self.jobs.get(&job.id) {
+            Some(&at) => self.changes[at] = change,
+            None => {
+                self.jobs.insert(job.id, self.changes.len());
+                self.changes.push(change);
+            }
+        }
     }
 
     /// Puts one file, new or changed. Its job must have been put before.
     pub fn put_file(&mut self, job: JobId, index: u32, file: &File) {
         let key = [Value::Blob(job.as_bytes().to_vec()), Value::from(index)];
         let cells = key.into_iter().chain(rows::file::cells(file)).collect();
-        self.0.push(Change::File(job, cells));
+        self.changes.push(Change::File(job, cells));
     }
 
     /// Drops the job and its files. A job that is not there is as good as dropped.
     pub fn forget(&mut self, job: JobId) {
-        self.0.push(Change::Forget(job));
+        self.jobs.remove(&job);
+        self.changes.push(Change::Forget(job));
     }
 
     /// Whether there is nothing to record.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.changes.is_empty()
     }
 
     /// Writes the changes in order.
     pub(crate) fn write(self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
         let mut writer = Writer::new(transaction);
-        self.0.into_iter().try_for_each(|change| writer.write(change))
+        self.changes.into_iter().try_for_each(|change| writer.write(change))
     }
 }
 
