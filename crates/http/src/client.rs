@@ -40,7 +40,7 @@ const MOST_FIELDS: usize = 256;
 
 /// How long, and how many to one origin, connections are kept.
 const KEEP_FOR: Duration = Duration::from_secs(15);
-const KEEP_MOST: usize = 4;
+const KEEP_MOST: usize = 8;
 
 /// Connections of one identity.
 pub struct Client {
