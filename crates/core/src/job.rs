@@ -73,6 +73,9 @@ pub struct Job {
     pub created: WallTime,
     /// When it last changed.
     pub modified: WallTime,
+    /// When it last got nearer to its end, or somebody changed it: what it does by itself, such as
+    /// trying again, does not count.
+    pub active: WallTime,
     /// When everything was transferred.
     pub transferred: Option<WallTime>,
     /// Attempts made so far.
@@ -172,6 +175,8 @@ pub enum Event {
     Start,
     /// Others are due: its time slice is over, or something more urgent has come.
     Preempt,
+    /// The clock on the wall leapt: what was counted by it counts no more.
+    ClockLeapt,
     /// A deadline has come; see [`Job::deadline`].
     Due,
     /// An attempt reports.
@@ -331,6 +336,7 @@ impl Job {
             files: Vec::new(),
             created: now.wall,
             modified: now.wall,
+            active: now.wall,
             transferred: None,
             attempts: 0,
             patience: Patience::default(),
@@ -349,6 +355,7 @@ impl Job {
     /// A [`Refusal`] when an owner asks something impossible; then nothing has changed. Reports
     /// are never refused; at worst they are ignored.
     pub fn decide(&mut self, event: Event, now: Now) -> Result<Step, Refusal> {
+        let is_activity = event.is_activity();
         let mut step = match event {
             Event::Suspend => self.suspend()?,
             Event::Resume => self.resume(now)?,
@@ -364,6 +371,7 @@ impl Job {
             Event::HelperTokenLost => self.helper_token_lost(),
             Event::Start => self.start(now),
             Event::Preempt => self.preempt(),
+            Event::ClockLeapt => self.clock_leapt(),
             Event::Due => self.due(now),
             Event::Report(attempt, report) => self.hear(attempt, report, now),
             Event::CompleteEnded(report) => self.complete_ended(report),
@@ -376,6 +384,9 @@ impl Job {
         if step.job_changed {
             self.modified = now.wall;
             self.add_up(now);
+            if is_activity {
+                self.active = now.wall;
+            }
         }
         Ok(step)
     }

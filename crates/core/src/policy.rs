@@ -55,6 +55,8 @@ pub struct Policy {
     pub background_slots: u32,
     /// Foreground jobs that run at the same time.
     pub foreground_slots: u32,
+    /// Days without activity after which a job is cancelled; 1 to 999.
+    pub job_inactivity_timeout: u32,
 }
 
 impl Default for Policy {
@@ -66,6 +68,7 @@ impl Default for Policy {
             files_per_job: 200,
             background_slots: 3,
             foreground_slots: 32,
+            job_inactivity_timeout: 90,
         }
     }
 }

@@ -96,6 +96,13 @@ impl Config {
             "files-per-job" => self.policy.files_per_job = number()?,
             "background-slots" => self.policy.background_slots = number()?,
             "foreground-slots" => self.policy.foreground_slots = number()?,
+            "job-inactivity-timeout" => {
+                let days = number()?;
+                if days > 999 {
+                    return Err(wrong("a number of days from 1 to 999"));
+                }
+                self.policy.job_inactivity_timeout = days;
+            }
             _ => return Err(ConfigError::UnknownKey(path.into(), key.into())),
         }
         Ok(())
@@ -128,7 +135,8 @@ mod tests {
     fn every_setting_is_taken() {
         let config = parse(
             "admin-groups = ['sudo']\nbus-address = ''\njobs-per-user = 1\n\
-             jobs-per-machine = 2\nfiles-per-job = 3\nbackground-slots = 4\nforeground-slots = 5",
+             jobs-per-machine = 2\nfiles-per-job = 3\nbackground-slots = 4\nforeground-slots = 5\n\
+             job-inactivity-timeout = 999",
         )
         .unwrap();
         let expected = Policy {
@@ -138,6 +146,7 @@ mod tests {
             files_per_job: 3,
             background_slots: 4,
             foreground_slots: 5,
+            job_inactivity_timeout: 999,
         };
         assert_eq!((config.policy, config.bus_address.as_deref()), (expected, Some("")));
     }
@@ -147,6 +156,7 @@ mod tests {
         for (text, named) in [
             ("job-per-user = 1", "job-per-user"),
             ("jobs-per-user = 0", "jobs-per-user"),
+            ("job-inactivity-timeout = 1000", "1 to 999"),
             ("jobs-per-user = 'many'", "jobs-per-user"),
             ("admin-groups = ['wheel']", "wheel"),
             ("jobs-per-user = ", "line 1"),

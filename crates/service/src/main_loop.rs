@@ -10,6 +10,8 @@
 //! | `main_loop`   | the loop, the turn, time                                             |
 //! | `commands`    | what callers ask: permission first, through one function           |
 //! | `tokens`      | the capability and its rules (`helper-tokens.md` 2.2, 2.4)         |
+//! | `inactive`    | jobs that nobody wants any more                                    |
+//! | `ownership`   | an administrator becomes the owner                                 |
 //! | `work`        | what is being done for a job, one effect at a time                 |
 //! | `queue`       | who wants to run, who runs, which deadline is next                 |
 //! | `sums`        | what a job's files come to                                         |
@@ -18,6 +20,8 @@
 //! Never here: D-Bus, SQL, descriptors, users' paths being opened.
 
 mod commands;
+mod inactive;
+mod ownership;
 mod queue;
 mod sums;
 #[cfg(test)]
@@ -44,6 +48,7 @@ use crate::agents::Agents;
 use crate::clock;
 use crate::command::{Answered, JobView, Message, Notice, NoticeKind};
 use crate::writer::Writer;
+use inactive::Calendar;
 use queue::{Kept, Place, Queue};
 use sums::Sums;
 use tokens::Capabilities;
@@ -87,6 +92,7 @@ pub(crate) struct MainLoop {
     alive: HashMap<u32, usize>,
     reschedule: bool,
     forget_at: Moment,
+    calendar: Calendar,
     slice_ends: Option<Moment>,
     finishing: bool,
 }
@@ -135,6 +141,7 @@ impl MainLoop {
             alive: HashMap::new(),
             reschedule: true,
             forget_at: clock::now().moment,
+            calendar: Calendar::default(),
             slice_ends: None,
             finishing: false,
         };
@@ -417,6 +424,7 @@ impl MainLoop {
         if self.forget_at <= now.moment {
             self.forget_at = now.moment.after(FORGET_EVERY);
             self.forget_old(now, turn);
+            self.give_up_inactive(now, turn);
         }
         self.parts.agents.let_idle_go();
     }

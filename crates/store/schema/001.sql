@@ -43,6 +43,7 @@ CREATE TABLE job (
     error_count         INTEGER NOT NULL,
     created             INTEGER NOT NULL,
     modified            INTEGER NOT NULL,
+    active              INTEGER NOT NULL,
     transferred         INTEGER,
     attempts            INTEGER NOT NULL,
     patience_tries      INTEGER NOT NULL,

@@ -5,11 +5,12 @@
 //! Everything counts on a clock that runs while the machine sleeps, so a transfer that is asleep
 //! uses up its time too. Waiting for a turn or for a retry uses up nothing.
 //!
-//! [`Event::Due`]: super::Event::Due
+//! How long nothing has happened to a job is another matter: that goes on over months and reboots,
+//! and only the clock on the wall knows. A leap of that clock gives everybody the whole time again.
 
-use super::{Effect, Job, State, Step, Trouble};
+use super::{Effect, Event, Job, Report, State, Step, Trouble};
 use crate::failure::ServiceTrouble;
-use crate::time::{Moment, Now};
+use crate::time::{Moment, Now, WallTime};
 use core::time::Duration;
 
 /// How long a job has been CONNECTING or TRANSFERRING since it was last resumed.
@@ -21,7 +22,38 @@ pub struct Running {
     pub since: Option<Moment>,
 }
 
+impl Event {
+    /// Whether it shows that somebody still wants the job, or gets it nearer to its end.
+    pub(super) fn is_activity(&self) -> bool {
+        !matches!(
+            self,
+            Self::Start
+                | Self::Preempt
+                | Self::Due
+                | Self::HelperTokenLost
+                | Self::Report(
+                    _,
+                    Report::Created(..)
+                        | Report::Measured(..)
+                        | Report::Answered { .. }
+                        | Report::Ended(_)
+                )
+        )
+    }
+}
+
 impl Job {
+    /// For how many whole days nothing has happened to the job; none if it is over.
+    #[must_use]
+    pub fn inactive_days(&self, now: WallTime) -> Option<i64> {
+        let days = now.0.saturating_sub(self.active.0) / (24 * 3600);
+        (!self.state.is_final() && self.state != State::Completing).then_some(days)
+    }
+
+    pub(super) fn clock_leapt(&self) -> Step {
+        if self.state.is_final() { Step::stay() } else { Step::changed(vec![]) }
+    }
+
     /// When time alone will change the job, if nothing else happens.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::rc::Rc;
 
-use ebb_core::job::{Event, Setting};
+use ebb_core::job::{Event, Job, Setting, Terms};
 use ebb_core::policy::Policy;
 use ebb_core::token::{BootId, SessionId, Token};
 use ebb_store::Store;
@@ -26,7 +26,7 @@ use crate::command::{
 use crate::writer::Writer;
 use ebb_core::id::JobId;
 use ebb_core::refusal::Refusal;
-use ebb_core::time::WallTime;
+use ebb_core::time::{Now, WallTime};
 
 const WHOLE: Sandbox = Sandbox { landlock_abi: 7, landlock_full: true, seccomp: true };
 const OWNER: u32 = 4001;
@@ -478,5 +478,23 @@ fn many_small_files_come_to_one_transferred_job() {
         stage.sees(&names).await;
         assert_eq!(stage.state(job).await, "transferred");
         assert!(stage.files(job).await.iter().all(|file| file.transferred && file.durable == 100));
+    });
+}
+
+#[test]
+fn a_job_to_which_nothing_has_happened_for_ninety_days_is_cancelled() {
+    scene(|dir| async move {
+        let untouched_for = |days: i64| {
+            let wall = WallTime(clock::now().wall.0 - days * 24 * 3600);
+            let now = Now { wall, ..clock::now() };
+            Job::new(clock::job_id(), asker(OWNER, None).token, Terms::named("x").unwrap(), now)
+        };
+        let (old, young) = (untouched_for(90), untouched_for(89));
+        let mut batch = ebb_store::Batch::new();
+        [&old, &young].map(|job| batch.put_job(job));
+        Store::open(&dir.join("jobs.sqlite")).unwrap().commit(batch).unwrap();
+        let stage = Stage::new(&dir, "this");
+        assert_eq!(stage.state(young.id).await, "suspended");
+        assert_eq!(stage.state(old.id).await, "cancelled");
     });
 }

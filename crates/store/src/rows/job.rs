@@ -52,6 +52,7 @@ pub(crate) static JOB: Table = Table {
         "error_count",
         "created",
         "modified",
+        "active",
         "transferred",
         "attempts",
         "patience_tries",
@@ -76,6 +77,7 @@ pub(crate) fn cells(job: &Job) -> Vec<Value> {
         files: _,
         created,
         modified,
+        active,
         transferred,
         attempts,
         patience,
@@ -93,6 +95,7 @@ pub(crate) fn cells(job: &Job) -> Vec<Value> {
         .put(*error_count)
         .put(*created)
         .put(*modified)
+        .put(*active)
         .put_option(*transferred)
         .put(*attempts)
         .put(patience.tries)
@@ -120,6 +123,7 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<Job, StoreError> {
         files: Vec::new(),
         created: cells.take()?,
         modified: cells.take()?,
+        active: cells.take()?,
         transferred: cells.take_option()?,
         attempts: cells.take()?,
         patience: Patience {

@@ -179,7 +179,7 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
     (
         (any::<[u8; 16]>(), token(), option::of(token()), flags),
         (terms(), state(), option::of(trouble()), any::<u32>()),
-        (any::<i64>(), any::<i64>(), option::of(any::<i64>())),
+        ((any::<i64>(), any::<i64>(), any::<i64>()), option::of(any::<i64>())),
         (any::<u64>(), (patience, running), vec(any_file(), 0..4)),
     )
         .prop_map(|(who, what, times, rest)| Job {
@@ -192,9 +192,10 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
             error: what.2,
             error_count: what.3,
             files: rest.2,
-            created: WallTime(times.0),
-            modified: WallTime(times.1),
-            transferred: times.2.map(WallTime),
+            created: WallTime(times.0.0),
+            modified: WallTime(times.0.1),
+            active: WallTime(times.0.2),
+            transferred: times.1.map(WallTime),
             attempts: rest.0,
             patience: rest.1.0,
             running: rest.1.1,

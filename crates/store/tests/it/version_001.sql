@@ -8,7 +8,7 @@ INSERT INTO job VALUES (
     3, 'nightly', 'the nightly image', 'high', 600, 1209600, 7776000, 0,
     'completing', NULL, NULL,
     'http-status', 503, 0, 'busy', 120, 2,
-    1700000000, 1700000002, 1700000003, 5, 0, 0, NULL, 61000, NULL
+    1700000000, 1700000002, 1700000002, 1700000003, 5, 0, 0, NULL, 61000, NULL
 );
 INSERT INTO file VALUES (
     17, 0, 'https://localhost/nightly.img', x'2f737276', x'6e696768746c792e696d67', 2049, 131073, 1,

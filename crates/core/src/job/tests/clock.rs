@@ -1,4 +1,5 @@
-//! How long a job may run, all in all (`job-model.md` 10.2, Q36, Q40).
+//! How long a job may run, all in all (`job-model.md` 10.2, Q36, Q40), and how long nothing has
+//! happened to it (10.1).
 
 use super::*;
 
@@ -85,4 +86,44 @@ fn no_time_at_all_is_refused() {
     let refused = job.decide(Event::Set(Setting::MaximumDownloadTime(0)), at(0));
     assert!(matches!(refused, Err(Refusal::InvalidArgument(_))));
     assert_eq!(job.terms.maximum_download_time, 7_776_000);
+}
+
+const DAY: u64 = 24 * 3600;
+
+#[test]
+fn orders_and_progress_are_activity_and_trying_again_is_not() {
+    let mut job = job(1);
+    let idle = |job: &Job, day| job.inactive_days(at(day * DAY).wall);
+    assert_eq!(idle(&job, 1), Some(1));
+    let _ = job.decide(Event::Resume, at(2 * DAY)).unwrap();
+    assert_eq!(idle(&job, 2), Some(0));
+    let _ = job.decide(Event::Start, at(3 * DAY)).unwrap();
+    for _ in 0..3 {
+        let _ = job.fails(lost(), at(4 * DAY));
+    }
+    let _ = job.decide(Event::Due, at(5 * DAY)).unwrap();
+    assert_eq!(idle(&job, 5), Some(3), "nobody asked for that, and nothing came of it");
+    let _ = job.decide(Event::Set(Setting::Description("x".into())), at(6 * DAY)).unwrap();
+    assert_eq!(idle(&job, 6), Some(0));
+    let _ = job.decide(Event::Start, at(7 * DAY)).unwrap();
+    let attempt = job.state.attempt().unwrap();
+    let hears = |report| Event::Report(attempt, report);
+    let _ = job.decide(hears(answered(0, 0)), at(8 * DAY)).unwrap();
+    assert_eq!(idle(&job, 8), Some(2));
+    let _ = job.decide(hears(checkpoint(0, 1)), at(9 * DAY)).unwrap();
+    assert_eq!(idle(&job, 9), Some(0));
+}
+
+#[test]
+fn a_job_that_is_over_is_not_waited_for() {
+    for state in ["completing", "acknowledged", "cancelled"] {
+        assert_eq!(job_in(state).inactive_days(at(900 * DAY).wall), None, "{state}");
+    }
+}
+
+#[test]
+fn after_a_leap_of_the_clock_everybody_has_the_whole_time_again() {
+    let mut job = job(1);
+    let _ = job.decide(Event::ClockLeapt, at(5000 * DAY)).unwrap();
+    assert_eq!(job.inactive_days(at(5001 * DAY).wall), Some(1));
 }

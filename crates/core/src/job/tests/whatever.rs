@@ -79,6 +79,7 @@ fn any_event() -> impl Strategy<Value = Chance> {
         9 => Just(Event::Start),
         3 => Just(Event::Preempt),
         5 => Just(Event::Due),
+        1 => Just(Event::ClockLeapt),
         3 => vec(any::<u8>().prop_map(|n| file(n.into())), 0..3).prop_map(Event::AddFiles),
         2 => (any_index(), 0..9u8)
             .prop_map(|(at, n)| Event::SetRemoteNames(vec![(at, format!("http://new/{n}"))])),
@@ -222,7 +223,7 @@ proptest! {
         live(life, |seen| {
             let of_service = matches!(
                 seen.event,
-                Event::HelperTokenLost | Event::Start | Event::Preempt | Event::Due
+                Event::HelperTokenLost | Event::Start | Event::Preempt | Event::Due | Event::ClockLeapt
                     | Event::Report(..) | Event::CompleteEnded(_) | Event::Deleted(_)
             );
             prop_assert!(!(of_service && seen.answer.is_err()));
