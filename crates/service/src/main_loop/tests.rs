@@ -491,7 +491,7 @@ fn a_job_to_which_nothing_has_happened_for_ninety_days_is_cancelled() {
         };
         let (old, young) = (untouched_for(90), untouched_for(89));
         let mut batch = ebb_store::Batch::new();
-        [&old, &young].map(|job| batch.put_job(job));
+        [&old, &young].into_iter().for_each(|job| batch.put_job(job));
         Store::open(&dir.join("jobs.sqlite")).unwrap().commit(batch).unwrap();
         let stage = Stage::new(&dir, "this");
         assert_eq!(stage.state(young.id).await, "suspended");
