@@ -10,8 +10,8 @@
 //! | `main_loop`   | the loop, the turn, time                                             |
 //! | `commands`    | what callers ask: permission first, through one function           |
 //! | `tokens`      | the capability and its rules (`helper-tokens.md` 2.2, 2.4)         |
-//! | `inactive`    | jobs that nobody wants any more                                    |
 //! | `ownership`   | an administrator becomes the owner                                 |
+//! | `inactive`    | jobs that nobody wants any more                                    |
 //! | `work`        | what is being done for a job, one effect at a time                 |
 //! | `queue`       | who wants to run, who runs, which deadline is next                 |
 //! | `sums`        | what a job's files come to                                         |
@@ -109,6 +109,11 @@ struct Entry {
 impl Entry {
     fn view(&self, now: Now) -> JobView {
         views::job(&self.job, &self.sums, &self.work, now)
+    }
+
+    /// Whose share of jobs it counts for: its owner's, until it is over.
+    fn alive_for(&self) -> Option<u32> {
+        (!self.job.state.is_final()).then_some(self.job.owner.uid)
     }
 }
 
@@ -250,6 +255,7 @@ impl MainLoop {
     ) -> Result<(), Refusal> {
         let entry = self.jobs.get_mut(&id).ok_or(Refusal::NotFound)?;
         let before = views::Before::of(&entry.job, &entry.sums);
+        let alive_before = entry.alive_for();
         let file_before = sums::Before::of(&entry.job, &event);
         let step = entry.job.decide(event, now)?;
         entry.sums.follow(&file_before, &entry.job, &step.files_changed);
@@ -269,13 +275,9 @@ impl MainLoop {
             turn.after.extend(notices.into_iter().map(After::Tell));
         }
         turn.after.push(After::Act(id));
-        if before.state != entry.job.state {
-            self.reschedule = true;
-            if entry.job.state.is_final() && !before.state.is_final() {
-                let owner = entry.job.owner.uid;
-                self.alive.entry(owner).and_modify(|alive| *alive = alive.saturating_sub(1));
-            }
-        }
+        self.reschedule |= before.state != entry.job.state;
+        let alive_now = entry.alive_for();
+        self.count(alive_before, alive_now);
         self.index(id);
         Ok(())
     }
@@ -305,12 +307,24 @@ impl MainLoop {
         let (id, number) = (job.id, self.next_number);
         self.next_number += 1;
         self.order.insert(number, id);
-        if !job.state.is_final() {
-            *self.alive.entry(job.owner.uid).or_default() += 1;
-        }
         let (work, sums, kept) = (Work::default(), Sums::of(&job), Kept::default());
-        self.jobs.insert(id, Entry { job, number, work, sums, kept });
+        let entry = Entry { job, number, work, sums, kept };
+        self.count(None, entry.alive_for());
+        self.jobs.insert(id, entry);
         self.index(id);
+    }
+
+    /// A job that counted for one owner counts for another now, or for none.
+    fn count(&mut self, before: Option<u32>, now: Option<u32>) {
+        if before == now {
+            return;
+        }
+        if let Some(alive) = before.and_then(|owner| self.alive.get_mut(&owner)) {
+            *alive -= 1;
+        }
+        if let Some(owner) = now {
+            *self.alive.entry(owner).or_default() += 1;
+        }
     }
 
     /// What died with the last life of the service is put right: attempts, tokens of another boot,

@@ -7,7 +7,7 @@
 use std::sync::mpsc;
 use std::thread;
 
-use ebb_store::{Batch, Store, StoreError};
+use ebb_store::{Batch, Recorder, Store, StoreError};
 use tokio::sync::oneshot;
 
 type Request = (Batch, oneshot::Sender<Result<(), StoreError>>);
@@ -20,12 +20,13 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Gives the store a thread of its own.
-    pub(crate) fn new(mut store: Store) -> Self {
+    pub(crate) fn new(store: Store) -> Self {
         let (requests, work) = mpsc::channel::<Request>();
         let thread = thread::spawn(move || {
+            let mut recorder = None;
             for (batch, reply) in work {
                 // The main loop waits for every answer; if it does not, the process is ending.
-                let _ = reply.send(store.commit(batch));
+                let _ = reply.send(commit(&store, &mut recorder, batch));
             }
         });
         Self { requests, thread }
@@ -51,4 +52,16 @@ impl Writer {
         self.requests.send((batch, tell)).expect("the thread lives as long as its channel");
         told.await.expect("the thread answers every request")
     }
+}
+
+fn commit<'a>(
+    store: &'a Store,
+    recorder: &mut Option<Recorder<'a>>,
+    batch: Batch,
+) -> Result<(), StoreError> {
+    let recorder = match recorder {
+        Some(recorder) => recorder,
+        None => recorder.insert(store.recorder()?),
+    };
+    recorder.commit(batch)
 }

@@ -10,7 +10,7 @@ use ebb_core::file::File;
 use ebb_core::id::JobId;
 use ebb_core::job::Job;
 use rusqlite::types::Value;
-use rusqlite::{Statement, Transaction, params_from_iter};
+use rusqlite::{Connection, Statement, params_from_iter};
 
 use crate::{StoreError, rows, sqlite};
 
@@ -69,58 +69,58 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
+}
 
-    /// Writes the changes in order.
-    pub(crate) fn write(self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
-        let mut writer = Writer::new(transaction);
-        self.changes.into_iter().try_for_each(|change| writer.write(change))
+/// Records batches, one transaction each, with statements that are prepared once: preparing them
+/// takes longer than executing them.
+pub struct Recorder<'a> {
+    connection: &'a Connection,
+    put_job: Statement<'a>,
+    put_file: Statement<'a>,
+    forget: Statement<'a>,
+}
+
+impl<'a> Recorder<'a> {
+    pub(crate) fn new(connection: &'a Connection) -> Result<Self, StoreError> {
+        let prepare = |sql: &str| connection.prepare(sql).map_err(sqlite(RECORDING));
+        Ok(Self {
+            connection,
+            put_job: prepare(&rows::PUT_JOB)?,
+            put_file: prepare(&rows::PUT_FILE)?,
+            forget: prepare(rows::FORGET)?,
+        })
     }
-}
 
-/// The statements of one transaction, each prepared when it is needed first.
-struct Writer<'a> {
-    transaction: &'a Transaction<'a>,
-    put_job: Option<Statement<'a>>,
-    put_file: Option<Statement<'a>>,
-    forget: Option<Statement<'a>>,
-}
-
-impl<'a> Writer<'a> {
-    fn new(transaction: &'a Transaction<'a>) -> Self {
-        Self { transaction, put_job: None, put_file: None, forget: None }
+    /// Records a batch in one transaction: after a crash either all of it is there or nothing. It
+    /// is on disk when this returns. An empty batch does not touch the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoSuchJob`], or what SQLite said; then nothing of the batch is recorded, and
+    /// the store can still be used.
+    pub fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        // Dropped without a commit, it is rolled back.
+        let transaction = self.connection.unchecked_transaction().map_err(sqlite(RECORDING))?;
+        batch.changes.into_iter().try_for_each(|change| self.write(change))?;
+        transaction.commit().map_err(sqlite(RECORDING))
     }
 
     fn write(&mut self, change: Change) -> Result<(), StoreError> {
         match change {
-            Change::Job(cells) => {
-                let statement = prepared(&mut self.put_job, self.transaction, &rows::PUT_JOB)?;
-                execute(statement, cells).map(|_| ())
-            }
-            Change::File(job, cells) => {
-                let statement = prepared(&mut self.put_file, self.transaction, &rows::PUT_FILE)?;
-                match execute(statement, cells)? {
-                    0 => Err(StoreError::NoSuchJob(job)),
-                    _ => Ok(()),
-                }
-            }
+            Change::Job(cells) => execute(&mut self.put_job, cells).map(|_| ()),
+            Change::File(job, cells) => match execute(&mut self.put_file, cells)? {
+                0 => Err(StoreError::NoSuchJob(job)),
+                _ => Ok(()),
+            },
             Change::Forget(job) => {
-                let statement = prepared(&mut self.forget, self.transaction, rows::FORGET)?;
                 let id = Value::Blob(job.as_bytes().to_vec());
-                execute(statement, vec![id]).map(|_| ())
+                execute(&mut self.forget, vec![id]).map(|_| ())
             }
         }
     }
-}
-
-fn prepared<'s, 'a>(
-    place: &'s mut Option<Statement<'a>>,
-    transaction: &'a Transaction<'a>,
-    sql: &str,
-) -> Result<&'s mut Statement<'a>, StoreError> {
-    if place.is_none() {
-        *place = Some(transaction.prepare(sql).map_err(sqlite(RECORDING))?);
-    }
-    Ok(place.as_mut().expect("it was put there just now"))
 }
 
 fn execute(statement: &mut Statement<'_>, cells: Vec<Value>) -> Result<usize, StoreError> {

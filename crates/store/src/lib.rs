@@ -4,7 +4,7 @@
 //! decides nothing, normalises nothing and repairs nothing: a job comes back as it was put in, and
 //! a value that makes no sense is an error that names its place. Nothing but the service opens it.
 //!
-//! What holds: [`Store::commit`] is all or nothing, and durable when it returns (write-ahead log,
+//! What holds: [`Recorder::commit`] is all or nothing, and durable when it returns (write-ahead log,
 //! `synchronous=FULL`). One service at a time: the second one to open a store is refused. A store
 //! made by a newer version, or a file that is no store of ours, is refused and left as it is.
 //!
@@ -23,7 +23,7 @@ use ebb_core::id::JobId;
 use ebb_core::job::Job;
 use rusqlite::Connection;
 
-pub use batch::Batch;
+pub use batch::{Batch, Recorder};
 
 /// The open store. Blocks: commits wait for the disk, so it wants a thread of its own.
 #[derive(Debug)]
@@ -97,21 +97,22 @@ impl Store {
         rows::load(&self.connection)
     }
 
-    /// Records a batch in one transaction: after a crash either all of it is there or nothing. It
-    /// is on disk when this returns. An empty batch does not touch the disk.
+    /// Gets ready to record batches, for whoever has many.
     ///
     /// # Errors
     ///
-    /// [`StoreError::NoSuchJob`], or what SQLite said; then nothing of the batch is recorded, and
-    /// the store can still be used.
+    /// What SQLite said.
+    pub fn recorder(&self) -> Result<Recorder<'_>, StoreError> {
+        Recorder::new(&self.connection)
+    }
+
+    /// Records one batch, as [`Recorder::commit`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Recorder::commit`].
     pub fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let doing = "record a batch";
-        let transaction = self.connection.transaction().map_err(sqlite(doing))?;
-        batch.write(&transaction)?;
-        transaction.commit().map_err(sqlite(doing))
+        self.recorder()?.commit(batch)
     }
 }
 
