@@ -27,9 +27,11 @@ lint:
 demo:
 	demo/run
 
-# CPU seconds per GiB beside curl and aria2c, in one run.
+# Beside curl and aria2c: CPU seconds per GiB, and many small files. By itself: many jobs.
 bench:
 	bench/run
+	bench/small-files
+	bench/jobs
 
 # What libexec/ebb/ holds is not readable: the memory of a program one may run but not read is out of
 # the reach of all other processes of its user, from the first instruction on.
