@@ -4,6 +4,7 @@
 //! its name says so. What it may do is the service's to decide.
 
 mod add;
+mod check_config;
 mod create;
 mod files;
 mod get;
@@ -45,6 +46,7 @@ pub(crate) async fn run(call: &Invocation) -> Result<Exit, Failure> {
         "set" => set::run(call).await,
         "rebase" => rebase::run(call).await,
         "helper" => helper::run(call).await,
+        "check-config" => check_config::run(call).await,
         "status" => status::run(call).await,
         "help" => help::run(call),
         "version" => {

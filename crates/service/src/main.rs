@@ -16,7 +16,6 @@ mod audit;
 mod bus;
 mod clock;
 mod command;
-mod config;
 mod finish;
 mod main_loop;
 mod writer;
@@ -29,6 +28,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
+use ebb_config::Config;
 use ebb_core::token::BootId;
 use ebb_sandbox::Confinement;
 use ebb_store::Store;
@@ -38,7 +38,6 @@ use agents::{Agents, Channel, Launcher};
 use arguments::Arguments;
 use bus::Face;
 use command::Message;
-use config::Config;
 use main_loop::{MainLoop, Parts};
 use writer::Writer;
 

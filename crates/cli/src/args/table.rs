@@ -310,6 +310,14 @@ pub(crate) const COMMANDS: &[&Command] = &[
          An invitation lets whoever holds it become the helper: hand it over in private.",
         &[&FOR_USE, &USER, &ALL_USERS],
     ),
+    &command(
+        "check-config",
+        "[FILE]",
+        "whether the service would start with its configuration",
+        "Prints the files that make it up, in the order they count: the last one wins. FILE is \
+         /etc/ebb/ebb.toml if none is named; the files in FILE.d are read after it.",
+        &[],
+    ),
     &command("status", "", "how the service is, and what it allows", "", &[]),
     &command(
         "help",

@@ -48,6 +48,23 @@ async fn a_rebase_that_changes_nothing_is_no_success() {
 }
 
 #[tokio::test]
+async fn a_configuration_is_checked_without_a_service() {
+    let directory = std::env::temp_dir().join(format!("ebb-check-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("ebb.toml");
+    let name = file.to_str().unwrap();
+    assert_eq!(alone(&["check-config", name]).await.code, 5);
+    std::fs::write(&file, "jobs-per-user = 10\n").unwrap();
+    let seen = alone(&["check-config", name]).await;
+    assert_eq!((seen.code, seen.out), (0, format!("{name}\n")));
+    std::fs::write(&file, "jobs-per-user = 10\njobs = 1\n").unwrap();
+    let seen = alone(&["check-config", name]).await;
+    assert_eq!(seen.code, 1);
+    assert!(seen.err.starts_with(&format!("ebb: {name}, line 2: there is no setting `jobs`\n")));
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[tokio::test]
 async fn a_refusal_says_what_and_why_and_what_helps() {
     let fake = Fake::start();
     fake.job("3f2ac1d0", "nightly", "queued");
