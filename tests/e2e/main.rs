@@ -10,6 +10,7 @@ mod access;
 mod attacks;
 mod bad_input;
 mod command_line;
+mod configuration;
 mod contract;
 mod crash;
 mod files_only_by_ebb_files;

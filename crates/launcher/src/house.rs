@@ -7,6 +7,7 @@
 //! | what happens                        | what follows                                       |
 //! |-------------------------------------|----------------------------------------------------|
 //! | SIGTERM, SIGINT                     | `Finish` to the service, which has ten seconds     |
+//! | SIGHUP                              | `Reload` to the service                            |
 //! | the service closes and ends with 0  | all agents end; exit 0                             |
 //! | the service ends otherwise          | all agents end; exit 70; systemd starts both anew  |
 //! | a message that does not fit         | the same, and the service ends too                 |
@@ -95,7 +96,7 @@ impl House {
         }
     }
 
-    /// Takes one signal, if there is one, and acts on those that ask us to end.
+    /// Takes one signal, if there is one, and acts on those that ask for something.
     fn take_signal(&mut self, signals: &OwnedFd) -> Result<(), Fatal> {
         let mut record = [0; size_of::<libc::signalfd_siginfo>()];
         match rustix::io::read(signals, &mut record) {
@@ -103,15 +104,19 @@ impl House {
             read => read.map_err(cannot("read signals"))?,
         };
         // The number comes first.
-        let asks =
-            [libc::SIGTERM, libc::SIGINT].iter().any(|s| record.starts_with(&s.to_ne_bytes()));
-        if asks && !self.asked {
+        let is = |signal: libc::c_int| record.starts_with(&signal.to_ne_bytes());
+        let wish = if (is(libc::SIGTERM) || is(libc::SIGINT)) && !self.asked {
             self.asked = true;
             self.expect_end();
-            if let Err(Fatal(_, why)) = self.tell(&FromLauncher::Finish, None) {
-                // It will not finish, then; that ends us at the deadline at the latest.
-                eprintln!("ebbd: {why}");
-            }
+            FromLauncher::Finish
+        } else if is(libc::SIGHUP) && !self.asked {
+            FromLauncher::Reload
+        } else {
+            return Ok(());
+        };
+        if let Err(Fatal(_, why)) = self.tell(&wish, None) {
+            // If it was to finish it will not; that ends us at the deadline at the latest.
+            eprintln!("ebbd: {why}");
         }
         Ok(())
     }

@@ -44,7 +44,7 @@ pub(crate) fn keep_three_capabilities() -> io::Result<()> {
     keep_capabilities(CapabilitySet::SETUID | CapabilitySet::SETGID | CapabilitySet::KILL)
 }
 
-/// Blocks the signals we act on, and hang-up, and gives a descriptor that tells of them.
+/// Blocks the signals we act on, and gives a descriptor that tells of them.
 pub(crate) fn signals() -> io::Result<OwnedFd> {
     let set = block(&[libc::SIGTERM, libc::SIGINT, libc::SIGCHLD, libc::SIGHUP])?;
     // SAFETY: the set is a live one; the descriptor, if there is one, is new and nobody else's.

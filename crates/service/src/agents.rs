@@ -25,7 +25,7 @@ use ebb_wire::launcher::{DenyReason, Identity, Role};
 
 pub(crate) use channel::Channel;
 pub(crate) use ebb_sandbox::Demand as SandboxDemand;
-pub(crate) use launcher::{Launcher, LauncherLost};
+pub(crate) use launcher::{Launcher, LauncherLost, Wish};
 
 /// An agent without work is let go after this long.
 const IDLE: Duration = Duration::from_secs(30);

@@ -237,6 +237,8 @@ pub(crate) enum Message {
         expect(dead_code, reason = "sent by the session tracker, which comes with logind")
     )]
     SessionEnded(SessionId),
+    /// Other rules and limits from now on.
+    Policy(ebb_core::policy::Policy),
     /// Finish cleanly.
     Finish,
 }

@@ -34,7 +34,7 @@ use ebb_sandbox::Confinement;
 use ebb_store::Store;
 use tokio::sync::{broadcast, mpsc};
 
-use agents::{Agents, Channel, Launcher};
+use agents::{Agents, Channel, Launcher, Wish};
 use arguments::Arguments;
 use bus::Face;
 use command::Message;
@@ -123,7 +123,7 @@ async fn serve(
     start_system_bus(&arguments, &config, &face);
     let socket = arguments.runtime_dir.join("bus");
     tokio::select! {
-        ended = finish_when_asked(&launcher, outbox) => ended?,
+        ended = serve_ebbd(&launcher, &arguments.config, outbox) => ended?,
         failed = bus::serve_peers(&socket, face) => failed?,
         ended = main_loop.run() => ended?,
     }
@@ -134,16 +134,32 @@ async fn serve(
     Ok(())
 }
 
-/// Passes the wish to finish on to the main loop, and then waits for it for ever.
-async fn finish_when_asked(
+/// Does what `ebbd` wants; after it has asked us to finish, waits for that for ever.
+async fn serve_ebbd(
     launcher: &Launcher,
+    config: &Path,
     outbox: mpsc::UnboundedSender<Message>,
 ) -> Result<(), agents::LauncherLost> {
-    launcher.listen().await?;
+    while launcher.listen().await? == Wish::Reload {
+        reload(config, &outbox);
+    }
     // The main loop ends by this, and we with it.
     let _ = outbox.send(Message::Finish);
     // Agents may still have to be stopped; ebbd has nothing more to say but that they ended.
-    launcher.listen().await
+    while launcher.listen().await? == Wish::Reload {}
+    Ok(())
+}
+
+/// Reads the configuration again. One with a mistake changes nothing: the old policy stays.
+fn reload(config: &Path, outbox: &mpsc::UnboundedSender<Message>) {
+    match Config::read(config) {
+        Ok(config) => {
+            println!("the configuration was read again; a new bus-address counts after a restart");
+            // The main loop ends only with the process.
+            let _ = outbox.send(Message::Policy(config.policy));
+        }
+        Err(error) => eprintln!("the old configuration stays: {error}"),
+    }
 }
 
 /// The bus may be missing, or come later; our socket works without it.

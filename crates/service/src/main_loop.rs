@@ -236,6 +236,10 @@ impl MainLoop {
                 turn.after.push(After::Act(job));
             }
             Message::SessionEnded(session) => self.session_ended(&session, turn),
+            Message::Policy(policy) => {
+                self.parts.policy = policy;
+                self.reschedule = true;
+            }
             Message::Finish => self.finishing = true,
         }
     }

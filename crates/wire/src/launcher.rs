@@ -74,6 +74,8 @@ pub enum FromLauncher {
     },
     /// `ebbd` was asked to end (SIGTERM): finish cleanly, send `Close`, and exit.
     Finish,
+    /// `ebbd` was asked to have the configuration read again (SIGHUP).
+    Reload,
 }
 
 /// Why the launcher would not start an agent.

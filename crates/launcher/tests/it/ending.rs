@@ -121,12 +121,13 @@ fn a_service_that_never_stops_talking_cannot_keep_ebbd_from_ending() {
 }
 
 #[test]
-fn a_hang_up_is_ignored() {
+fn a_hang_up_is_passed_on_and_ends_nothing() {
     if !is_root() {
         return;
     }
     let ebbd = Ebbd::system("");
     signal(ebbd.launcher.id(), Signal::HUP);
+    assert_eq!(ebbd.hear().0, FromLauncher::Reload);
     ebbd.agent(1, Role::Files, someone());
 }
 

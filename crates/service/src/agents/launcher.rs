@@ -25,6 +25,15 @@ pub(crate) struct Launcher {
     starting: RefCell<HashMap<AgentId, oneshot::Sender<Answer>>>,
 }
 
+/// What `ebbd` wants of us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// End cleanly.
+    Finish,
+    /// Read the configuration again.
+    Reload,
+}
+
 /// A started process, and the right to have it killed.
 pub(crate) struct Process {
     agent: AgentId,
@@ -65,8 +74,8 @@ impl Launcher {
         let _ = self.channel.send(&ToLauncher::Close, None).await;
     }
 
-    /// Hears what `ebbd` says until it asks us to finish.
-    pub(crate) async fn listen(&self) -> Result<(), LauncherLost> {
+    /// Hears what `ebbd` says until it wants something of us.
+    pub(crate) async fn listen(&self) -> Result<Wish, LauncherLost> {
         loop {
             let message = self.channel.receive::<FromLauncher>().await;
             let message = message.map_err(|error| LauncherLost(error.to_string()))?;
@@ -81,10 +90,14 @@ impl Launcher {
                 (FromLauncher::Denied { agent, reason }, None) => self.tell(agent, Err(reason)),
                 // The agent's own channel tells its users.
                 (FromLauncher::Ended { .. }, None) => {}
-                (FromLauncher::Finish, None) => return Ok(()),
+                (FromLauncher::Finish, None) => return Ok(Wish::Finish),
+                (FromLauncher::Reload, None) => return Ok(Wish::Reload),
                 (FromLauncher::Started { .. }, None)
                 | (
-                    FromLauncher::Denied { .. } | FromLauncher::Ended { .. } | FromLauncher::Finish,
+                    FromLauncher::Denied { .. }
+                    | FromLauncher::Ended { .. }
+                    | FromLauncher::Finish
+                    | FromLauncher::Reload,
                     Some(_),
                 ) => return Err(LauncherLost("ebbd sent a message that does not fit".into())),
             }

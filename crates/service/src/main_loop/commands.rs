@@ -39,7 +39,10 @@ impl MainLoop {
             turn.after.push(After::Answer(reply, Err(Refusal::ShuttingDown)));
             return;
         }
-        let caller = asker.caller;
+        // Judged anew: the policy may have changed since the connection was opened.
+        let Token { uid, gid, groups, .. } = &asker.token;
+        let caller = self.parts.policy.caller(*uid, *gid, groups);
+        let asker = Asker { caller, ..asker };
         // A private instance can become nobody else, so it serves nobody else, not even root.
         if self.parts.private_to.is_some_and(|uid| uid != caller.uid) {
             turn.after.push(After::Answer(reply, Err(Refusal::PrivateInstance)));

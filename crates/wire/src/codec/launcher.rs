@@ -34,6 +34,7 @@ impl Message for FromLauncher {
             Self::Denied { agent, reason } => Writer::new(2).put(agent).put(reason),
             Self::Ended { agent, status } => Writer::new(3).put(agent).put(status),
             Self::Finish => Writer::new(4),
+            Self::Reload => Writer::new(5),
         }
         .finish()
     }
@@ -45,6 +46,7 @@ impl Message for FromLauncher {
             2 => Self::Denied { agent: from.get()?, reason: from.get()? },
             3 => Self::Ended { agent: from.get()?, status: from.get()? },
             4 => Self::Finish,
+            5 => Self::Reload,
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)

@@ -53,6 +53,7 @@ fn from_launcher() -> impl Strategy<Value = FromLauncher> {
         (agent(), reason).prop_map(|(agent, reason)| FromLauncher::Denied { agent, reason }),
         (agent(), any::<i32>()).prop_map(|(agent, status)| FromLauncher::Ended { agent, status }),
         Just(FromLauncher::Finish),
+        Just(FromLauncher::Reload),
     ]
 }
 
