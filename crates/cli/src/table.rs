@@ -1,4 +1,7 @@
 //! Tables for people: columns that line up, and a name shortened before a number.
+//!
+//! Answers one question: *how wide may each column be, so that a line fits the terminal?* It knows
+//! nothing of jobs, and is never used for scripts.
 
 /// Lines up rows under a heading. Where a width is given, the widest of `flexible` columns gives
 /// way until a row fits.

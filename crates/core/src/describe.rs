@@ -1,4 +1,7 @@
 //! What a symbolic error name means, for whoever meets one (BITS: `GetErrorDescription`).
+//!
+//! The lists of every failure and every refusal stand here, so that tests and the store have one
+//! place to ask "is that all of them?". Nothing is decided here; see `failure` and `refusal`.
 
 use crate::failure::{DestinationTrouble, Failure, NetworkTrouble, ServerTrouble, ServiceTrouble};
 use crate::refusal::Refusal;

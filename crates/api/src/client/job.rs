@@ -1,4 +1,8 @@
 //! What one asks a job.
+//!
+//! One method here is one method of the contract, with its arguments and its answer typed. What
+//! comes back is read strictly: an answer that lacks something is a protocol error, never a
+//! default. Nothing is cached, and nothing is decided.
 
 use std::collections::HashMap;
 use std::ffi::OsString;

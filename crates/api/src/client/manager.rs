@@ -1,4 +1,7 @@
 //! What one asks the manager: new jobs, lists of jobs, status.
+//!
+//! Lists are read page by page until there is no next page; a job that is added meanwhile may or
+//! may not be among them. Nothing is cached.
 
 use std::collections::HashMap;
 

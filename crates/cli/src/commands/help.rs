@@ -1,4 +1,7 @@
 //! `ebb help`: on everything, on a command, on a topic.
+//!
+//! The table of commands and options is the parser's own, so help cannot name what does not exist.
+//! What is stable for scripts (exit codes, fields) is said in the topics. Asks no service.
 
 use crate::args::table::{COMMANDS, COMMON, Command, Opt, Takes};
 use crate::args::{Invocation, find_command};

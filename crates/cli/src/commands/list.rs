@@ -1,4 +1,7 @@
 //! `ebb list`: the jobs, a line each.
+//!
+//! The table is for people and may change; fields and JSON are for scripts and do not. The reason
+//! stands in a row exactly when the job neither moves nor is over. Changes nothing.
 
 use std::io::IsTerminal;
 

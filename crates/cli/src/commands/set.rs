@@ -1,4 +1,7 @@
-//! `ebb set`: change a job.
+//! `ebb set`: change a job, `KEY=VALUE` by `KEY=VALUE`.
+//!
+//! All of them are read before the first is sent, so a typing error changes nothing. Limits are the
+//! service's business: what it refuses is shown as it says it.
 
 use ebb_api::client::Job;
 use ebb_api::values::Priority;

@@ -1,4 +1,7 @@
-//! `ebb show`: everything about a job.
+//! `ebb show`: everything about a job, for people, as JSON, or one field of it.
+//!
+//! What is shown comes in one reading of the job, its files and its error; between the three the
+//! job may move on. Names from outside are shown with control characters escaped.
 
 use ebb_api::Client;
 use ebb_api::properties::JobProperties;

@@ -1,4 +1,8 @@
 //! What an owner may choose: the terms of a job, with their limits (`job-model.md` 3.2).
+//!
+//! A value over its limit is refused and changes nothing; a retry delay below the smallest is
+//! raised to it silently, as BITS does. When a change takes effect is not said here: the schedule
+//! and the retries read the terms when they need them.
 
 use super::{Job, State, Step};
 use crate::refusal::Refusal;

@@ -1,5 +1,7 @@
 //! Talking to `ebbd`: start an agent, stop it, close.
 //!
+//! Answers are matched to questions by the agent's number, which is never used twice. Anything that
+//! does not fit, or the end of the channel, is [`LauncherLost`], and the service ends with it.
 //! Never decides who may be started; the launcher's own policy has the last word.
 
 use std::cell::{Cell, RefCell};

@@ -1,4 +1,7 @@
 //! What is where, for tools that ask: the contract's XML, and the interfaces every object has.
+//!
+//! Whether a job or a capability is there at all is not answered here; `dispatch` asks the main
+//! loop first, so that introspection is no way to find out.
 
 use ebb_api::names;
 

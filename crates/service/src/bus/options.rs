@@ -1,5 +1,9 @@
 //! What clients may say in their option maps: a closed list; anything else is refused
 //! (`attacks.md` 16).
+//!
+//! Answers one question: *is it well formed?* A key nobody knows, a value of the wrong type, a URL
+//! or path that could not work are refused before anybody acts on the rest. What is allowed is
+//! decided elsewhere.
 
 use std::collections::HashMap;
 

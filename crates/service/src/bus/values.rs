@@ -1,4 +1,7 @@
 //! Answers become message bodies, refusals become D-Bus errors: the words of `crates/api`.
+//!
+//! One place knows what a job, a file or an error looks like on the bus; tests hold it against the
+//! contract. An error tells a name, a number, a sentence and advice, and nothing from inside.
 
 use std::collections::HashMap;
 use std::fs;

@@ -1,4 +1,7 @@
-//! A job as callers and listeners see it.
+//! A job as callers and listeners see it, and what changed between two looks.
+//!
+//! Views are made of what is recorded, and of the live byte count, which is marked as such by being
+//! no checkpoint. Whether somebody may see them is not decided here.
 
 use ebb_core::file::{File, Progress};
 use ebb_core::job::{Job, State, Trouble};

@@ -1,4 +1,7 @@
 //! The bytes of what the service and a file agent say to each other. Tags are in `PROTOCOL.md`.
+//!
+//! Paths and names are bytes with limits; a message that holds more, less or something else than
+//! its tag says is an error, and whoever reads it ends.
 
 use super::{DecodeError, EncodeError, Message, NAME_MAX, PATH_MAX, Part, Reader, Writer};
 use crate::files::{FileTrouble, FromFiles, Place, Temporary, ToFiles};

@@ -1,4 +1,6 @@
 //! The bytes of what the service and `ebbd` say to each other. Tags are in `PROTOCOL.md`.
+//!
+//! Numbers only: nothing here is a path, a name or a command, and so nothing can be smuggled in one.
 
 use super::{DecodeError, EncodeError, GROUPS_MAX, Message, Part, Reader, Writer};
 use crate::launcher::{AgentId, DenyReason, FromLauncher, Identity, Role, ToLauncher};

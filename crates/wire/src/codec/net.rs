@@ -1,4 +1,7 @@
 //! The bytes of what the service and a network agent say to each other. Tags are in `PROTOCOL.md`.
+//!
+//! Texts from the network come through here with limits on their length and without control
+//! characters; the agent that sends them is the process we trust least.
 
 use super::{
     DETAIL_MAX, DecodeError, EncodeError, Message, Part, Reader, URL_MAX, VALIDATOR_MAX, Writer,
