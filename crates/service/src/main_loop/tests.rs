@@ -138,10 +138,17 @@ impl Stage {
         }
     }
 
+    /// The owner's capability to lend this job an identity.
+    async fn capability(&self, job: JobId) -> String {
+        match self.ask(&asker(OWNER, None), Command::OpenTokenOptions(job)).await {
+            Ok(Answer::TokenOptions(name)) => name,
+            other => panic!("{other:?}"),
+        }
+    }
+
     async fn lend(&self, job: JobId) {
         let owner = asker(OWNER, None);
-        let opened = self.ask(&owner, Command::OpenTokenOptions(job)).await;
-        let Ok(Answer::TokenOptions(name)) = opened else { panic!("{opened:?}") };
+        let name = self.capability(job).await;
         let call = |call| Command::TokenOptions(name.clone(), call);
         self.ask(&owner, call(TokenCall::SetFlags(2))).await.unwrap();
         self.ask(&asker(HELPER, Some("c2")), call(TokenCall::SetToken)).await.unwrap();
@@ -340,8 +347,7 @@ fn clearing_the_token_is_answered_only_when_its_work_has_stopped() {
         let mut stage = Stage::new(&dir, "this");
         let job = stage.lent(&dir).await;
         let owner = asker(OWNER, None);
-        let opened = stage.ask(&owner, Command::OpenTokenOptions(job)).await;
-        let Ok(Answer::TokenOptions(name)) = opened else { panic!("{opened:?}") };
+        let name = stage.capability(job).await;
         let clear = Command::TokenOptions(name, TokenCall::Clear);
         stage.ask(&owner, clear).await.unwrap();
         assert_eq!(stage.seen.try_recv(), Ok(Seen::Stop));
@@ -370,8 +376,7 @@ fn a_capability_ends_with_the_connection_that_opened_it() {
         let mut stage = Stage::new(&dir, "this");
         let job = stage.lent(&dir).await;
         let owner = asker(OWNER, None);
-        let opened = stage.ask(&owner, Command::OpenTokenOptions(job)).await;
-        let Ok(Answer::TokenOptions(name)) = opened else { panic!("{opened:?}") };
+        let name = stage.capability(job).await;
         stage.inbox.send(Message::Gone(owner.connection)).ok();
         let call = Command::TokenOptions(name, TokenCall::Flags);
         assert_eq!(stage.ask(&owner, call).await.err(), Some(Refusal::NotFound));
@@ -383,9 +388,7 @@ fn a_connection_that_tells_no_process_cannot_lend() {
     scene(|dir| async move {
         let mut stage = Stage::new(&dir, "this");
         let job = stage.lent(&dir).await;
-        let owner = asker(OWNER, None);
-        let opened = stage.ask(&owner, Command::OpenTokenOptions(job)).await;
-        let Ok(Answer::TokenOptions(name)) = opened else { panic!("{opened:?}") };
+        let name = stage.capability(job).await;
         let blind = Asker { process_known: false, ..asker(HELPER, None) };
         let call = Command::TokenOptions(name, TokenCall::SetToken);
         assert_eq!(stage.ask(&blind, call).await.err(), Some(Refusal::NoProcessDescriptor));
@@ -411,8 +414,7 @@ fn complete_is_refused_without_its_token_and_every_byte_is_kept() {
         let mut stage = Stage::new(&dir, "this");
         let job = stage.lent(&dir).await;
         let owner = asker(OWNER, None);
-        let opened = stage.ask(&owner, Command::OpenTokenOptions(job)).await;
-        let Ok(Answer::TokenOptions(name)) = opened else { panic!("{opened:?}") };
+        let name = stage.capability(job).await;
         let call = |call| Command::TokenOptions(name.clone(), call);
         stage.ask(&owner, call(TokenCall::SetFlags(1))).await.unwrap();
         stage.ask(&owner, call(TokenCall::Clear)).await.unwrap();
