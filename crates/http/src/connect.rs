@@ -19,7 +19,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
@@ -102,7 +102,7 @@ impl Origin {
 /// A byte stream to an origin, secured or not.
 pub(crate) enum Stream {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<BufReader<TcpStream>>>),
 }
 
 /// Connects to `origin`. The second descriptor is of the same socket.
@@ -202,7 +202,27 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => read_records(Pin::new(stream), context, buffer),
+        }
+    }
+}
+
+/// Reads as many records as are there and fit. One at a time, 16 KiB at the most, would cost a write
+/// to the file for each.
+fn read_records(
+    mut stream: Pin<&mut Box<TlsStream<BufReader<TcpStream>>>>,
+    context: &mut Context<'_>,
+    buffer: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    let before = buffer.filled().len();
+    loop {
+        let reached = buffer.filled().len();
+        match stream.as_mut().poll_read(context, buffer) {
+            Poll::Ready(Ok(())) if buffer.filled().len() > reached && buffer.remaining() > 0 => {}
+            Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+            // What has come is told first; the end or the error is met again by the next read.
+            Poll::Pending | Poll::Ready(Err(_)) if reached > before => return Poll::Ready(Ok(())),
+            other @ (Poll::Pending | Poll::Ready(Err(_))) => return other,
         }
     }
 }

@@ -13,11 +13,15 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use std::path::Path;
 use std::sync::Arc;
+use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+/// How much is read from the kernel at once under TLS.
+const READ_AHEAD: usize = 256 * 1024;
 
 /// Whom we trust; cheap to clone.
 #[derive(Clone)]
@@ -87,10 +91,12 @@ impl Trust {
         &self,
         host: &str,
         socket: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, TlsError> {
+    ) -> Result<TlsStream<BufReader<TcpStream>>, TlsError> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| TlsError::Handshake(format!("{} is no host name", printable(host))))?;
         let connector = TlsConnector::from(self.config().await?);
+        // The TLS library reads a record at a time; one read from the kernel brings many.
+        let socket = BufReader::with_capacity(READ_AHEAD, socket);
         connector.connect(name, socket).await.map_err(|error| explain(&error))
     }
 
