@@ -7,7 +7,9 @@
 //!
 //! | file          | holds                                                              |
 //! |---------------|--------------------------------------------------------------------|
-//! | `main_loop`   | the loop, the turn, time                                             |
+//! | `main_loop`   | the loop, the turn                                                   |
+//! | `time`        | what time brings: deadlines, memories that fade, restart and end   |
+//! | `turns`       | whose turn it is                                                   |
 //! | `commands`    | what callers ask: permission first, through one function           |
 //! | `tokens`      | the capability and its rules (`helper-tokens.md` 2.2, 2.4)         |
 //! | `ownership`   | an administrator becomes the owner                                 |
@@ -26,19 +28,20 @@ mod queue;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod time;
 mod tokens;
+mod turns;
 mod views;
 mod work;
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
-use std::time::Duration;
 
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{Event, Job, Report, State};
 use ebb_core::policy::Policy;
 use ebb_core::refusal::Refusal;
-use ebb_core::schedule::{self, Candidate, Slots, Turn as Standing, Turns};
+use ebb_core::schedule::Turns;
 use ebb_core::time::{Moment, Now};
 use ebb_core::token::BootId;
 use ebb_store::Batch;
@@ -56,14 +59,6 @@ use work::Work;
 
 /// How many messages may share one transaction.
 const TURN: usize = 256;
-/// Look again at least this often: the timer below us stands still while the machine sleeps.
-const LONGEST_SLEEP: Duration = Duration::from_secs(10);
-/// Jobs that are over are remembered this long, in seconds.
-const REMEMBERED: i64 = 24 * 3600;
-/// Whose time is over is looked for this often: it means looking at every job.
-const FORGET_EVERY: Duration = Duration::from_secs(60);
-/// A clean end may take this long.
-const FINISH_PATIENCE: Duration = Duration::from_secs(8);
 
 /// What the main loop is made of.
 pub(crate) struct Parts {
@@ -331,28 +326,6 @@ impl MainLoop {
         }
     }
 
-    /// What died with the last life of the service is put right: attempts, tokens of another boot,
-    /// effects that may not have been carried out.
-    fn after_restart(&mut self, turn: &mut Turn) {
-        let ids: Vec<JobId> = self.order.values().copied().collect();
-        for id in ids {
-            let Some(entry) = self.jobs.get_mut(&id) else {
-                continue;
-            };
-            let step = entry.job.after_restart();
-            if step.job_changed {
-                turn.batch.put_job(&entry.job);
-            }
-            entry.work.expect(step.effects);
-            let old = entry.job.helper.as_ref().is_some_and(|t| t.boot != self.parts.boot);
-            self.index(id);
-            if old {
-                self.discard_helper(id, "another boot", turn);
-            }
-            turn.after.push(After::Act(id));
-        }
-    }
-
     fn report(&mut self, id: JobId, attempt: AttemptId, report: Report, turn: &mut Turn) -> bool {
         let counts =
             self.jobs.get(&id).is_some_and(|entry| entry.job.state.attempt() == Some(attempt));
@@ -384,108 +357,5 @@ impl MainLoop {
         let what = NoticeKind::Changed(Box::new(view));
         // Nobody may be listening.
         let _ = self.parts.notices.send(Notice { job: id, owner: entry.job.owner.uid, what });
-    }
-
-    /// Starts whose turn it is, and stops who has to make room.
-    fn schedule(&mut self, turn: &mut Turn) {
-        while std::mem::take(&mut self.reschedule) && !self.finishing {
-            let now = clock::now();
-            let batch = schedule::batch(&self.candidates(), self.slots(), &self.turns, now.moment);
-            self.slice_ends = batch.wake_at;
-            for id in batch.preempt {
-                self.step_at(id, Event::Preempt, turn, now).ok();
-            }
-            for id in batch.start {
-                if let Some(entry) = self.jobs.get(&id) {
-                    self.turns.served(id, entry.job.owner.uid);
-                }
-                self.step_at(id, Event::Start, turn, now).ok();
-            }
-        }
-    }
-
-    fn slots(&self) -> Slots {
-        Slots {
-            foreground: self.parts.policy.foreground_slots as usize,
-            background: self.parts.policy.background_slots as usize,
-        }
-    }
-
-    fn candidates(&self) -> Vec<Candidate> {
-        let slots = self.slots();
-        // What runs is put back at most as often as there are slots, and these are filled again.
-        let choice = self.queue.choice(2 * (slots.foreground + slots.background));
-        choice
-            .iter()
-            .filter_map(|id| self.jobs.get(id))
-            .map(|entry| Candidate {
-                job: entry.job.id,
-                owner: entry.job.owner.uid,
-                priority: entry.job.terms.priority,
-                turn: entry
-                    .work
-                    .slice(&entry.job, entry.sums.held)
-                    .map_or(Standing::Waiting, |(since, bytes)| Standing::Running { since, bytes }),
-            })
-            .collect()
-    }
-
-    /// Retries that are due, slices that are over, memories that fade.
-    fn look_at_the_clock(&mut self, turn: &mut Turn) {
-        let now = clock::now();
-        for id in self.queue.due(now.moment) {
-            self.step_at(id, Event::Due, turn, now).ok();
-        }
-        if self.slice_ends.is_some_and(|at| at <= now.moment) {
-            self.reschedule = true;
-        }
-        if self.forget_at <= now.moment {
-            self.forget_at = now.moment.after(FORGET_EVERY);
-            self.forget_old(now, turn);
-            self.give_up_inactive(now, turn);
-        }
-        self.parts.agents.let_idle_go();
-    }
-
-    fn sleep(&self, now: Moment) -> Duration {
-        let next = self.queue.next_deadline().into_iter().chain(self.slice_ends).min();
-        next.map_or(LONGEST_SLEEP, |at| at.since(now).min(LONGEST_SLEEP))
-    }
-
-    fn forget_old(&mut self, now: Now, turn: &mut Turn) {
-        let old: Vec<JobId> = self
-            .jobs
-            .values()
-            .filter(|entry| entry.job.state.is_final() && entry.work.is_idle())
-            .filter(|entry| now.wall.0 - entry.job.modified.0 > REMEMBERED)
-            .map(|entry| entry.job.id)
-            .collect();
-        for id in old {
-            if let Some(entry) = self.jobs.remove(&id) {
-                self.order.remove(&entry.number);
-            }
-            turn.batch.forget(id);
-        }
-    }
-
-    /// A clean end: agents stop at a synced byte, which is written down.
-    async fn wind_up(mut self) -> Result<(), ebb_store::StoreError> {
-        for entry in self.jobs.values_mut() {
-            entry.work.stop();
-        }
-        let deadline = tokio::time::Instant::now() + FINISH_PATIENCE;
-        while self.jobs.values().any(|entry| entry.work.is_busy()) {
-            let Ok(message) = tokio::time::timeout_at(deadline, self.parts.inbox.recv()).await
-            else {
-                break;
-            };
-            let mut turn = Turn::default();
-            if let Some(message) = message {
-                self.hear(message, &mut turn);
-            }
-            self.finish_turn(turn).await?;
-        }
-        self.parts.writer.close();
-        Ok(())
     }
 }

@@ -15,8 +15,9 @@ mod transfer;
 mod whatever;
 
 use super::*;
+
 use crate::failure::{DestinationTrouble, NetworkTrouble, ServerTrouble};
-use crate::file::Destination;
+use crate::file::{Destination, Temporary, Validators};
 use crate::token::BootId;
 
 const FIRST: AttemptId = AttemptId(1);

@@ -1,0 +1,145 @@
+//! What can happen to a job, and what a decision about it comes to.
+//!
+//! Words only: what they mean is decided in the files that take them, [`super::orders`],
+//! [`super::reports`], [`super::clock`] and [`super::tokens`].
+
+use super::{Setting, Trouble};
+use crate::file::{File, Temporary, Validators};
+use crate::id::AttemptId;
+use crate::token::{Token, TokenFlags};
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The owner wants it held.
+    Suspend,
+    /// The owner wants it to go on.
+    Resume,
+    /// The owner gives it up.
+    Cancel,
+    /// The owner wants the files.
+    Complete,
+    /// The owner adds files; their destinations have been looked at.
+    AddFiles(Vec<File>),
+    /// The owner says where files come from now, by index.
+    SetRemoteNames(Vec<(u32, String)>),
+    /// The owner changes a property.
+    Set(Setting),
+    /// Somebody else becomes the owner.
+    TakeOwnership(Token),
+    /// A helper lends its identity.
+    SetHelperToken(Token),
+    /// What the helper is used for changes.
+    SetHelperTokenFlags(TokenFlags),
+    /// The helper token is dropped; the flags stay.
+    ClearHelperToken,
+    /// The session the helper token came from has ended (R6).
+    HelperTokenLost,
+    /// It is the job's turn.
+    Start,
+    /// Others are due: its time slice is over, or something more urgent has come.
+    Preempt,
+    /// The clock on the wall leapt: what was counted by it counts no more.
+    ClockLeapt,
+    /// A deadline has come; see [`Job::deadline`].
+    Due,
+    /// An attempt reports.
+    Report(AttemptId, Report),
+    /// Complete has been carried out, as far as it went.
+    CompleteEnded(CompleteReport),
+    /// The temporary file of this file is deleted.
+    Deleted(u32),
+}
+
+/// What an attempt reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// A new, empty temporary file was made.
+    Created(u32, Temporary),
+    /// The server was asked for the size of this file, and told it.
+    Measured(u32, u64),
+    /// The server answers, and will send bytes beginning at `from`.
+    Answered {
+        /// Which file.
+        file: u32,
+        /// What the server says it is.
+        validators: Validators,
+        /// Where it comes from, after redirects.
+        final_url: String,
+        /// HTTP status.
+        status: u16,
+        /// The first byte it will send; 0 drops what is held.
+        from: u64,
+    },
+    /// So many bytes are synced.
+    Checkpoint {
+        /// Which file.
+        file: u32,
+        /// Bytes from the beginning.
+        durable: u64,
+    },
+    /// The file is whole and synced.
+    FileDone {
+        /// Which file.
+        file: u32,
+        /// Its length in bytes.
+        length: u64,
+        /// The server's modification time.
+        modified: Option<i64>,
+    },
+    /// The attempt is over: every file it knew of is done, or it ran into something.
+    Ended(Result<(), Trouble>),
+}
+
+/// How Complete went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompleteReport {
+    /// Files that have their final name now.
+    pub renamed: Vec<u32>,
+    /// Unfinished files whose temporary files are gone.
+    pub dropped: Vec<u32>,
+    /// Unfinished files whose temporary files could not be deleted.
+    pub left_over: Vec<u32>,
+    /// The first rename that failed.
+    pub trouble: Option<Trouble>,
+}
+
+/// What must be done, in this order, once the step is written down. Safe to repeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Stop this attempt; nothing else of the job is done before it has stopped.
+    StopAttempt(AttemptId),
+    /// Begin an attempt.
+    StartAttempt(AttemptId),
+    /// Rename what is transferred, delete the rest, report `CompleteEnded`.
+    Complete,
+    /// Delete every temporary file, report `Deleted` for each.
+    DeleteTemporaries,
+}
+
+/// What a decision comes to: what to write down, then what to do.
+#[must_use]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// What to do after it is written down.
+    pub effects: Vec<Effect>,
+    /// Whether the job itself changed; it does whenever a file does.
+    pub job_changed: bool,
+    /// Which files changed.
+    pub files_changed: Vec<u32>,
+}
+
+impl Step {
+    pub(super) fn stay() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn changed(effects: Vec<Effect>) -> Self {
+        Self { effects, job_changed: true, files_changed: Vec::new() }
+    }
+
+    pub(super) fn and_files(mut self, files: impl IntoIterator<Item = u32>) -> Self {
+        self.files_changed.extend(files);
+        self
+    }
+}
