@@ -1,6 +1,8 @@
 //! Fetches one URL into one file with the engine, without any agent around it:
 //! `fetch URL FILE [EXTRA_CA]`. For measuring, and as the smallest use of the library.
 
+#![forbid(unsafe_code)]
+
 use ebb_http::{Client, Downgrade, Ended, Head, Held, Order, Reports, Trust, control, fetch};
 use std::error::Error;
 use std::fs::OpenOptions;

@@ -1,6 +1,8 @@
 //! Stands in for an agent in the launcher's tests: says that it runs, waits until its channel ends,
 //! and ends with the number of the arguments it was given.
 
+#![forbid(unsafe_code)]
+
 use std::io::Read;
 use std::process::ExitCode;
 

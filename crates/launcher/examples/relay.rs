@@ -4,6 +4,8 @@
 //! test sends goes to ebbd byte for byte, right or wrong; what ebbd says, and the descriptors with
 //! it, goes to the test. When the test closes the socket, it ends with 0.
 
+#![forbid(unsafe_code)]
+
 use ebb_wire::channel::{self, Received};
 use ebb_wire::launcher::FromLauncher;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType};

@@ -9,14 +9,14 @@
 //! belongs to a process is asked of the `pidfd`, which the kernel pins to the process that
 //! connected. The number is for logs only.
 
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
-mod sys;
 #[cfg(test)]
 mod tests;
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use uapi::c;
 
 /// Most supplementary groups the kernel gives a process.
 const GROUPS_MAX: usize = 65536;
@@ -50,28 +50,42 @@ pub struct Peer {
 /// `NotConnected` when nobody is; else what the kernel says: `socket` is no Unix socket, or the
 /// peer is gone so thoroughly that no `pidfd` can be had. A caller that is gone is no caller.
 pub fn of(socket: BorrowedFd<'_>) -> io::Result<Peer> {
-    let credentials = sys::credentials(socket)?;
-    if credentials.uid == u32::MAX {
+    // The kernel's `struct ucred`. A peer outside our pid namespace has the pid 0.
+    let mut credentials = [0; 3];
+    whole(socket, c::SO_PEERCRED, &mut credentials)?;
+    let [pid, uid, gid] = credentials;
+    if uid == u32::MAX {
         return Err(io::ErrorKind::NotConnected.into());
     }
     Ok(Peer {
-        uid: credentials.uid,
-        gid: credentials.gid,
-        groups: groups(socket, credentials.gid)?,
-        pid: u32::try_from(credentials.pid).ok().filter(|pid| *pid != 0),
-        pidfd: if_known(sys::pidfd(socket))?,
+        uid,
+        gid,
+        groups: groups(socket, gid)?,
+        pid: Some(pid).filter(|pid| *pid != 0),
+        pidfd: if_known(pidfd(socket))?,
         label: if_known(label(socket))?,
     })
 }
 
 fn groups(socket: BorrowedFd<'_>, primary: u32) -> io::Result<Vec<u32>> {
-    let bytes = grown(256, GROUPS_MAX * size_of::<u32>(), |room| sys::groups(socket, room))?;
+    let bytes = grown(socket, c::SO_PEERGROUPS, GROUPS_MAX * size_of::<u32>())?;
     let (groups, _) = bytes.as_chunks::<4>();
     Ok(groups.iter().map(|group| u32::from_ne_bytes(*group)).filter(|g| *g != primary).collect())
 }
 
+/// A descriptor of the peer's process, closed on exec as the kernel makes it.
+fn pidfd(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let mut number = [-1];
+    whole(socket, c::SO_PEERPIDFD, &mut number)?;
+    if number[0] < 0 {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    // The kernel has just installed it for us, and nobody else knows it.
+    Ok(uapi::OwnedFd::new(number[0]).into())
+}
+
 fn label(socket: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
-    let mut label = grown(256, LABEL_MAX, |room| sys::label(socket, room))?;
+    let mut label = grown(socket, c::SO_PEERSEC, LABEL_MAX)?;
     // Some modules count the terminating zero in, some do not.
     while label.last() == Some(&0) {
         label.pop();
@@ -79,23 +93,26 @@ fn label(socket: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
     Ok(label)
 }
 
-/// Asks with a buffer that doubles for as long as the kernel says `ERANGE`.
-fn grown(
-    start: usize,
-    limit: usize,
-    ask: impl Fn(&mut [u8]) -> io::Result<usize>,
-) -> io::Result<Vec<u8>> {
-    let mut buffer = vec![0; start];
+/// Asks an option whose answer has one length.
+fn whole<T: uapi::Pod>(socket: BorrowedFd<'_>, option: i32, room: &mut [T]) -> io::Result<()> {
+    let length = uapi::getsockopt(socket.as_raw_fd(), c::SOL_SOCKET, option, room)?;
+    if length == size_of_val(room) { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+}
+
+/// Asks with a buffer that doubles for as long as the kernel says `ERANGE`. No more of it is
+/// believed than the kernel says it filled.
+fn grown(socket: BorrowedFd<'_>, option: i32, limit: usize) -> io::Result<Vec<u8>> {
+    let mut buffer = vec![0; 256];
     loop {
-        match ask(&mut buffer) {
+        match uapi::getsockopt(socket.as_raw_fd(), c::SOL_SOCKET, option, buffer.as_mut_slice()) {
             Ok(length) => {
                 buffer.truncate(length);
                 return Ok(buffer);
             }
-            Err(error) if error.raw_os_error() == Some(libc::ERANGE) && buffer.len() < limit => {
+            Err(uapi::Errno(c::ERANGE)) if buffer.len() < limit => {
                 buffer.resize(buffer.len() * 2, 0);
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -104,7 +121,7 @@ fn grown(
 fn if_known<T>(answer: io::Result<T>) -> io::Result<Option<T>> {
     match answer {
         Ok(value) => Ok(Some(value)),
-        Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => Ok(None),
+        Err(error) if error.raw_os_error() == Some(c::ENOPROTOOPT) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -17,6 +17,9 @@ use seccompiler::{
 };
 use std::collections::BTreeMap;
 
+#[cfg(test)]
+mod tests;
+
 /// Denied to every agent, whatever the arguments.
 const DENIED: &[i64] = &[
     // Programs and processes.

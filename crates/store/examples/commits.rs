@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release -p ebb-store --example commits -- DIRECTORY`
 
+#![forbid(unsafe_code)]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

@@ -4,6 +4,8 @@
 //! code. The service is a fake in this process, on a socket of its own, so that each answer can be
 //! chosen; that the real service keeps the same contract is shown elsewhere.
 
+#![forbid(unsafe_code)]
+
 #[cfg(test)]
 mod fake;
 mod helper;

@@ -3,6 +3,7 @@
 //! Every server here is a script: it reads a request, and answers with bytes written out verbatim.
 //! A test's name is the promise it checks.
 
+#![forbid(unsafe_code)]
 #![expect(
     clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,

@@ -4,6 +4,7 @@
 //! plays the service. Run by root, the program runs as `nobody`, as it refuses to hold
 //! capabilities; run by anyone else, it runs as they are.
 
+#![forbid(unsafe_code)]
 #![expect(
     clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,

@@ -1,5 +1,6 @@
 //! The store from outside: what is put in comes back, whatever happens in between.
 
+#![forbid(unsafe_code)]
 #![cfg(test)]
 
 mod crash;
