@@ -7,7 +7,7 @@ PREFIX ?= /usr
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 AGENTS = ebb-service ebb-files ebb-net
 
-.PHONY: all build test lint demo bench install
+.PHONY: all build test lint tables demo bench install
 
 all: build
 
@@ -22,6 +22,10 @@ test:
 lint:
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+# The generated pages under docs, written anew. As root; look at what has changed before it is kept.
+tables: build
+	EBB_REGENERATE=1 $(CARGO) test --locked -p ebb-tests --test e2e -- state_table
 
 # The model case with evidence: two identities, one download. Ends 0 only if all is as promised.
 demo:

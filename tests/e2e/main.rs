@@ -19,6 +19,7 @@ mod identities;
 mod job_model;
 mod ownership;
 mod processes;
+mod state_table;
 mod stopping;
 mod swap;
 mod system_bus;
