@@ -82,7 +82,7 @@ fn a_name_that_would_not_do_changes_none() {
     assert_eq!(remote_name(&job), "http://localhost/a");
     assert_eq!(replace("http://localhost/", "https://mirror/").unwrap(), 1);
     let strange = bus.call(&job.path, JOB, "SetRemoteName", &(1_u32, "http://localhost/b"));
-    assert_eq!(strange.unwrap_err().name, "InvalidArgument");
+    assert_eq!(strange.unwrap_err().name, "FileNotFound");
     assert_eq!(remote_name(&job), "https://mirror/a");
 }
 

@@ -41,7 +41,8 @@ const ROWS: [&str; 13] = [
 const STEERING: [&str; 4] = ["Resume", "Suspend", "Complete", "Cancel"];
 const CHANGING: [&str; 5] =
     ["AddFiles", "setters", "SetRemoteName", "ReplaceRemotePrefix", "OpenTokenOptions"];
-const READING: [&str; 4] = ["GetError", "GetJob", "properties", "GetFiles"];
+const READING: [&str; 6] =
+    ["GetError", "GetErrorFile", "GetErrorProtocol", "GetJob", "properties", "GetFiles"];
 
 /// Everything the cells are made with.
 struct Stage {
@@ -185,7 +186,6 @@ impl Stage {
             "AddFiles" => job.try_add(&url, &self.destination()).map(|_| String::new()),
             "setters" => set_everything(job),
             "SetRemoteName" => {
-                // An empty job has no file to name: what is refused then is the number.
                 quiet(job.bus.call(&job.path, JOB, operation, &(0_u32, url.as_str())))
             }
             "ReplaceRemotePrefix" => {
@@ -200,6 +200,12 @@ impl Stage {
                 job.bus.call(&job.path, JOB, operation, &())?;
                 Ok(job.error_name())
             }
+            "GetErrorFile" => {
+                let (index, _, _): (u32, String, Vec<u8>) =
+                    job.bus.ask(&job.path, JOB, operation, &())?;
+                Ok(format!("file {index}"))
+            }
+            "GetErrorProtocol" => job.bus.ask(&job.path, JOB, operation, &()),
             "GetJob" => quiet(job.bus.call(MANAGER_PATH, MANAGER, operation, &job.id.as_str())),
             "properties" => {
                 let properties = "org.freedesktop.DBus.Properties";

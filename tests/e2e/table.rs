@@ -26,6 +26,7 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Manager", "GetJob", [Answer, Nothing, Answer, Nothing]),
     ("Manager", "ListJobs", [Answer, Answer, Answer, Answer]),
     ("Manager", "DescribeError", [Answer, Answer, Answer, Answer]),
+    ("Manager", "DescribeErrorContext", [Answer, Answer, Answer, Answer]),
     ("Manager", "GetStatus", [Answer, Answer, Answer, Answer]),
     ("Manager", "Subscribe", [Answer, Answer, Answer, Answer]),
     ("Manager", "Unsubscribe", [Answer, Answer, Answer, Answer]),
@@ -36,6 +37,8 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Job", "Resume", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Complete", [Answer, Nothing, Answer, Nothing]),
     ("Job", "GetFiles", [Answer, Nothing, Answer, Nothing]),
+    ("Job", "GetErrorFile", [Answer, Nothing, Answer, Nothing]),
+    ("Job", "GetErrorProtocol", [Answer, Nothing, Answer, Nothing]),
     ("Job", "GetError", [Answer, Nothing, Answer, Nothing]),
     ("Job", "TakeOwnership", [Answer, Nothing, Answer, Nothing]),
     ("Job", "OpenTokenOptions", [Answer, Nothing, Answer, Nothing]),
@@ -70,6 +73,9 @@ fn outcome(
         ("Manager", "ListJobs") => caller.call(MANAGER_PATH, MANAGER, method, &(empty, "", 10_u32)),
         ("Manager", "DescribeError") => {
             caller.call(MANAGER_PATH, MANAGER, method, &"token-required")
+        }
+        ("Manager", "DescribeErrorContext") => {
+            caller.call(MANAGER_PATH, MANAGER, method, &"local-file")
         }
         ("Manager", _) => caller.call(MANAGER_PATH, MANAGER, method, &()),
         ("Job", "AddFiles") => caller.call(&job.path, JOB, method, &(file.as_slice(),)),

@@ -3,7 +3,9 @@
 //! The lists of every failure and every refusal stand here, so that tests and the store have one
 //! place to ask "is that all of them?". Nothing is decided here; see `failure` and `refusal`.
 
-use crate::failure::{DestinationTrouble, Failure, NetworkTrouble, ServerTrouble, ServiceTrouble};
+use crate::failure::{
+    Context, DestinationTrouble, Failure, NetworkTrouble, ServerTrouble, ServiceTrouble,
+};
 use crate::refusal::Refusal;
 
 /// An error, in words.
@@ -54,7 +56,7 @@ pub const FAILURES: [Failure; 32] = [
 ];
 
 /// Every refusal there is, but those that only pass a failure on.
-pub const REFUSALS: [Refusal; 19] = [
+pub const REFUSALS: [Refusal; 22] = [
     Refusal::NotFound,
     Refusal::AccessDenied,
     Refusal::InvalidState,
@@ -72,6 +74,9 @@ pub const REFUSALS: [Refusal; 19] = [
     Refusal::PrivateInstance,
     Refusal::NewOwnerNoFileAccess,
     Refusal::ErrorInformationUnavailable,
+    Refusal::FileNotAvailable,
+    Refusal::ProtocolNotAvailable,
+    Refusal::FileNotFound,
     Refusal::ReadOnlyProperty,
     Refusal::ShuttingDown,
 ];
@@ -91,6 +96,17 @@ pub fn error(name: &str) -> Option<Description> {
     Some(Description { code: refusal.code(), sentence, advice: refusal.advice() })
 }
 
+/// Looks a context up by its name, `none` among them: BITS' number, and where an error belongs that
+/// has it.
+#[must_use]
+pub fn context(name: &str) -> Option<(u32, &'static str)> {
+    if name == "none" {
+        return Some((0x0020_0006, "there is no error"));
+    }
+    let context = Context::ALL.into_iter().find(|context| context.name() == name)?;
+    Some((context.code(), context.sentence()))
+}
+
 fn of(failure: Failure) -> Description {
     Description { code: failure.code(), sentence: failure.to_string(), advice: failure.advice() }
 }
@@ -98,6 +114,17 @@ fn of(failure: Failure) -> Description {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_context_can_be_looked_up_by_its_name() {
+        for failure in FAILURES {
+            let name = failure.context().name();
+            assert!(context(name).is_some(), "{name}");
+        }
+        assert_eq!(context("local-file").map(|(code, _)| code), Some(0x8020_0009));
+        assert_eq!(context("none").map(|(code, _)| code), Some(0x0020_0006));
+        assert_eq!(context("nonsense"), None);
+    }
 
     #[test]
     fn every_error_can_be_looked_up_by_its_name() {

@@ -5,11 +5,13 @@
 //! between passing and lasting trouble: `job-model.md` 6.5 as ruled by `decisions.md`) and *what is
 //! it called?* (symbolic name, BITS' number where one exists, context, sentence, advice).
 
+mod context;
 mod destination;
 mod network;
 mod server;
 mod service;
 
+pub use context::Context;
 pub use destination::DestinationTrouble;
 pub use network::NetworkTrouble;
 pub use server::ServerTrouble;
@@ -30,21 +32,6 @@ pub enum Failure {
     Service(ServiceTrouble),
 }
 
-/// Where an error belongs (BITS: `BG_ERROR_CONTEXT`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Context {
-    /// Could not be attributed.
-    Unknown,
-    /// The service itself.
-    GeneralQueueManager,
-    /// Local file or file system.
-    LocalFile,
-    /// The file at the server.
-    RemoteFile,
-    /// Connection, proxy, transport.
-    GeneralTransport,
-}
-
 /// What is to be done about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
@@ -52,20 +39,6 @@ pub enum Remedy {
     Retry,
     /// Lasting: the owner must decide.
     AskOwner,
-}
-
-impl Context {
-    /// Its name on every interface.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::GeneralQueueManager => "general-queue-manager",
-            Self::LocalFile => "local-file",
-            Self::RemoteFile => "remote-file",
-            Self::GeneralTransport => "general-transport",
-        }
-    }
 }
 
 impl Failure {
@@ -89,6 +62,15 @@ impl Failure {
             Self::Server(_) => Context::RemoteFile,
             Self::Destination(_) => Context::LocalFile,
             Self::Service(trouble) => trouble.context(),
+        }
+    }
+
+    /// Which protocol it is about, if any: https counts as http, as with BITS.
+    #[must_use]
+    pub fn protocol(self) -> Option<&'static str> {
+        match self {
+            Self::Network(_) | Self::Server(_) => Some("http"),
+            Self::Destination(_) | Self::Service(_) => None,
         }
     }
 

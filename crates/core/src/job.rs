@@ -33,6 +33,7 @@
 mod clock;
 mod events;
 mod orders;
+mod ownership;
 mod remote;
 mod reports;
 mod settings;

@@ -52,6 +52,12 @@ pub enum Refusal {
     NewOwnerNoFileAccess,
     /// The job has no error to tell about.
     ErrorInformationUnavailable,
+    /// The job's error is about no file.
+    FileNotAvailable,
+    /// The job's error is about no protocol.
+    ProtocolNotAvailable,
+    /// The job has no file of that number.
+    FileNotFound,
     /// The property cannot be written.
     ReadOnlyProperty,
     /// The destination, or a file at Complete, does not do.
@@ -82,6 +88,9 @@ impl Refusal {
             Self::PrivateInstance => "private-instance",
             Self::NewOwnerNoFileAccess => "new-owner-no-file-access",
             Self::ErrorInformationUnavailable => "error-information-unavailable",
+            Self::FileNotAvailable => "file-not-available",
+            Self::ProtocolNotAvailable => "protocol-not-available",
+            Self::FileNotFound => "file-not-found",
             Self::ReadOnlyProperty => "read-only-property",
             Self::Unusable(failure) => failure.name(),
             Self::ShuttingDown => "shutting-down",
@@ -112,6 +121,9 @@ impl Refusal {
             Self::NoProcessDescriptor => 0x8001_0123,
             Self::NewOwnerNoFileAccess => 0x8020_0016,
             Self::ErrorInformationUnavailable => 0x8020_000f,
+            Self::FileNotAvailable => 0x8020_0004,
+            Self::ProtocolNotAvailable => 0x8020_0005,
+            Self::FileNotFound => 0x8020_0029,
             Self::ReadOnlyProperty => 0x8020_0058,
             Self::Unusable(failure) => failure.code(),
             Self::TooManyRequests | Self::PrivateInstance | Self::ShuttingDown => 0,
@@ -150,6 +162,10 @@ impl Refusal {
                 "complete or cancel the job as it is; its files are its owner's"
             }
             Self::ErrorInformationUnavailable => "the job has met no error since it last moved",
+            Self::FileNotAvailable | Self::ProtocolNotAvailable => {
+                "read the error itself: its context says where it belongs"
+            }
+            Self::FileNotFound => "list the job's files; they are numbered from 0",
             Self::ReadOnlyProperty => "this property is set by the service",
             Self::Unusable(failure) => failure.advice(),
             Self::ShuttingDown => "try again when the service is back",
@@ -180,6 +196,9 @@ impl fmt::Display for Refusal {
                 f.write_str("the new owner cannot reach the job's temporary files")
             }
             Self::ErrorInformationUnavailable => f.write_str("the job has no error"),
+            Self::FileNotAvailable => f.write_str("the error is about no file"),
+            Self::ProtocolNotAvailable => f.write_str("the error is about no protocol"),
+            Self::FileNotFound => f.write_str("the job has no file of that number"),
             Self::ReadOnlyProperty => f.write_str("the property cannot be written"),
             Self::Unusable(failure) => failure.fmt(f),
             Self::ShuttingDown => f.write_str("the service is shutting down"),

@@ -52,6 +52,7 @@ impl Job {
         }
         let stop = self.state.attempt().map(Effect::StopAttempt);
         self.state = State::Cancelled;
+        self.error = None;
         self.forget_helper_when_clean();
         Ok(Step::changed(stop.into_iter().chain([Effect::DeleteTemporaries]).collect()))
     }

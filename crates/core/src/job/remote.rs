@@ -14,7 +14,7 @@ impl Job {
     pub(super) fn set_remote_names(&mut self, names: Vec<(u32, String)>) -> Result<Step, Refusal> {
         self.not_over()?;
         if names.iter().any(|(at, _)| *at as usize >= self.files.len()) {
-            return Err(Refusal::InvalidArgument("the job has no file of that number"));
+            return Err(Refusal::FileNotFound);
         }
         let (mut changed, mut to_fetch) = (Vec::new(), false);
         for (at, url) in names {

@@ -153,9 +153,10 @@ impl Job {
         Step::changed(vec![])
     }
 
+    /// What an attempt ran into counts as an error; what stops a job that nobody works on does not.
     pub(super) fn fail(&mut self, trouble: Trouble) -> Step {
         self.error = Some(trouble);
-        self.error_count += 1;
+        self.error_count += u32::from(self.state.attempt().is_some());
         self.state = State::Error;
         Step::changed(vec![])
     }

@@ -39,18 +39,6 @@ impl Job {
         })
     }
 
-    /// Another owner (`job-model.md` 3.8). A helper lent their identity to the old one, not to
-    /// this one, so it goes; what needs it waits until it is lent again. Flags stay (R4).
-    pub(super) fn take_ownership(&mut self, token: Token) -> Result<Step, Refusal> {
-        self.not_over()?;
-        if token.uid == self.owner.uid {
-            return Ok(Step::stay());
-        }
-        self.owner = token;
-        let (lost, anew) = (self.helper_token_lost(), self.start_anew());
-        Ok(Step { effects: [lost.effects, anew.effects].concat(), ..anew })
-    }
-
     /// R6: the token's session ended, or the owner logged off.
     pub(super) fn helper_token_lost(&mut self) -> Step {
         if self.helper.take().is_none() {

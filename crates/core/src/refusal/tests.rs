@@ -28,6 +28,9 @@ fn position(refusal: &Refusal) -> Option<usize> {
         Refusal::ReadOnlyProperty => 16,
         Refusal::ShuttingDown => 17,
         Refusal::NewOwnerNoFileAccess => 18,
+        Refusal::FileNotAvailable => 19,
+        Refusal::ProtocolNotAvailable => 20,
+        Refusal::FileNotFound => 21,
         Refusal::Unusable(_) => return None,
     })
 }
@@ -71,6 +74,9 @@ fn refusals_carry_the_numbers_of_bits() {
         (Refusal::NotFound, 0x8020_0001),
         (Refusal::InvalidState, 0x8020_0002),
         (Refusal::Empty, 0x8020_0003),
+        (Refusal::FileNotAvailable, 0x8020_0004),
+        (Refusal::ProtocolNotAvailable, 0x8020_0005),
+        (Refusal::FileNotFound, 0x8020_0029),
         (Refusal::ErrorInformationUnavailable, 0x8020_000f),
         (Refusal::StringTooLong { what: "name", limit: 256 }, 0x8020_0021),
         (Refusal::TooManyJobsPerUser(60), 0x8020_0049),

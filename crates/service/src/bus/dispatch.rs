@@ -148,6 +148,13 @@ fn manager(message: &Message, member: &str) -> Result<Call, No> {
             let (name,): (String,) = body(message)?;
             return describe(message, &name);
         }
+        "DescribeErrorContext" => {
+            let (name,): (String,) = body(message)?;
+            let described = ebb_core::describe::context(&name)
+                .ok_or(Refusal::InvalidArgument("there is no context of that name"))?;
+            let answer = Message::method_return(&message.header()).build(&described)?;
+            return Ok(Call::Answer(answer));
+        }
         "GetStatus" => (nothing(message, Command::Status)?, Shape::Plain),
         "Subscribe" => return Ok(Call::Subscribe(nothing(message, Subscription::Begin)?)),
         "Unsubscribe" => return Ok(Call::Subscribe(nothing(message, Subscription::End)?)),
@@ -158,6 +165,11 @@ fn manager(message: &Message, member: &str) -> Result<Call, No> {
 
 fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
     let steer = |event| nothing(message, Command::Steer(id, event));
+    let shape = match member {
+        "GetErrorFile" => Shape::ErrorFile,
+        "GetErrorProtocol" => Shape::ErrorProtocol,
+        _ => Shape::Plain,
+    };
     let command = match member {
         "AddFiles" => {
             let (files,): (Vec<(String, Vec<u8>, Options)>,) = body(message)?;
@@ -180,12 +192,12 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
             let (first, limit): (u32, u32) = body(message)?;
             Command::Files { job: id, first, limit }
         }
-        "GetError" => nothing(message, Command::Error(id))?,
+        "GetError" | "GetErrorFile" | "GetErrorProtocol" => nothing(message, Command::Error(id))?,
         "TakeOwnership" => nothing(message, Command::TakeOwnership(id))?,
         "OpenTokenOptions" => nothing(message, Command::OpenTokenOptions(id))?,
         _ => return Err(NO_METHOD),
     };
-    Ok(Call::Ask(command, Shape::Plain))
+    Ok(Call::Ask(command, shape))
 }
 
 fn token_options(message: &Message, member: &str, name: String) -> Result<Call, No> {

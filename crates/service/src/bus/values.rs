@@ -28,6 +28,10 @@ pub(super) enum Shape {
     Created,
     /// One property.
     Property(String),
+    /// The file an error is about.
+    ErrorFile,
+    /// The protocol it is about.
+    ErrorProtocol,
     /// The object's XML, if it may be seen.
     Introspection(String),
     /// The same for a capability.
@@ -93,6 +97,16 @@ pub(super) fn reply(to: &Message, shape: &Shape, answered: Answered) -> zbus::Re
         Answer::Files(files, total) => {
             let files: Vec<Dict<'_>> = files.iter().map(file).collect();
             message.build(&(files, total))
+        }
+        Answer::Error(view) if matches!(shape, Shape::ErrorFile) => match view.file {
+            Some((index, url, path)) => message.build(&(index, url, path)),
+            None => refused(to, &Refusal::FileNotAvailable),
+        },
+        Answer::Error(view) if matches!(shape, Shape::ErrorProtocol) => {
+            match view.failure.protocol() {
+                Some(protocol) => message.build(&(protocol,)),
+                None => refused(to, &Refusal::ProtocolNotAvailable),
+            }
         }
         Answer::Error(view) => message.build(&(error(&view),)),
         Answer::TokenOptions(random) => {

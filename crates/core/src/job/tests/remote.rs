@@ -57,6 +57,6 @@ fn a_job_that_is_over_or_a_file_that_is_not_there_is_refused() {
     let before = job.clone();
     let two = vec![(0, "https://mirror/f".into()), (1, "https://mirror/g".into())];
     let refused = job.decide(Event::SetRemoteNames(two), at(0));
-    assert!(matches!(refused, Err(Refusal::InvalidArgument(_))));
+    assert!(matches!(refused, Err(Refusal::FileNotFound)));
     assert_eq!(job, before, "all or none");
 }
