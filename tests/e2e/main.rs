@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod administration;
 mod attacks;
 mod bad_input;
 mod command_line;

@@ -1,4 +1,5 @@
-//! The audit log: one line for every capture, change, refusal and discard of a token (R14).
+//! The audit log: one line for every capture, change, refusal and discard of a token (R14), and for
+//! every act of an administrator on somebody else's job.
 //!
 //! Lines go to standard error, which is the journal under systemd. They hold numbers and fixed
 //! words only: no name a user chose, nothing secret.
@@ -54,9 +55,38 @@ impl Record<'_> {
             self.flags,
             self.outcome
         );
-        // Where nobody reads the log, nothing can be said about it.
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        write(&line);
     }
+}
+
+/// What an administrator did to somebody else's job.
+pub(crate) struct Act {
+    /// The job.
+    pub(crate) job: JobId,
+    /// Who did it.
+    pub(crate) by: u32,
+    /// Whose job it is.
+    pub(crate) owner: u32,
+    /// What was done.
+    pub(crate) what: &'static str,
+    /// Which property was set, where that is what was done.
+    pub(crate) property: Option<&'static str>,
+}
+
+impl Act {
+    /// Writes the line; `outcome` is `done`, or why not.
+    pub(crate) fn write(&self, outcome: &str) {
+        let Self { job, by, owner, what, property } = self;
+        let property = property.map(|name| format!(" property={name}")).unwrap_or_default();
+        write(&format!(
+            "audit: administrator {what} job={job} by={by} owner={owner}{property} outcome={outcome}\n"
+        ));
+    }
+}
+
+fn write(line: &str) {
+    // Where nobody reads the log, nothing can be said about it.
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// The owner token of a new job.

@@ -138,7 +138,10 @@ impl Finish {
         match deleted {
             Ok(()) | Err(Failure::Destination(DestinationTrouble::NoSuchDirectory)) => true,
             Err(failure) => {
-                eprintln!("a temporary file is left over: {failure}");
+                let job = self.job;
+                eprintln!(
+                    "file-deletion-failed: job {job}: file {at} leaves a temporary file: {failure}"
+                );
                 false
             }
         }

@@ -13,6 +13,8 @@
 //! | `commands`    | what callers ask: permission first, through one function           |
 //! | `tokens`      | the capability and its rules (`helper-tokens.md` 2.2, 2.4)         |
 //! | `ownership`   | an administrator becomes the owner                                 |
+//! | `acts`        | what administrators do to others' jobs, noted down                 |
+//! | `owners`      | whose jobs are whose, and how they stand                           |
 //! | `inactive`    | jobs that nobody wants any more                                    |
 //! | `work`        | what is being done for a job, one effect at a time                 |
 //! | `queue`       | who wants to run, who runs, which deadline is next                 |
@@ -21,8 +23,10 @@
 //!
 //! Never here: D-Bus, SQL, descriptors, users' paths being opened.
 
+mod acts;
 mod commands;
 mod inactive;
+mod owners;
 mod ownership;
 mod queue;
 mod sums;
@@ -52,6 +56,7 @@ use crate::clock;
 use crate::command::{Answered, JobView, Message, Notice, NoticeKind};
 use crate::writer::Writer;
 use inactive::Calendar;
+use owners::{Owners, Standing};
 use queue::{Kept, Place, Queue};
 use sums::Sums;
 use tokens::Capabilities;
@@ -83,8 +88,7 @@ pub(crate) struct MainLoop {
     capabilities: Capabilities,
     turns: Turns,
     queue: Queue,
-    /// Jobs that are not over, of each owner.
-    alive: HashMap<u32, usize>,
+    owners: Owners,
     reschedule: bool,
     forget_at: Moment,
     calendar: Calendar,
@@ -106,9 +110,8 @@ impl Entry {
         views::job(&self.job, &self.sums, &self.work, now)
     }
 
-    /// Whose share of jobs it counts for: its owner's, until it is over.
-    fn alive_for(&self) -> Option<u32> {
-        (!self.job.state.is_final()).then_some(self.job.owner.uid)
+    fn standing(&self) -> Standing {
+        Standing::of(self.job.owner.uid, self.job.state)
     }
 }
 
@@ -138,7 +141,7 @@ impl MainLoop {
             capabilities: Capabilities::default(),
             turns: Turns::default(),
             queue: Queue::default(),
-            alive: HashMap::new(),
+            owners: Owners::default(),
             reschedule: true,
             forget_at: clock::now().moment,
             calendar: Calendar::default(),
@@ -254,7 +257,7 @@ impl MainLoop {
     ) -> Result<(), Refusal> {
         let entry = self.jobs.get_mut(&id).ok_or(Refusal::NotFound)?;
         let before = views::Before::of(&entry.job, &entry.sums);
-        let alive_before = entry.alive_for();
+        let (number, standing) = (entry.number, entry.standing());
         let file_before = sums::Before::of(&entry.job, &event);
         let step = entry.job.decide(event, now)?;
         entry.sums.follow(&file_before, &entry.job, &step.files_changed);
@@ -275,8 +278,7 @@ impl MainLoop {
         }
         turn.after.push(After::Act(id));
         self.reschedule |= before.state != entry.job.state;
-        let alive_now = entry.alive_for();
-        self.count(alive_before, alive_now);
+        self.owners.keep((number, id), Some(standing), Some(entry.standing()));
         self.index(id);
         Ok(())
     }
@@ -308,22 +310,9 @@ impl MainLoop {
         self.order.insert(number, id);
         let (work, sums, kept) = (Work::default(), Sums::of(&job), Kept::default());
         let entry = Entry { job, number, work, sums, kept };
-        self.count(None, entry.alive_for());
+        self.owners.keep((number, id), None, Some(entry.standing()));
         self.jobs.insert(id, entry);
         self.index(id);
-    }
-
-    /// A job that counted for one owner counts for another now, or for none.
-    fn count(&mut self, before: Option<u32>, now: Option<u32>) {
-        if before == now {
-            return;
-        }
-        if let Some(alive) = before.and_then(|owner| self.alive.get_mut(&owner)) {
-            *alive -= 1;
-        }
-        if let Some(owner) = now {
-            *self.alive.entry(owner).or_default() += 1;
-        }
     }
 
     fn report(&mut self, id: JobId, attempt: AttemptId, report: Report, turn: &mut Turn) -> bool {

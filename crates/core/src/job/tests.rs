@@ -5,6 +5,7 @@
 
 mod clock;
 mod endings;
+mod errors;
 mod owner;
 mod ownership;
 mod remote;

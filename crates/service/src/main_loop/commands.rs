@@ -13,6 +13,7 @@ use ebb_core::refusal::Refusal;
 use ebb_core::token::{Resource, Token, TokenRequired};
 use tokio::sync::oneshot;
 
+use super::acts::Act;
 use super::work::WaitFor;
 use super::{After, Entry, MainLoop, Turn, views};
 use crate::agents::Agents;
@@ -93,8 +94,8 @@ impl MainLoop {
         settings: Vec<Setting>,
         turn: &mut Turn,
     ) -> Answered {
-        let own = self.alive.get(&asker.caller.uid).copied().unwrap_or(0);
-        self.parts.policy.admit_job(asker.caller, own, self.alive.values().sum())?;
+        let own = self.owners.alive_of(asker.caller.uid);
+        self.parts.policy.admit_job(asker.caller, own, self.owners.alive())?;
         let mut terms = Terms::named(name)?;
         for setting in settings {
             terms.apply(setting)?;
@@ -127,11 +128,15 @@ impl MainLoop {
         let limit = if filter.limit == 0 { PAGE } else { filter.limit.min(PAGE) };
         let now = clock::now();
         let mut found = Vec::new();
-        for id in self.order.range(first..).map(|(_, id)| id) {
-            let Ok(entry) = self.see(caller, *id) else {
+        // Of those who have few jobs, or are asked about, no others are looked at.
+        let whose = filter.owner.or_else(|| (!filter.all_users).then_some(caller.uid));
+        let own = whose.into_iter().flat_map(|owner| self.owners.jobs_of(owner, first));
+        let all = self.order.range(first..).map(|(_, id)| *id).filter(|_| whose.is_none());
+        for id in own.chain(all) {
+            let Ok(entry) = self.see(caller, id) else {
                 continue;
             };
-            if !matches(filter, caller, &entry.job) {
+            if !matches(filter, &entry.job) {
                 continue;
             }
             if found.len() == limit as usize {
@@ -144,19 +149,11 @@ impl MainLoop {
     }
 
     fn status(&self, caller: Caller) -> StatusView {
-        let mut jobs: Vec<(&'static str, u32)> = Vec::new();
-        let own = self.jobs.values().map(|entry| &entry.job);
-        for job in own.filter(|job| job.owner.uid == caller.uid && !job.state.is_final()) {
-            match jobs.iter_mut().find(|(state, _)| *state == job.state.name()) {
-                Some((_, count)) => *count += 1,
-                None => jobs.push((job.state.name(), 1)),
-            }
-        }
         let policy = &self.parts.policy;
         StatusView {
             instance: self.parts.instance,
             administrator: caller.administrator,
-            jobs,
+            jobs: self.owners.states_of(caller.uid).collect(),
             jobs_per_user: policy.jobs_per_user,
             jobs_per_machine: policy.jobs_per_machine,
             files_per_job: policy.files_per_job,
@@ -177,7 +174,10 @@ impl MainLoop {
         if self.see(asker.caller, id)?.job.state.is_final() {
             return Err(Refusal::InvalidState);
         }
-        self.capabilities.open(permit, asker.connection).map(Answer::TokenOptions)
+        let act = self.act_on_another(asker.caller, id, || Act::OpenTokenOptions);
+        let opened = self.capabilities.open(permit, asker.connection);
+        act.note(&opened);
+        opened.map(Answer::TokenOptions)
     }
 
     fn steer(
@@ -189,10 +189,12 @@ impl MainLoop {
         turn: &mut Turn,
     ) {
         let what = WaitFor::outcome_of(&event);
+        let act = self.act_on_another(caller, id, || Act::of(&event));
         let priority = matches!(event, Event::Set(Setting::Priority(_)));
         let done = self
             .permit(caller, Verb::Steer, id)
             .and_then(|permit| self.step(permit.job(), event, turn));
+        act.note(&done);
         match done {
             Ok(()) => self.answer_when_settled(id, what, reply, turn),
             Err(refusal) => turn.after.push(After::Answer(reply, Err(refusal))),
@@ -211,6 +213,7 @@ impl MainLoop {
         reply: oneshot::Sender<Answered>,
         turn: &mut Turn,
     ) {
+        let act = self.act_on_another(caller, id, || Act::RemoteNames);
         let replaced = self.permit(caller, Verb::Steer, id).and_then(|permit| {
             let entry = self.jobs.get(&permit.job()).ok_or(Refusal::NotFound)?;
             let names = remote_name::replace_prefix(&entry.job.files, old, new)?;
@@ -218,6 +221,7 @@ impl MainLoop {
             self.step(id, Event::SetRemoteNames(names), turn)?;
             Ok(count)
         });
+        act.note(&replaced);
         match replaced {
             Ok(count) => self.answer_when_settled(id, WaitFor::Replaced(count), reply, turn),
             Err(refusal) => turn.after.push(After::Answer(reply, Err(refusal))),
@@ -271,12 +275,14 @@ impl MainLoop {
         reply: oneshot::Sender<Answered>,
         turn: &mut Turn,
     ) {
+        let act = self.act_on_another(asker.caller, id, || Act::AddFiles);
         let answer = files.and_then(|files| {
             self.prepare_files(asker, id, files.len())?;
             let first = self.see(asker.caller, id)?.job.files.len();
             self.step(id, Event::AddFiles(files), turn)?;
             Ok(Answer::FirstFile(u32::try_from(first).unwrap_or(u32::MAX)))
         });
+        act.note(&answer);
         turn.after.push(After::Answer(reply, answer));
     }
 }
@@ -298,13 +304,9 @@ async fn inspect(
     Ok(found)
 }
 
-fn matches(filter: &Filter, caller: Caller, job: &Job) -> bool {
-    let whose = match filter.owner {
-        Some(owner) => job.owner.uid == owner,
-        None => filter.all_users || job.owner.uid == caller.uid,
-    };
-    whose
-        && (filter.finished || !job.state.is_final())
+/// Whether a job is among those asked for, by whatever but its owner.
+fn matches(filter: &Filter, job: &Job) -> bool {
+    (filter.finished || !job.state.is_final())
         && filter.state.as_ref().is_none_or(|state| job.state.name() == state)
         && filter.name.as_ref().is_none_or(|name| job.terms.name == *name)
         && filter

@@ -44,7 +44,7 @@ impl MainLoop {
             .map(|entry| entry.job.id)
             .collect();
         for id in inactive {
-            eprintln!("job {id} is cancelled: nothing has happened to it for {allowed} days");
+            eprintln!("job-scavenged: job {id} is cancelled: idle for {allowed} days");
             self.step_at(id, Event::Cancel, turn, now).ok();
         }
     }

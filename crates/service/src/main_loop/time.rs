@@ -54,6 +54,7 @@ impl MainLoop {
         for id in old {
             if let Some(entry) = self.jobs.remove(&id) {
                 self.order.remove(&entry.number);
+                self.owners.keep((entry.number, id), Some(entry.standing()), None);
             }
             turn.batch.forget(id);
         }
@@ -67,7 +68,9 @@ impl MainLoop {
             let Some(entry) = self.jobs.get_mut(&id) else {
                 continue;
             };
+            let (number, standing) = (entry.number, entry.standing());
             let step = entry.job.after_restart();
+            self.owners.keep((number, id), Some(standing), Some(entry.standing()));
             if step.job_changed {
                 turn.batch.put_job(&entry.job);
             }
