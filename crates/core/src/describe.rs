@@ -20,7 +20,7 @@ pub struct Description {
 }
 
 /// Every failure there is; statuses are represented by one.
-pub const FAILURES: [Failure; 32] = [
+pub const FAILURES: [Failure; 37] = [
     Failure::Network(NetworkTrouble::NameNotResolved),
     Failure::Network(NetworkTrouble::ConnectFailed),
     Failure::Network(NetworkTrouble::TimedOut),
@@ -35,6 +35,11 @@ pub const FAILURES: [Failure; 32] = [
     Failure::Server(ServerTrouble::RedirectDowngrade),
     Failure::Server(ServerTrouble::RedirectInvalid),
     Failure::Server(ServerTrouble::SizeChanged),
+    Failure::Server(ServerTrouble::RedirectRefused(302)),
+    Failure::Server(ServerTrouble::NoRangeSupport),
+    Failure::Server(ServerTrouble::InvalidRange),
+    Failure::Server(ServerTrouble::WrongRange),
+    Failure::Server(ServerTrouble::SizeLimit),
     Failure::Destination(DestinationTrouble::NoSuchDirectory),
     Failure::Destination(DestinationTrouble::NotADirectory),
     Failure::Destination(DestinationTrouble::SymbolicLink),

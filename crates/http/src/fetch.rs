@@ -24,7 +24,7 @@ use crate::disk::{Disk, DiskError};
 use crate::redirect::{Downgrade, MOST_REDIRECTS, RedirectError, follow};
 use crate::request::{Held, Validators, ask, write};
 use crate::response::{AnswerError, Decision, judge};
-use crate::shown::without_user_info;
+use crate::shown::{shown_fields, without_user_info};
 use http::StatusCode;
 use hyper::body::Incoming;
 use std::os::fd::{AsFd, OwnedFd};
@@ -60,11 +60,15 @@ pub struct Head {
     pub final_url: Url,
     /// First byte this answer will write.
     pub from: u64,
+    /// The file begins anew: nothing that is in it counts any more.
+    pub anew: bool,
+    /// The fields of the answer, as far as they may be shown.
+    pub fields: Vec<(String, String)>,
 }
 
 /// Who is told how a fetch goes.
 pub trait Reports {
-    /// The answer will serve. If `from` is 0 and bytes were held, the fetch now waits for
+    /// The answer will serve. If it is `anew` and bytes were held, the fetch now waits for
     /// [`crate::Steering::proceed`].
     fn head(&mut self, head: Head);
 
@@ -203,7 +207,15 @@ impl<R: Reports> Run<'_, R> {
                 self.client.exchange(&self.url, write(&self.url, &ask), patience).await?;
             let (parts, body) = response.into_parts();
             let judged = judge(&ask, parts.status, &parts.headers, SystemTime::now())?;
-            let head = |from| (parts.status, judged.validators.clone(), from);
+            let fields = shown_fields(&parts.headers);
+            let head = |from, anew| Head {
+                status: parts.status,
+                validators: judged.validators.clone(),
+                final_url: self.url.clone(),
+                from,
+                anew,
+                fields,
+            };
             match judged.decision {
                 Decision::Redirect(location) => {
                     redirects += 1;
@@ -216,11 +228,12 @@ impl<R: Reports> Run<'_, R> {
                 Decision::Complete => {
                     let length = self.held.offset;
                     let validators = self.held.validators.clone();
-                    self.report_head((parts.status, validators.clone(), length));
+                    let head = head(length, false);
+                    self.report_head(Head { validators: validators.clone(), ..head });
                     return Ok(Whole { length, validators });
                 }
                 Decision::Continue { from, until } => {
-                    self.report_head(head(from));
+                    self.report_head(head(from, false));
                     self.disk.begin(from, judged.validators.total).await?;
                     let reached = self.pour(link, body, from, Some(until)).await?;
                     if Some(reached) == judged.validators.total {
@@ -231,7 +244,7 @@ impl<R: Reports> Run<'_, R> {
                 }
                 Decision::Whole => {
                     let counted_on = self.headed || self.order.held.offset > 0;
-                    self.report_head(head(0));
+                    self.report_head(head(0, true));
                     let total = judged.validators.total;
                     self.drop_what_is_held(counted_on).await;
                     self.disk.begin(0, total).await?;
@@ -242,9 +255,9 @@ impl<R: Reports> Run<'_, R> {
         }
     }
 
-    fn report_head(&mut self, (status, validators, from): (StatusCode, Validators, u64)) {
+    fn report_head(&mut self, head: Head) {
         self.headed = true;
-        self.reports.head(Head { status, validators, final_url: self.url.clone(), from });
+        self.reports.head(head);
     }
 
     fn report_progress(&mut self) -> (u64, u64) {

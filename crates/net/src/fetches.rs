@@ -14,7 +14,7 @@
 use crate::descriptor::is_writable_file;
 use crate::translate::{detail, order, retry_after, told, trouble};
 use ebb_http::{Client, Control, Ended, Head, Order, Reports, Steering, control, fetch, measure};
-use ebb_wire::net::{FetchId, FromNet, NetTrouble, ToNet};
+use ebb_wire::net::{FetchId, FetchOptions, FromNet, NetTrouble, ToNet};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -33,6 +33,9 @@ pub(crate) enum Violation {
     /// The descriptor is not a regular file that can be written at an offset.
     #[error("fetch {} with a descriptor that will not do", .0.0)]
     Descriptor(FetchId),
+    /// It asks for more than the engine can do yet.
+    #[error("fetch {} asks for what this agent cannot do yet", .0.0)]
+    NotYet(FetchId),
 }
 
 /// The fetches in hand.
@@ -55,25 +58,39 @@ impl Fetches {
         file: Option<OwnedFd>,
     ) -> Result<(), Violation> {
         match message {
-            ToNet::Fetch { fetch, url, offset, validators, allow_downgrade, stall_timeout_ms } => {
+            ToNet::Fetch {
+                fetch,
+                url,
+                offset,
+                validators,
+                pieces,
+                options,
+                bucket,
+                stall_timeout_ms,
+            } => {
                 if self.running.contains_key(&fetch) {
                     return Err(Violation::Twice(fetch));
                 }
                 let file = file
                     .filter(|file| is_writable_file(file))
                     .ok_or(Violation::Descriptor(fetch))?;
-                match order(&url, offset, validators, allow_downgrade, stall_timeout_ms) {
+                if !pieces.is_empty() || bucket != 0 || !is_plain(&options) {
+                    return Err(Violation::NotYet(fetch));
+                }
+                match order(&url, offset, validators, &options, stall_timeout_ms) {
                     Some(order) => self.start(fetch, order, file),
                     None => self.tell(no_address(fetch, offset)),
                 }
             }
-            ToNet::Measure { fetch, url, allow_downgrade, stall_timeout_ms } => {
+            ToNet::Measure { fetch, url, options, stall_timeout_ms } => {
                 let held = Default::default();
-                match order(&url, 0, held, allow_downgrade, stall_timeout_ms) {
+                match order(&url, 0, held, &options, stall_timeout_ms) {
                     Some(order) => self.measure(fetch, order),
                     None => self.tell(FromNet::Measured { fetch, size: None }),
                 }
             }
+            // There is no bucket yet that anything would be taken from.
+            ToNet::Limit { .. } => {}
             ToNet::Proceed { fetch } => {
                 // One that is unknown has ended meanwhile; its end is under way.
                 if let Some(steering) = self.running.get(&fetch) {
@@ -135,12 +152,18 @@ async fn measured(client: &Arc<Client>, order: &Order, mut control: Control) -> 
     }
 }
 
+fn is_plain(options: &FetchOptions) -> bool {
+    let allow_downgrade = options.allow_downgrade;
+    *options == FetchOptions { allow_downgrade, ..FetchOptions::default() }
+}
+
 fn no_address(fetch: FetchId, durable: u64) -> FromNet {
     FromNet::Failed {
         fetch,
         durable,
         trouble: NetTrouble::RedirectInvalid,
         retry_after: None,
+        redirect: None,
         detail: "the address cannot be used".to_owned(),
     }
 }
@@ -162,6 +185,7 @@ async fn run(
             durable,
             trouble: trouble(&error),
             retry_after: retry_after(&error),
+            redirect: None,
             detail: detail(&at, &error),
         },
     });
@@ -189,6 +213,8 @@ impl Reports for Reporter {
             validators: told(head.validators),
             final_url: head.final_url.into(),
             from: head.from,
+            anew: head.anew,
+            fields: head.fields,
         });
     }
 

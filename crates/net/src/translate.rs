@@ -19,11 +19,11 @@ pub(crate) fn order(
     url: &str,
     offset: u64,
     validators: net::Validators,
-    allow_downgrade: bool,
+    options: &net::FetchOptions,
     stall_timeout_ms: u32,
 ) -> Option<Order> {
     let url = Url::parse(url).ok().filter(|url| url.as_str().len() <= URL_MAX)?;
-    let downgrade = if allow_downgrade { Downgrade::Allow } else { Downgrade::Refuse };
+    let downgrade = if options.allow_downgrade { Downgrade::Allow } else { Downgrade::Refuse };
     let validators = Validators {
         etag: validators.etag,
         last_modified: validators.last_modified,
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_url_that_is_none_or_grows_too_long_is_no_order() {
-        let order = |url: &str| order(url, 0, net::Validators::default(), false, 1000);
+        let order = |url: &str| order(url, 0, Default::default(), &Default::default(), 1000);
         assert!(order("http://h.example/").is_some());
         assert!(order("not a url").is_none());
         assert!(order(&format!("http://h.example/{}", " x".repeat(3000))).is_none());

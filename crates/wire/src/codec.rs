@@ -30,6 +30,16 @@ pub const NAME_MAX: usize = 255;
 pub const GROUPS_MAX: usize = 65536;
 /// Longest sentence fragment for a person, in bytes.
 pub const DETAIL_MAX: usize = 1024;
+/// Most pieces of one fetch.
+pub const PIECES_MAX: usize = 512;
+/// Longest request method in bytes.
+pub const METHOD_MAX: usize = 64;
+/// Most header fields of a request, or of an answer.
+pub const FIELDS_COUNT_MAX: usize = 256;
+/// Longest header fields of a request together, in bytes of names and values.
+pub const HEADERS_MAX: usize = 16 * 1024;
+/// Longest fields of an answer together, in bytes of names and values.
+pub const FIELDS_MAX: usize = 40 * 1024;
 /// Longest `ETag` or `Last-Modified` field in bytes.
 pub const VALIDATOR_MAX: usize = 8192;
 
@@ -136,10 +146,23 @@ impl Writer {
     }
 
     fn text(mut self, text: &str, limit: usize) -> Self {
+        self.put_text(text, limit);
+        self
+    }
+
+    fn put_text(&mut self, text: &str, limit: usize) {
         if !is_printable(text) {
             self.error = Some(EncodeError::NotPrintable);
         }
         self.put_bytes(text.as_bytes(), limit);
+    }
+
+    /// Things that say how many they are first.
+    fn list<P: Part>(mut self, parts: &[P], limit: usize) -> Self {
+        self.put_length(parts.len(), limit);
+        for part in parts {
+            part.put(&mut self);
+        }
         self
     }
 
@@ -203,6 +226,10 @@ impl<'a> Reader<'a> {
     fn text(&mut self, limit: usize) -> Result<String, DecodeError> {
         let text = String::from_utf8(self.bytes(limit)?).map_err(|_| DecodeError::NotText)?;
         if is_printable(&text) { Ok(text) } else { Err(DecodeError::NotPrintable) }
+    }
+
+    fn list<P: Part>(&mut self, limit: usize) -> Result<Vec<P>, DecodeError> {
+        (0..self.length(limit)?).map(|_| self.get()).collect()
     }
 
     /// Says that this was all. Every `decode` ends here.

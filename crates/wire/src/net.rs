@@ -2,8 +2,13 @@
 //!
 //! A file is fetched into a descriptor that comes with [`ToNet::Fetch`]. The agent reports what is
 //! durable, and only that counts after a crash. It never starts a file over behind the service's
-//! back: it says [`FromNet::Head`] with `from: 0`, the service writes that down, says
+//! back: it says [`FromNet::Head`] with `anew`, the service writes that down, says
 //! [`ToNet::Proceed`], and only then is the file truncated. That is half of "no spliced file".
+//!
+//! A fetch brings a whole file, or [`Piece`]s of it; then every number of bytes on this channel
+//! counts the bytes of the pieces, one after the other, in the order of the fetch.
+
+use core::fmt;
 
 /// Names one fetch on this channel; chosen by the service, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,6 +27,88 @@ pub struct Validators {
     pub total: Option<u64>,
 }
 
+/// A part of what the server has, and where in the file it belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Its first byte at the server.
+    pub source: u64,
+    /// How long it is; nothing: to the end.
+    pub length: Option<u64>,
+    /// Its first byte in the file.
+    pub at: u64,
+}
+
+/// A header field of the owner's own. Its value may be a secret: it is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: Vec<u8>,
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: (not shown)", self.name)
+    }
+}
+
+/// What is done about a redirect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Redirects {
+    /// It is followed.
+    #[default]
+    Follow,
+    /// It is [`NetTrouble::RedirectRefused`].
+    Refuse,
+}
+
+/// Which checks of a server's certificate its owner does without. Each stands for itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Relaxed {
+    /// It may be for another name.
+    pub name: bool,
+    /// It may have expired, or not be valid yet.
+    pub date: bool,
+    /// It may come from an authority this machine does not trust.
+    pub authority: bool,
+    /// It may have been made for another use than a server's.
+    pub usage: bool,
+}
+
+/// How to ask, and what to put up with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchOptions {
+    /// The request method. With any but `GET` nothing is ever continued.
+    pub method: String,
+    /// Sent with every request to the origin of the fetch's URL, and to no other.
+    pub headers: Vec<Header>,
+    /// What is done about a redirect.
+    pub redirects: Redirects,
+    /// Follow a redirect from https to http.
+    pub allow_downgrade: bool,
+    /// Checks of the certificate that are left out.
+    pub relaxed: Relaxed,
+    /// The content is made while it is fetched: nothing is ever continued.
+    pub dynamic: bool,
+    /// More bytes than this are [`NetTrouble::SizeLimit`].
+    pub most_bytes: Option<u64>,
+}
+
+impl Default for FetchOptions {
+    fn default() -> Self {
+        Self {
+            method: "GET".to_owned(),
+            headers: Vec::new(),
+            redirects: Redirects::default(),
+            allow_downgrade: false,
+            relaxed: Relaxed::default(),
+            dynamic: false,
+            most_bytes: None,
+        }
+    }
+}
+
 /// From the service to a network agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToNet {
@@ -33,10 +120,14 @@ pub enum ToNet {
         url: String,
         /// Bytes that are already in the file and durable.
         offset: u64,
-        /// What those bytes are part of.
+        /// What those bytes are part of; with pieces, what anything in the file is part of.
         validators: Validators,
-        /// Follow a redirect from https to http.
-        allow_downgrade: bool,
+        /// What to fetch, in this order; nothing: the whole file from its beginning.
+        pieces: Vec<Piece>,
+        /// How to ask, and what to put up with.
+        options: FetchOptions,
+        /// Shares the bandwidth of this bucket; 0: takes what it can get.
+        bucket: u32,
         /// Give up when not a byte has come for this long, in milliseconds.
         stall_timeout_ms: u32,
     },
@@ -51,10 +142,17 @@ pub enum ToNet {
         fetch: FetchId,
         /// Of what; http or https.
         url: String,
-        /// Follow a redirect from https to http.
-        allow_downgrade: bool,
+        /// How to ask; the method is always `HEAD`.
+        options: FetchOptions,
         /// Give up when not a byte has come for this long, in milliseconds.
         stall_timeout_ms: u32,
+    },
+    /// From now on the fetches of this bucket take so much together, also those that run already.
+    Limit {
+        /// Which bucket; not 0.
+        bucket: u32,
+        /// How much; nothing: what they can get.
+        bytes_per_second: Option<u64>,
     },
     /// Stop this fetch: close its connection, sync, answer `Stopped`. An unknown or ended fetch is
     /// no error and gets no answer of its own (its `Done` or `Failed` is under way).
@@ -72,10 +170,10 @@ pub enum FromNet {
         /// What was enforced, for the log.
         sandbox: crate::Sandbox,
     },
-    /// The server's answer will serve. If bytes are to be dropped that the service counts on (`from`
-    /// is 0, and the fetch's offset was not or this is not its first head), the agent waits for
-    /// `Proceed` before it touches the file. A further head with another `from` goes on with the
-    /// same representation.
+    /// The server's answer will serve. If bytes are to be dropped that the service counts on (it is
+    /// `anew`, and the fetch's offset was not 0, or it has pieces and validators, or this is not its
+    /// first head), the agent waits for `Proceed` before it touches the file. A further head that is
+    /// not `anew` goes on with the same representation.
     Head {
         /// Which fetch.
         fetch: FetchId,
@@ -87,6 +185,11 @@ pub enum FromNet {
         final_url: String,
         /// First byte this answer will write.
         from: u64,
+        /// The file begins anew: nothing that is in it counts any more, whatever wrote it.
+        anew: bool,
+        /// The fields of the answer: names and values, printable. Those that would make them
+        /// longer than [`crate::codec::FIELDS_MAX`] are left out.
+        fields: Vec<(String, String)>,
     },
     /// How far it is. Sent at checkpoints, and at most twice a second in between.
     Progress {
@@ -101,7 +204,7 @@ pub enum FromNet {
     Done {
         /// Which fetch.
         fetch: FetchId,
-        /// Length of the whole file.
+        /// Length of the whole file, or of the pieces together.
         length: u64,
         /// `Last-Modified` in seconds since the epoch, if it was sent.
         modified: Option<i64>,
@@ -123,6 +226,8 @@ pub enum FromNet {
         trouble: NetTrouble,
         /// `Retry-After` in seconds, if the server sent it.
         retry_after: Option<u32>,
+        /// Where the server wanted to send us, after [`NetTrouble::RedirectRefused`].
+        redirect: Option<String>,
         /// A sentence fragment for a person; never a secret, printable characters only.
         detail: String,
     },
@@ -166,6 +271,16 @@ pub enum NetTrouble {
     RedirectInvalid,
     /// The server changed its mind on the size in mid-file.
     SizeChanged,
+    /// A redirect with this status, where none was to be followed.
+    RedirectRefused(u16),
+    /// The server cannot give a part of this file, or prove what it is a part of.
+    NoRangeSupport,
+    /// The file ends before the piece that was asked for.
+    InvalidRange,
+    /// The server answered with another part than the one asked for.
+    WrongRange,
+    /// The file, or the part of it, is larger than it may be.
+    SizeLimit,
     /// No space, or no quota, left under the file.
     NoSpace,
     /// Writing the file failed, with this `errno`.

@@ -23,6 +23,16 @@ pub enum ServerTrouble {
     RedirectInvalid,
     /// The size changed in mid-file.
     SizeChanged,
+    /// Redirected, with this HTTP status, where the owner wants no redirect followed.
+    RedirectRefused(u16),
+    /// Gives no part of the file, or none that can be proved to belong to the rest.
+    NoRangeSupport,
+    /// The file ends before a range its owner asked for.
+    InvalidRange,
+    /// Answered with another range than the one asked for.
+    WrongRange,
+    /// There is more than the owner allows the job to fetch.
+    SizeLimit,
 }
 
 impl ServerTrouble {
@@ -34,7 +44,12 @@ impl ServerTrouble {
             | Self::HeadTooLarge
             | Self::TooManyRedirects
             | Self::RedirectDowngrade
-            | Self::RedirectInvalid => Remedy::AskOwner,
+            | Self::RedirectInvalid
+            | Self::RedirectRefused(_)
+            | Self::NoRangeSupport
+            | Self::InvalidRange
+            | Self::WrongRange
+            | Self::SizeLimit => Remedy::AskOwner,
         }
     }
 
@@ -48,6 +63,11 @@ impl ServerTrouble {
             Self::RedirectDowngrade => "redirect-downgrade",
             Self::RedirectInvalid => "redirect-invalid",
             Self::SizeChanged => "size-changed",
+            Self::RedirectRefused(_) => "redirect-refused",
+            Self::NoRangeSupport => "insufficient-range-support",
+            Self::InvalidRange => "invalid-range",
+            Self::WrongRange => "invalid-server-response",
+            Self::SizeLimit => "max-download-size-limit-reached",
         }
     }
 
@@ -58,6 +78,12 @@ impl ServerTrouble {
             Self::EncodedAnswer | Self::HeadTooLarge => 0x8020_001b,
             Self::TooManyRedirects | Self::RedirectDowngrade | Self::RedirectInvalid => 0,
             Self::SizeChanged => 0x8020_0073,
+            // Windows' own numbers for a redirect begin at 300.
+            Self::RedirectRefused(status) => 0x8007_0000 + u32::from(status),
+            Self::NoRangeSupport => 0x8020_0013,
+            Self::InvalidRange => 0x8020_002b,
+            Self::WrongRange => 0x8020_001b,
+            Self::SizeLimit => 0x8020_0064,
         }
     }
 
@@ -76,7 +102,27 @@ impl ServerTrouble {
                 "find out where the file really is and use that address"
             }
             Self::SizeChanged => "nothing to do: the file starts over",
+            Self::RedirectRefused(_) => {
+                "the file's remote name is where the server sends us now: resume to go there"
+            }
+            Self::NoRangeSupport => "add the whole file without ranges, or find a server with them",
+            Self::InvalidRange => "cancel, and add ranges that lie inside the file",
+            Self::WrongRange => {
+                "add the whole file without ranges; tell the server's administrator"
+            }
+            Self::SizeLimit => "cancel, and allow a new job more bytes",
         }
+    }
+}
+
+/// The published table (`job-model.md` 6.5) for downloads, after redirects, with the rulings:
+/// 425 and 429 pass, 204 lasts.
+fn remedy_of_status(status: u16) -> Remedy {
+    match status {
+        204 | 300..=305 | 307 | 308 | 501 | 505 => Remedy::AskOwner,
+        408 | 409 | 425 | 429 => Remedy::Retry,
+        400..=499 => Remedy::AskOwner,
+        _ => Remedy::Retry,
     }
 }
 
@@ -91,17 +137,13 @@ impl fmt::Display for ServerTrouble {
             Self::RedirectDowngrade => "the server redirected from https to http",
             Self::RedirectInvalid => "the server redirected to something unusable",
             Self::SizeChanged => "the file changed its size under way",
+            Self::RedirectRefused(status) => {
+                return write!(f, "the server redirected with HTTP {status}, and it must not");
+            }
+            Self::NoRangeSupport => "the server gives no part of the file that could be used",
+            Self::InvalidRange => "the file ends before the range that was asked for",
+            Self::WrongRange => "the server answered with another range than asked for",
+            Self::SizeLimit => "there is more to fetch than the job is allowed",
         })
-    }
-}
-
-/// The published table (`job-model.md` 6.5) for downloads, after redirects, with the rulings:
-/// 425 and 429 pass, 204 lasts.
-fn remedy_of_status(status: u16) -> Remedy {
-    match status {
-        204 | 300..=305 | 307 | 308 | 501 | 505 => Remedy::AskOwner,
-        408 | 409 | 425 | 429 => Remedy::Retry,
-        400..=499 => Remedy::AskOwner,
-        _ => Remedy::Retry,
     }
 }

@@ -46,6 +46,11 @@ fn position(failure: Failure) -> usize {
         Failure::Service(S::IdentityNotAdmitted) => 29,
         Failure::Service(S::SandboxFailed) => 30,
         Failure::Service(S::MaxDownloadTime) => 31,
+        Failure::Server(R::RedirectRefused(_)) => 32,
+        Failure::Server(R::NoRangeSupport) => 33,
+        Failure::Server(R::InvalidRange) => 34,
+        Failure::Server(R::WrongRange) => 35,
+        Failure::Server(R::SizeLimit) => 36,
     }
 }
 
@@ -131,6 +136,12 @@ fn failures_carry_the_numbers_of_bits() {
         (Failure::Server(R::MalformedAnswer), 0x8007_2f78),
         (Failure::Server(R::EncodedAnswer), 0x8020_001b),
         (Failure::Server(R::SizeChanged), 0x8020_0073),
+        (Failure::Server(R::RedirectRefused(300)), 0x8007_012c),
+        (Failure::Server(R::RedirectRefused(307)), 0x8007_0133),
+        (Failure::Server(R::NoRangeSupport), 0x8020_0013),
+        (Failure::Server(R::InvalidRange), 0x8020_002b),
+        (Failure::Server(R::WrongRange), 0x8020_001b),
+        (Failure::Server(R::SizeLimit), 0x8020_0064),
         (Failure::Destination(D::NoSuchDirectory), 0x8007_0003),
         (Failure::Destination(D::AccessDenied), 0x8007_0005),
         (Failure::Destination(D::NotADirectory), 0x8007_0057),

@@ -1,7 +1,7 @@
 //! The agent as the service sees it, and a server that says what it is told to.
 
 use ebb_wire::channel::{Received, pair, receive, send};
-use ebb_wire::net::{FetchId, FromNet, NetTrouble, ToNet, Validators};
+use ebb_wire::net::{FetchId, FetchOptions, FromNet, NetTrouble, ToNet, Validators};
 use rustix::fs::{Mode, OFlags};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -80,6 +80,26 @@ impl Drop for Agent {
     }
 }
 
+/// The same order, under another name and to another place.
+pub(crate) fn again(order: ToNet, name: FetchId, place: &str) -> ToNet {
+    match order {
+        ToNet::Fetch { offset, validators, pieces, options, bucket, stall_timeout_ms, .. } => {
+            let (fetch, url) = (name, place.to_owned());
+            ToNet::Fetch {
+                fetch,
+                url,
+                offset,
+                validators,
+                pieces,
+                options,
+                bucket,
+                stall_timeout_ms,
+            }
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 pub(crate) fn fetch(url: &str, offset: u64, etag: &str) -> ToNet {
     let validators =
         Validators { etag: Some(etag.into()), total: Some(9), ..Validators::default() };
@@ -88,7 +108,9 @@ pub(crate) fn fetch(url: &str, offset: u64, etag: &str) -> ToNet {
         url: url.to_owned(),
         offset,
         validators,
-        allow_downgrade: false,
+        pieces: Vec::new(),
+        options: FetchOptions::default(),
+        bucket: 0,
         stall_timeout_ms: 20_000,
     }
 }

@@ -11,10 +11,13 @@ fn a_file_is_fetched_into_the_descriptor() {
     let (url, _closed) = serve(vec![WHOLE.to_vec()]);
     let (agent, target) = (Agent::start(&[]), Target::holding(b""));
     agent.say(&fetch(&url, 0, ""), Some(&target));
-    let FromNet::Head { fetch: FETCH, status, validators, final_url, from } = agent.hear() else {
+    let FromNet::Head { fetch: FETCH, status, validators, final_url, from, anew, fields } =
+        agent.hear()
+    else {
         panic!("no head");
     };
-    assert_eq!((status, from, validators.total), (200, 0, Some(9)));
+    assert_eq!((status, from, anew, validators.total), (200, 0, true, Some(9)));
+    assert_eq!(fields[0], ("etag".to_owned(), "\"v2\"".to_owned()));
     assert_eq!(final_url, url);
     let done = agent.hear_news();
     assert!(matches!(done, FromNet::Done { fetch: FETCH, length: 9, modified: Some(60) }));
@@ -52,18 +55,10 @@ fn bytes_held_are_dropped_only_after_proceed() {
     let (url, _closed) = serve(vec![WHOLE.to_vec()]);
     let (agent, target) = (Agent::start(&[]), Target::holding(b"12345"));
     agent.say(&fetch(&url, 5, "\"v1\""), Some(&target));
-    assert!(matches!(agent.hear(), FromNet::Head { from: 0, .. }));
+    assert!(matches!(agent.hear(), FromNet::Head { from: 0, anew: true, .. }));
     // Whatever the agent does without being told to, it has done before it answers this.
     let another = FetchId(8);
-    let ToNet::Fetch { validators, .. } = fetch("", 0, "") else { unreachable!() };
-    let no_address = ToNet::Fetch {
-        fetch: another,
-        url: "nonsense".to_owned(),
-        offset: 0,
-        validators,
-        allow_downgrade: false,
-        stall_timeout_ms: 1,
-    };
+    let no_address = again(fetch("", 0, ""), another, "nonsense");
     agent.say(&no_address, Some(&Target::holding(b"")));
     assert!(matches!(agent.hear(), FromNet::Failed { fetch, .. } if fetch == another));
     assert_eq!(target.content(), b"12345");
@@ -101,15 +96,7 @@ fn several_files_are_fetched_at_once() {
     for number in 0..count {
         let (url, closed) = serve(vec![WHOLE.to_vec()]);
         let target = Target::holding(b"");
-        let ToNet::Fetch { validators, .. } = fetch("", 0, "") else { unreachable!() };
-        let order = ToNet::Fetch {
-            fetch: FetchId(number),
-            url,
-            offset: 0,
-            validators,
-            allow_downgrade: false,
-            stall_timeout_ms: 20_000,
-        };
+        let order = again(fetch("", 0, ""), FetchId(number), &url);
         agent.say(&order, Some(&target));
         waiting.push((target, closed));
     }

@@ -14,7 +14,7 @@ use ebb_core::failure::{
 };
 use ebb_core::file::{File, Validators};
 use ebb_wire::Sandbox;
-use ebb_wire::net::{FetchId, FromNet, NetTrouble, ToNet};
+use ebb_wire::net::{FetchId, FetchOptions, FromNet, NetTrouble, ToNet};
 use tokio::sync::mpsc;
 
 use super::launcher::Process;
@@ -81,7 +81,9 @@ impl NetAgent {
             url: file.url.clone(),
             offset: file.durable,
             validators: to_wire(&file.validators),
-            allow_downgrade: false,
+            pieces: Vec::new(),
+            options: FetchOptions::default(),
+            bucket: 0,
             stall_timeout_ms: STALL_TIMEOUT_MS,
         };
         let sent = self.channel.send(&order, Some(fd.as_fd())).await;
@@ -97,7 +99,7 @@ impl NetAgent {
         let order = ToNet::Measure {
             fetch: id,
             url: url.to_owned(),
-            allow_downgrade: false,
+            options: FetchOptions::default(),
             stall_timeout_ms: MEASURE_TIMEOUT_MS,
         };
         self.channel.send(&order, None).await.ok()?;
@@ -222,6 +224,13 @@ pub(crate) fn failure_of(trouble: NetTrouble) -> Failure {
         NetTrouble::RedirectDowngrade => Failure::Server(ServerTrouble::RedirectDowngrade),
         NetTrouble::RedirectInvalid => Failure::Server(ServerTrouble::RedirectInvalid),
         NetTrouble::SizeChanged => Failure::Server(ServerTrouble::SizeChanged),
+        NetTrouble::RedirectRefused(status) => {
+            Failure::Server(ServerTrouble::RedirectRefused(status))
+        }
+        NetTrouble::NoRangeSupport => Failure::Server(ServerTrouble::NoRangeSupport),
+        NetTrouble::InvalidRange => Failure::Server(ServerTrouble::InvalidRange),
+        NetTrouble::WrongRange => Failure::Server(ServerTrouble::WrongRange),
+        NetTrouble::SizeLimit => Failure::Server(ServerTrouble::SizeLimit),
         NetTrouble::NoSpace => Failure::Destination(DestinationTrouble::NoSpace),
         NetTrouble::WriteFailed(errno) => Failure::Destination(DestinationTrouble::Io(errno)),
     }

@@ -47,6 +47,7 @@ struct Head {
     validators: Validators,
     final_url: String,
     from: u64,
+    anew: bool,
 }
 
 impl Following {
@@ -56,12 +57,12 @@ impl Following {
 
     /// An answer begins where we stand, or drops everything; a further one goes on somewhere.
     fn takes(&self, head: &Head) -> bool {
-        self.has_answer() || head.from == 0 || head.from == self.held
+        self.has_answer() || head.anew || head.from == self.held
     }
 
     /// Whether there are bytes that count and that this answer drops.
     fn drops(&self, head: &Head) -> bool {
-        head.from == 0 && (self.held > 0 || self.has_answer())
+        head.anew && (self.held > 0 || self.has_answer())
     }
 
     /// Waits until the answer in hand is written down. False if it never will be.
@@ -146,8 +147,9 @@ impl Attempt {
                 () = stopped(&mut one.halt) => return self.wind_up(net, one).await,
             };
             match heard {
-                Some(FromNet::Head { status, validators, final_url, from, .. }) => {
-                    let head = Head { status, validators: from_wire(validators), final_url, from };
+                Some(FromNet::Head { status, validators, final_url, from, anew, .. }) => {
+                    let validators = from_wire(validators);
+                    let head = Head { status, validators, final_url, from, anew };
                     if !one.takes(&head) {
                         return self.out_of_its_mind(net, one.at).await;
                     }
@@ -190,11 +192,11 @@ impl Attempt {
     async fn heard_head(&self, net: &NetAgent, one: &mut Following, head: Head) -> bool {
         self.flight.learn(one.at, head.validators.total.unwrap_or(0));
         // The rest of the same file in another piece, proved to be the same: nothing new.
-        if one.has_answer() && head.from > 0 {
+        if one.has_answer() && !head.anew {
             return true;
         }
         let (drops, first) = (one.drops(&head), one.held == 0 && !one.has_answer());
-        let Head { status, validators, final_url, from } = head;
+        let Head { status, validators, final_url, from, anew: _ } = head;
         let answered = Report::Answered { file: one.at, validators, final_url, status, from };
         one.answer = Answer::Reported(self.report_later(answered));
         one.durable = from;

@@ -9,7 +9,9 @@ use ebb_core::failure::{DestinationTrouble, Failure, ServerTrouble};
 /// The number that belongs to the name, if one does.
 pub(crate) fn number_of(failure: Failure) -> Option<i64> {
     match failure {
-        Failure::Server(ServerTrouble::Status(status)) => Some(status.into()),
+        Failure::Server(ServerTrouble::Status(status) | ServerTrouble::RedirectRefused(status)) => {
+            Some(status.into())
+        }
         Failure::Destination(DestinationTrouble::Io(errno)) => Some(errno.into()),
         Failure::Network(_)
         | Failure::Server(_)
@@ -23,6 +25,9 @@ pub(crate) fn restore(name: &str, number: Option<i64>) -> Option<Failure> {
     let failure = match (name, number) {
         ("http-status", Some(status)) => {
             Failure::Server(ServerTrouble::Status(status.try_into().ok()?))
+        }
+        ("redirect-refused", Some(status)) => {
+            Failure::Server(ServerTrouble::RedirectRefused(status.try_into().ok()?))
         }
         ("io-error", Some(errno)) => {
             Failure::Destination(DestinationTrouble::Io(errno.try_into().ok()?))
@@ -55,6 +60,8 @@ mod tests {
         let names = "dns-failure connect-failure timed-out connection-lost tls-failure \
             certificate-invalid http-status malformed-answer encoded-answer head-too-large \
             too-many-redirects redirect-downgrade redirect-invalid size-changed \
+            redirect-refused insufficient-range-support invalid-range invalid-server-response \
+            max-download-size-limit-reached \
             no-such-directory not-a-directory symbolic-link destination-access-denied \
             not-a-regular-file special-file-system destination-changed destination-exists \
             name-too-long no-space read-only-file-system temporary-lost io-error \
@@ -72,6 +79,7 @@ mod tests {
             ("http-status", Some(-1)),
             ("http-status", Some(65536)),
             ("io-error", None),
+            ("redirect-refused", None),
             ("io-error", Some(i64::MAX)),
             ("token-required", Some(1)),
         ] {

@@ -3,28 +3,41 @@
 //! Texts from the network come through here with limits on their length and without control
 //! characters; the agent that sends them is the process we trust least.
 
+mod options;
+
 use super::{
-    DETAIL_MAX, DecodeError, EncodeError, Message, Part, Reader, URL_MAX, VALIDATOR_MAX, Writer,
+    DETAIL_MAX, DecodeError, EncodeError, FIELDS_COUNT_MAX, FIELDS_MAX, Message, PIECES_MAX, Part,
+    Reader, URL_MAX, VALIDATOR_MAX, Writer,
 };
-use crate::net::{FetchId, FromNet, NetTrouble, ToNet, Validators};
+use crate::net::{FetchId, FromNet, NetTrouble, Piece, ToNet, Validators};
 
 impl Message for ToNet {
     fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         match self {
-            Self::Fetch { fetch, url, offset, validators, allow_downgrade, stall_timeout_ms } => {
-                Writer::new(1)
-                    .put(fetch)
-                    .text(url, URL_MAX)
-                    .put(offset)
-                    .put(validators)
-                    .put(allow_downgrade)
-                    .put(stall_timeout_ms)
-            }
-            Self::Measure { fetch, url, allow_downgrade, stall_timeout_ms } => Writer::new(4)
+            Self::Fetch {
+                fetch,
+                url,
+                offset,
+                validators,
+                pieces,
+                options,
+                bucket,
+                stall_timeout_ms,
+            } => Writer::new(1)
                 .put(fetch)
                 .text(url, URL_MAX)
-                .put(allow_downgrade)
+                .put(offset)
+                .put(validators)
+                .list(pieces, PIECES_MAX)
+                .put(options)
+                .put(bucket)
                 .put(stall_timeout_ms),
+            Self::Measure { fetch, url, options, stall_timeout_ms } => {
+                Writer::new(4).put(fetch).text(url, URL_MAX).put(options).put(stall_timeout_ms)
+            }
+            Self::Limit { bucket, bytes_per_second } => {
+                Writer::new(5).put(bucket).put(bytes_per_second)
+            }
             Self::Proceed { fetch } => Writer::new(2).put(fetch),
             Self::Stop { fetch } => Writer::new(3).put(fetch),
         }
@@ -39,7 +52,9 @@ impl Message for ToNet {
                 url: from.text(URL_MAX)?,
                 offset: from.get()?,
                 validators: from.get()?,
-                allow_downgrade: from.get()?,
+                pieces: from.list(PIECES_MAX)?,
+                options: from.get()?,
+                bucket: from.get()?,
                 stall_timeout_ms: from.get()?,
             },
             2 => Self::Proceed { fetch: from.get()? },
@@ -47,9 +62,10 @@ impl Message for ToNet {
             4 => Self::Measure {
                 fetch: from.get()?,
                 url: from.text(URL_MAX)?,
-                allow_downgrade: from.get()?,
+                options: from.get()?,
                 stall_timeout_ms: from.get()?,
             },
+            5 => Self::Limit { bucket: from.get()?, bytes_per_second: from.get()? },
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)
@@ -64,24 +80,31 @@ impl Message for FromNet {
     fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         match self {
             Self::Hello { sandbox } => Writer::new(1).put(sandbox),
-            Self::Head { fetch, status, validators, final_url, from } => Writer::new(2)
-                .put(fetch)
-                .put(status)
-                .put(validators)
-                .text(final_url, URL_MAX)
-                .put(from),
+            Self::Head { fetch, status, validators, final_url, from, anew, fields } => {
+                Writer::new(2)
+                    .put(fetch)
+                    .put(status)
+                    .put(validators)
+                    .text(final_url, URL_MAX)
+                    .put(from)
+                    .put(anew)
+                    .fields(fields)
+            }
             Self::Progress { fetch, durable, received } => {
                 Writer::new(3).put(fetch).put(durable).put(received)
             }
             Self::Done { fetch, length, modified } => {
                 Writer::new(4).put(fetch).put(length).put(modified)
             }
-            Self::Failed { fetch, durable, trouble, retry_after, detail } => Writer::new(5)
-                .put(fetch)
-                .put(durable)
-                .put(trouble)
-                .put(retry_after)
-                .text(detail, DETAIL_MAX),
+            Self::Failed { fetch, durable, trouble, retry_after, redirect, detail } => {
+                Writer::new(5)
+                    .put(fetch)
+                    .put(durable)
+                    .put(trouble)
+                    .put(retry_after)
+                    .put(&redirect.clone().map(Address))
+                    .text(detail, DETAIL_MAX)
+            }
             Self::Stopped { fetch, durable } => Writer::new(6).put(fetch).put(durable),
             Self::Measured { fetch, size } => Writer::new(7).put(fetch).put(size),
         }
@@ -98,6 +121,8 @@ impl Message for FromNet {
                 validators: from.get()?,
                 final_url: from.text(URL_MAX)?,
                 from: from.get()?,
+                anew: from.get()?,
+                fields: from.fields()?,
             },
             3 => Self::Progress { fetch: from.get()?, durable: from.get()?, received: from.get()? },
             4 => Self::Done { fetch: from.get()?, length: from.get()?, modified: from.get()? },
@@ -106,6 +131,7 @@ impl Message for FromNet {
                 durable: from.get()?,
                 trouble: from.get()?,
                 retry_after: from.get()?,
+                redirect: from.get::<Option<Address>>()?.map(|address| address.0),
                 detail: from.text(DETAIL_MAX)?,
             },
             6 => Self::Stopped { fetch: from.get()?, durable: from.get()? },
@@ -157,8 +183,62 @@ impl Part for Validators {
     }
 }
 
+impl Part for Piece {
+    fn put(&self, to: &mut Writer) {
+        self.source.put(to);
+        self.length.put(to);
+        self.at.put(to);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { source: from.get()?, length: from.get()?, at: from.get()? })
+    }
+}
+
+/// A URL where there may be one.
+struct Address(String);
+
+impl Part for Address {
+    fn put(&self, to: &mut Writer) {
+        to.put_text(&self.0, URL_MAX);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        from.text(URL_MAX).map(Self)
+    }
+}
+
+impl Writer {
+    /// The fields of an answer.
+    fn fields(mut self, fields: &[(String, String)]) -> Self {
+        let lengths = fields.iter().map(|(name, value)| name.len() + value.len());
+        if lengths.sum::<usize>() > FIELDS_MAX {
+            self.error = Some(EncodeError::TooLong);
+        }
+        self.put_length(fields.len(), FIELDS_COUNT_MAX);
+        for (name, value) in fields {
+            self.put_text(name, FIELDS_MAX);
+            self.put_text(value, FIELDS_MAX);
+        }
+        self
+    }
+}
+
+impl Reader<'_> {
+    fn fields(&mut self) -> Result<Vec<(String, String)>, DecodeError> {
+        let mut fields = Vec::new();
+        let mut length = 0;
+        for _ in 0..self.length(FIELDS_COUNT_MAX)? {
+            let field = (self.text(FIELDS_MAX)?, self.text(FIELDS_MAX)?);
+            length += field.0.len() + field.1.len();
+            fields.push(field);
+        }
+        if length > FIELDS_MAX { Err(DecodeError::TooLong) } else { Ok(fields) }
+    }
+}
+
 /// The troubles that are a number and nothing else; their places in this list are not the wire.
-const PLAIN: [(u8, NetTrouble); 14] = [
+const PLAIN: [(u8, NetTrouble); 18] = [
     (1, NetTrouble::NameNotResolved),
     (2, NetTrouble::ConnectFailed),
     (3, NetTrouble::TimedOut),
@@ -173,16 +253,25 @@ const PLAIN: [(u8, NetTrouble); 14] = [
     (13, NetTrouble::RedirectInvalid),
     (14, NetTrouble::SizeChanged),
     (15, NetTrouble::NoSpace),
+    (18, NetTrouble::NoRangeSupport),
+    (19, NetTrouble::InvalidRange),
+    (20, NetTrouble::WrongRange),
+    (21, NetTrouble::SizeLimit),
 ];
 /// The one with an HTTP status.
 const STATUS: u8 = 7;
 /// The one with an `errno`.
 const WRITE_FAILED: u8 = 16;
+/// The other one with an HTTP status.
+const REDIRECT_REFUSED: u8 = 17;
 
 impl Part for NetTrouble {
     fn put(&self, to: &mut Writer) {
         if let Self::Status(status) = self {
             STATUS.put(to);
+            status.put(to);
+        } else if let Self::RedirectRefused(status) = self {
+            REDIRECT_REFUSED.put(to);
             status.put(to);
         } else if let Self::WriteFailed(errno) = self {
             WRITE_FAILED.put(to);
@@ -196,6 +285,7 @@ impl Part for NetTrouble {
     fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         match from.get::<u8>()? {
             STATUS => from.get().map(Self::Status),
+            REDIRECT_REFUSED => from.get().map(Self::RedirectRefused),
             WRITE_FAILED => from.get().map(Self::WriteFailed),
             tag => PLAIN
                 .iter()

@@ -4,7 +4,10 @@ use super::*;
 use crate::Sandbox;
 use crate::files::{FileTrouble, FromFiles, Place, Temporary, ToFiles};
 use crate::launcher::{AgentId, DenyReason, FromLauncher, Identity, Role, ToLauncher};
-use crate::net::{FetchId, FromNet, NetTrouble, ToNet, Validators};
+use crate::net::{
+    FetchId, FetchOptions, FromNet, Header, NetTrouble, Piece, Redirects, Relaxed, ToNet,
+    Validators,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -160,19 +163,61 @@ fn validators() -> impl Strategy<Value = Validators> {
     )
 }
 
+fn fetch_options() -> impl Strategy<Value = FetchOptions> {
+    let header = (text(), bytes_to(300)).prop_map(|(name, value)| Header { name, value });
+    let redirects = prop_oneof![Just(Redirects::Follow), Just(Redirects::Refuse)];
+    let relaxed = any::<[bool; 4]>().prop_map(|[name, date, authority, usage]| Relaxed {
+        name,
+        date,
+        authority,
+        usage,
+    });
+    let flags = (redirects, relaxed, any::<[bool; 2]>());
+    ("[A-Z_]{0,20}", vec(header, 0..5), flags, option::of(any::<u64>())).prop_map(
+        |(method, headers, (redirects, relaxed, [allow_downgrade, dynamic]), most_bytes)| {
+            FetchOptions {
+                method,
+                headers,
+                redirects,
+                allow_downgrade,
+                relaxed,
+                dynamic,
+                most_bytes,
+            }
+        },
+    )
+}
+
 fn to_net() -> impl Strategy<Value = ToNet> {
-    let full = (fetch(), text(), any::<u64>(), validators(), any::<bool>(), any::<u32>());
+    let piece = (any::<u64>(), option::of(any::<u64>()), any::<u64>())
+        .prop_map(|(source, length, at)| Piece { source, length, at });
+    let full = (
+        (fetch(), text(), any::<u64>(), any::<u32>(), any::<u32>()),
+        (validators(), vec(piece, 0..20), fetch_options()),
+    );
     prop_oneof![
-        full.prop_map(|(fetch, url, offset, validators, allow_downgrade, stall_timeout_ms)| {
-            ToNet::Fetch { fetch, url, offset, validators, allow_downgrade, stall_timeout_ms }
+        full.prop_map(|(numbers, (validators, pieces, options))| {
+            let (fetch, url, offset, bucket, stall_timeout_ms) = numbers;
+            ToNet::Fetch {
+                fetch,
+                url,
+                offset,
+                validators,
+                pieces,
+                options,
+                bucket,
+                stall_timeout_ms,
+            }
         }),
         fetch().prop_map(|fetch| ToNet::Proceed { fetch }),
         fetch().prop_map(|fetch| ToNet::Stop { fetch }),
-        (fetch(), text(), any::<bool>(), any::<u32>()).prop_map(
-            |(fetch, url, allow_downgrade, stall_timeout_ms)| ToNet::Measure {
+        (any::<u32>(), option::of(any::<u64>()))
+            .prop_map(|(bucket, bytes_per_second)| ToNet::Limit { bucket, bytes_per_second }),
+        (fetch(), text(), fetch_options(), any::<u32>()).prop_map(
+            |(fetch, url, options, stall_timeout_ms)| ToNet::Measure {
                 fetch,
                 url,
-                allow_downgrade,
+                options,
                 stall_timeout_ms,
             }
         ),
@@ -195,21 +240,30 @@ fn net_trouble() -> impl Strategy<Value = NetTrouble> {
         Just(NetTrouble::RedirectDowngrade),
         Just(NetTrouble::RedirectInvalid),
         Just(NetTrouble::SizeChanged),
+        any::<u16>().prop_map(NetTrouble::RedirectRefused),
+        Just(NetTrouble::NoRangeSupport),
+        Just(NetTrouble::InvalidRange),
+        Just(NetTrouble::WrongRange),
+        Just(NetTrouble::SizeLimit),
         Just(NetTrouble::NoSpace),
         any::<i32>().prop_map(NetTrouble::WriteFailed),
     ]
 }
 
 fn from_net() -> impl Strategy<Value = FromNet> {
+    let head = (fetch(), any::<u16>(), validators(), text(), any::<u64>(), any::<bool>());
+    let redirect = option::of(text());
     prop_oneof![
         sandbox().prop_map(|sandbox| FromNet::Hello { sandbox }),
-        (fetch(), any::<u16>(), validators(), text(), any::<u64>()).prop_map(
-            |(fetch, status, validators, final_url, from)| FromNet::Head {
+        (head, vec((text(), text()), 0..5)).prop_map(
+            |((fetch, status, validators, final_url, from, anew), fields)| FromNet::Head {
                 fetch,
                 status,
                 validators,
                 final_url,
-                from
+                from,
+                anew,
+                fields,
             }
         ),
         (fetch(), any::<u64>(), any::<u64>()).prop_map(|(fetch, durable, received)| {
@@ -217,15 +271,15 @@ fn from_net() -> impl Strategy<Value = FromNet> {
         }),
         (fetch(), any::<u64>(), option::of(any::<i64>()))
             .prop_map(|(fetch, length, modified)| { FromNet::Done { fetch, length, modified } }),
-        (fetch(), any::<u64>(), net_trouble(), option::of(any::<u32>()), text()).prop_map(
-            |(fetch, durable, trouble, retry_after, detail)| FromNet::Failed {
+        (fetch(), any::<u64>(), net_trouble(), option::of(any::<u32>()), redirect, text())
+            .prop_map(|(fetch, durable, trouble, retry_after, redirect, detail)| FromNet::Failed {
                 fetch,
                 durable,
                 trouble,
                 retry_after,
+                redirect,
                 detail
-            }
-        ),
+            }),
         (fetch(), any::<u64>()).prop_map(|(fetch, durable)| FromNet::Stopped { fetch, durable }),
         (fetch(), option::of(any::<u64>()))
             .prop_map(|(fetch, size)| FromNet::Measured { fetch, size }),
@@ -311,6 +365,7 @@ fn text_cannot_steer_a_terminal() {
         durable: 0,
         trouble: NetTrouble::TimedOut,
         retry_after: None,
+        redirect: None,
         detail: detail.into(),
     };
     assert_eq!(failed("\x1b[2J").encode(), Err(EncodeError::NotPrintable));
@@ -319,4 +374,27 @@ fn text_cannot_steer_a_terminal() {
     assert_eq!(FromNet::decode(&bytes), Err(DecodeError::NotPrintable));
     *bytes.last_mut().unwrap() = 0xff;
     assert_eq!(FromNet::decode(&bytes), Err(DecodeError::NotText));
+}
+
+#[test]
+fn the_value_of_a_header_field_is_not_shown() {
+    let header = Header { name: "Authorization".to_owned(), value: b"Basic hunter2".to_vec() };
+    let options = FetchOptions { headers: vec![header], ..FetchOptions::default() };
+    let shown = format!("{options:?}");
+    assert!(shown.contains("Authorization") && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn many_short_fields_and_few_long_ones_meet_one_limit() {
+    let with = |headers| FetchOptions { headers, ..FetchOptions::default() };
+    let header = |length| Header { name: "n".to_owned(), value: vec![b'v'; length] };
+    let measure = |options| {
+        let message =
+            ToNet::Measure { fetch: FetchId(1), url: String::new(), options, stall_timeout_ms: 1 };
+        message.encode()
+    };
+    assert!(measure(with(vec![header(HEADERS_MAX - 1)])).is_ok());
+    assert_eq!(measure(with(vec![header(HEADERS_MAX)])), Err(EncodeError::TooLong));
+    assert!(measure(with(vec![header(1); FIELDS_COUNT_MAX])).is_ok());
+    assert_eq!(measure(with(vec![header(1); FIELDS_COUNT_MAX + 1])), Err(EncodeError::TooLong));
 }

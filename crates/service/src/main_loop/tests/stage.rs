@@ -268,6 +268,7 @@ async fn net_agent(channel: Channel, uid: u32, see: mpsc::UnboundedSender<Seen>)
                 channel.send(&FromNet::Measured { fetch, size: None }, None).await.unwrap();
             }
             ToNet::Proceed { .. } => panic!("nothing was dropped"),
+            ToNet::Limit { .. } => panic!("nothing is limited"),
         }
     }
 }
@@ -275,13 +276,15 @@ async fn net_agent(channel: Channel, uid: u32, see: mpsc::UnboundedSender<Seen>)
 fn about(fetch: FetchId, offset: u64, name: &str) -> Vec<FromNet> {
     if name.starts_with("missing") {
         let (trouble, detail) = (NetTrouble::Status(404), String::new());
-        return vec![FromNet::Failed { fetch, durable: 0, trouble, retry_after: None, detail }];
+        let (retry_after, redirect) = (None, None);
+        return vec![FromNet::Failed { fetch, durable: 0, trouble, retry_after, redirect, detail }];
     }
     let total = if name.starts_with("large") { 1 << 30 } else { 100 };
     let validators =
         Validators { etag: Some(b"\"1\"".into()), total: Some(total), ..Default::default() };
-    let (status, final_url) = (200, format!("http://h/{name}"));
-    let head = FromNet::Head { fetch, status, validators, final_url, from: offset };
+    let (status, final_url, fields) = (200, format!("http://h/{name}"), Vec::new());
+    let (from, anew) = (offset, offset == 0);
+    let head = FromNet::Head { fetch, status, validators, final_url, from, anew, fields };
     let done = FromNet::Done { fetch, length: 100, modified: None };
     let progress = FromNet::Progress { fetch, durable: 0, received: 10 };
     if name.starts_with("small") { vec![head, done] } else { vec![head, progress] }
