@@ -99,6 +99,14 @@ impl Fields {
         })
     }
 
+    /// Pairs of large numbers (`a(tt)`).
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn pairs(&self, name: &str) -> Result<Vec<(u64, u64)>, ClientError> {
+        self.read(name, |value| Vec::try_from(value.try_clone().ok()?).ok())
+    }
+
     /// Numbers by name (`a{su}`).
     ///
     /// # Errors

@@ -161,6 +161,8 @@ pub struct FileProperties {
     pub remote_name: String,
     /// Where it goes: an absolute path, in bytes.
     pub local_name: Vec<u8>,
+    /// The ranges it is made of: offset, and length or [`crate::values::TO_END`]. None: all of it.
+    pub ranges: Vec<(u64, u64)>,
     /// Its size, where that is known.
     pub bytes_total: Option<u64>,
     /// How much of it is here.
@@ -189,6 +191,7 @@ impl FileProperties {
             index: fields.small("Index")?,
             remote_name: fields.text("RemoteName")?,
             local_name: fields.bytes("LocalName")?,
+            ranges: fields.pairs("Ranges")?,
             bytes_total: fields.size("BytesTotal")?,
             bytes_transferred: fields.large("BytesTransferred")?,
             bytes_durable: fields.large("BytesDurable")?,
@@ -269,6 +272,8 @@ pub struct ServiceStatus {
     pub jobs_per_machine: u32,
     /// Most files a job may have.
     pub files_per_job: u32,
+    /// Most ranges a file may have.
+    pub ranges_per_file: u32,
     /// How many background jobs transfer at the same time.
     pub background_slots: u32,
 }
@@ -287,6 +292,7 @@ impl ServiceStatus {
             jobs_per_user: fields.small("JobsPerUser")?,
             jobs_per_machine: fields.small("JobsPerMachine")?,
             files_per_job: fields.small("FilesPerJob")?,
+            ranges_per_file: fields.small("RangesPerFile")?,
             background_slots: fields.small("BackgroundSlots")?,
         })
     }

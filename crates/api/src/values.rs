@@ -9,6 +9,9 @@ use std::str::FromStr;
 
 use crate::errors::ClientError;
 
+/// The length of a range that goes on to the end of the file.
+pub const TO_END: u64 = u64::MAX;
+
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

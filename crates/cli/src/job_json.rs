@@ -6,7 +6,7 @@
 //! [`crate::escape::lossless_path`].
 
 use ebb_api::properties::{ErrorInfo, FileProperties, JobProperties};
-use ebb_api::values::TokenFlags;
+use ebb_api::values::{TO_END, TokenFlags};
 use serde_json::{Map, Value, json};
 
 use crate::escape::lossless_path;
@@ -125,6 +125,12 @@ pub(crate) fn error_value(error: &ErrorInfo) -> Value {
     })
 }
 
+/// `null` for all of it; else offset and length, which is `null` where it goes on to the end.
+fn ranges(ranges: &[(u64, u64)]) -> Value {
+    let range = |&(offset, length): &(u64, u64)| json!({ "offset": offset, "length": (length != TO_END).then_some(length) });
+    if ranges.is_empty() { Value::Null } else { ranges.iter().map(range).collect() }
+}
+
 /// A file.
 #[must_use]
 pub(crate) fn file(file: &FileProperties) -> Value {
@@ -133,6 +139,7 @@ pub(crate) fn file(file: &FileProperties) -> Value {
         "index": file.index,
         "url": file.remote_name,
         "path": lossless_path(&file.local_name),
+        "ranges": ranges(&file.ranges),
         "bytes_total": file.bytes_total,
         "bytes_transferred": file.bytes_transferred,
         "bytes_durable": file.bytes_durable,

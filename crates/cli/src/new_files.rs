@@ -17,7 +17,7 @@ use crate::args::Invocation;
 use crate::escape::shown;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::local_name;
+use crate::{local_name, units};
 
 /// All files a command line asks for; `urls` are its operands.
 ///
@@ -38,7 +38,16 @@ pub(crate) fn wanted(call: &Invocation, urls: &[&str]) -> Result<Vec<NewFile>, F
     let directory = call.value("directory").map_or_else(|| Path::new("."), Path::new);
     let no_clobber = call.has("no-clobber");
     let files = sources.into_iter().map(|source| source.file(directory, no_clobber));
-    all_different(files.collect::<Result<_, _>>()?)
+    let mut files = files.collect::<Result<Vec<_>, _>>()?;
+    if let Some(ranges) = call.value("range") {
+        let [file] = &mut files[..] else {
+            return Err(Failure::usage("--range takes one URL"));
+        };
+        file.ranges = ranges.to_str().and_then(units::parse_ranges).ok_or_else(|| {
+            Failure::usage("--range takes OFFSET:LENGTH,OFFSET:eof, such as 0:100,5000:eof")
+        })?;
+    }
+    all_different(files)
 }
 
 /// A URL, and the path that was given with it.
@@ -171,6 +180,11 @@ mod tests {
         );
         assert_eq!(refused("get", &["example.org"]), "\"example.org\" is no URL");
         assert_eq!(refused("get -d /", &["a://1/x", "a://2/x"]), "two files would go to /x");
+        assert_eq!(
+            refused("get -d / --range 0:1", &["a://1/x", "a://1/y"]),
+            "--range takes one URL"
+        );
+        assert!(refused("get -d / --range 0-1", &["a://1/x"]).contains("0:100,5000:eof"));
         assert_eq!(refused("get -o /", &["a://1/x"]), "/ is a directory; use -d");
         assert_eq!(refused("get", &[]), "get: which URL?");
     }

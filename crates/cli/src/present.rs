@@ -161,6 +161,7 @@ pub(crate) fn status(status: &ServiceStatus, location: &str) -> Value {
             "jobs_per_user": status.jobs_per_user,
             "jobs_per_machine": status.jobs_per_machine,
             "files_per_job": status.files_per_job,
+            "ranges_per_file": status.ranges_per_file,
             "background_slots": status.background_slots,
         },
     })

@@ -3,6 +3,8 @@
 //! Pure; brings no clock. Durations are whole seconds, sizes bytes, times seconds since the epoch
 //! in UTC.
 
+use ebb_api::values::TO_END;
+
 /// Reads a duration: `90`, `90s`, `10m`, `2h`, `14d`, `1w`, and sums such as `1h30m`.
 #[must_use]
 pub(crate) fn parse_duration(text: &str) -> Option<u32> {
@@ -19,6 +21,18 @@ pub(crate) fn parse_duration(text: &str) -> Option<u32> {
         rest = &rest[digits + 1..]; // every unit is one ASCII letter
     }
     (!text.is_empty()).then_some(total)
+}
+
+/// Reads `0:100,5000:eof`: offsets and lengths. Whether a file can have such ranges is the service's
+/// to say.
+#[must_use]
+pub(crate) fn parse_ranges(text: &str) -> Option<Vec<(u64, u64)>> {
+    let number = |text: &str| text.parse().ok().filter(|_| !text.starts_with('+'));
+    let range = |range: &str| {
+        let (offset, length) = range.split_once(':')?;
+        Some((number(offset)?, if length == "eof" { TO_END } else { number(length)? }))
+    };
+    text.split(',').map(range).collect()
 }
 
 fn seconds_per(unit: char) -> Option<u32> {
@@ -101,6 +115,14 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranges_are_offsets_and_lengths_and_nothing_else() {
+        assert_eq!(parse_ranges("0:100,5000:eof"), Some(vec![(0, 100), (5000, TO_END)]));
+        for bad in ["", "0", "0-99", "0:", ":1", "0:1,", "0:+1", "0:1:2", "eof:0", "0: 1"] {
+            assert_eq!(parse_ranges(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn durations_take_units() {

@@ -86,6 +86,7 @@ impl Config {
             "jobs-per-user" => self.policy.jobs_per_user = number()?,
             "jobs-per-machine" => self.policy.jobs_per_machine = number()?,
             "files-per-job" => self.policy.files_per_job = number()?,
+            "ranges-per-file" => self.policy.ranges_per_file = number()?,
             "background-slots" => self.policy.background_slots = number()?,
             "foreground-slots" => self.policy.foreground_slots = number()?,
             "job-inactivity-timeout" => {

@@ -32,7 +32,7 @@ fn every_setting_is_taken() {
     let config = parse(
         "admin-groups = ['sudo']\nbus-address = ''\njobs-per-user = 1\n\
          jobs-per-machine = 2\nfiles-per-job = 3\nbackground-slots = 4\nforeground-slots = 5\n\
-         job-inactivity-timeout = 999",
+         ranges-per-file = 6\njob-inactivity-timeout = 999",
     )
     .unwrap();
     let expected = Policy {
@@ -40,6 +40,7 @@ fn every_setting_is_taken() {
         jobs_per_user: 1,
         jobs_per_machine: 2,
         files_per_job: 3,
+        ranges_per_file: 6,
         background_slots: 4,
         foreground_slots: 5,
         job_inactivity_timeout: 999,

@@ -61,7 +61,7 @@ pub const FAILURES: [Failure; 37] = [
 ];
 
 /// Every refusal there is, but those that only pass a failure on.
-pub const REFUSALS: [Refusal; 22] = [
+pub const REFUSALS: [Refusal; 26] = [
     Refusal::NotFound,
     Refusal::AccessDenied,
     Refusal::InvalidState,
@@ -72,6 +72,10 @@ pub const REFUSALS: [Refusal; 22] = [
     Refusal::TooManyJobsPerUser(60),
     Refusal::TooManyJobsPerMachine(300),
     Refusal::TooManyFilesInJob(200),
+    Refusal::TooManyRangesInFile(500),
+    Refusal::InvalidRange("a range makes no sense"),
+    Refusal::OverlappingRanges,
+    Refusal::RandomAccessNotSupported("the file cannot be fetched in pieces"),
     Refusal::TooManyRequests,
     Refusal::AdministratorToken,
     Refusal::TokenRequired,

@@ -6,6 +6,7 @@
 
 use crate::failure::DestinationTrouble;
 use crate::id::JobId;
+use crate::ranges::{self, Part};
 
 /// The longest path Linux takes, in bytes, without the terminator.
 pub const PATH_LIMIT: usize = 4095;
@@ -21,6 +22,8 @@ pub struct File {
     pub destination: Destination,
     /// Whether a file that is already there is replaced at Complete.
     pub replace: bool,
+    /// Which bytes of what the server has make the file.
+    pub wanted: Wanted,
     /// The temporary file, once there is one.
     pub temporary: Option<Temporary>,
     /// Bytes from the beginning that are in the temporary file and synced.
@@ -38,6 +41,17 @@ pub struct File {
     /// The size the server told when it was only asked for that. For people: the file's bytes are
     /// judged by [`File::validators`] alone.
     pub told_size: Option<u64>,
+}
+
+/// Which bytes of what the server has make the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Wanted {
+    /// All of them.
+    #[default]
+    Whole,
+    /// These, one after the other in this order, without what is between them at the server
+    /// (`job-model.md` 5.5). [`File::durable`] counts their bytes.
+    Given(Vec<Part>),
 }
 
 /// How a file stands.
@@ -100,6 +114,7 @@ impl File {
             url,
             destination,
             replace,
+            wanted: Wanted::Whole,
             temporary: None,
             durable: 0,
             validators: Validators::default(),
@@ -115,7 +130,13 @@ impl File {
     #[must_use]
     pub fn total(&self) -> Option<u64> {
         match self.progress {
-            Progress::Unfinished | Progress::Dropped => self.validators.total.or(self.told_size),
+            Progress::Unfinished | Progress::Dropped => {
+                let at_server = self.validators.total.or(self.told_size);
+                match &self.wanted {
+                    Wanted::Whole => at_server,
+                    Wanted::Given(parts) => ranges::sum(parts, at_server),
+                }
+            }
             Progress::Transferred | Progress::Completed => Some(self.durable),
         }
     }
@@ -192,6 +213,16 @@ mod tests {
         file.temporary =
             Some(Temporary { name: b".x.abcdefgh.ebb".into(), dev: 1, ino: 2, made_by: 0 });
         assert_ne!(first, next_mark(job, 0, &file));
+    }
+
+    #[test]
+    fn a_file_of_ranges_is_as_large_as_they_are_together() {
+        let destination = Destination { dir: b"/".into(), name: b"x".into(), dev: 1, ino: 1 };
+        let mut file = File::new("http://h/".into(), destination, true);
+        file.wanted = Wanted::Given(ranges::given(&[(900, ranges::TO_END), (0, 10)]).unwrap());
+        assert_eq!(file.total(), None);
+        file.validators.total = Some(1000);
+        assert_eq!(file.total(), Some(110));
     }
 
     #[test]

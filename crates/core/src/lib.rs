@@ -16,6 +16,7 @@ pub mod file;
 pub mod id;
 pub mod job;
 pub mod policy;
+pub mod ranges;
 pub mod refusal;
 pub mod retry;
 pub mod schedule;

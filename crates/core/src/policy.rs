@@ -51,6 +51,8 @@ pub struct Policy {
     pub jobs_per_machine: u32,
     /// Files a job may have (administrators are exempt).
     pub files_per_job: u32,
+    /// Ranges a file may have (administrators are exempt).
+    pub ranges_per_file: u32,
     /// Background jobs that run at the same time.
     pub background_slots: u32,
     /// Foreground jobs that run at the same time.
@@ -66,6 +68,7 @@ impl Default for Policy {
             jobs_per_user: 60,
             jobs_per_machine: 300,
             files_per_job: 200,
+            ranges_per_file: 500,
             background_slots: 3,
             foreground_slots: 32,
             job_inactivity_timeout: 90,
@@ -156,6 +159,18 @@ impl Policy {
     pub fn admit_files(&self, caller: Caller, files: usize) -> Result<(), Refusal> {
         if !caller.administrator && files > self.files_per_job as usize {
             return Err(Refusal::TooManyFilesInJob(self.files_per_job));
+        }
+        Ok(())
+    }
+
+    /// Whether a file may have so many ranges.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooManyRangesInFile`]. Administrators are exempt.
+    pub fn admit_ranges(&self, caller: Caller, ranges: usize) -> Result<(), Refusal> {
+        if !caller.administrator && ranges > self.ranges_per_file as usize {
+            return Err(Refusal::TooManyRangesInFile(self.ranges_per_file));
         }
         Ok(())
     }

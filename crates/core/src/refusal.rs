@@ -38,6 +38,14 @@ pub enum Refusal {
     TooManyJobsPerMachine(u32),
     /// The job has as many files as the policy allows.
     TooManyFilesInJob(u32),
+    /// A file has more ranges than the policy allows.
+    TooManyRangesInFile(u32),
+    /// A range is malformed, or not in the file; says how.
+    InvalidRange(&'static str),
+    /// Two ranges of a file have a byte in common.
+    OverlappingRanges,
+    /// The file cannot be fetched in pieces; says why.
+    RandomAccessNotSupported(&'static str),
     /// The connection keeps more events or objects waiting than we hold for one caller.
     TooManyRequests,
     /// An ordinary owner may lend only an ordinary user's token (F11b).
@@ -81,6 +89,10 @@ impl Refusal {
             Self::TooManyJobsPerUser(_) => "too-many-jobs-per-user",
             Self::TooManyJobsPerMachine(_) => "too-many-jobs-per-machine",
             Self::TooManyFilesInJob(_) => "too-many-files-in-job",
+            Self::TooManyRangesInFile(_) => "too-many-ranges-in-file",
+            Self::InvalidRange(_) => "invalid-range",
+            Self::OverlappingRanges => "overlapping-ranges",
+            Self::RandomAccessNotSupported(_) => "random-access-not-supported",
             Self::TooManyRequests => "too-many-requests",
             Self::AdministratorToken => "administrator-token",
             Self::TokenRequired => "token-required",
@@ -117,6 +129,10 @@ impl Refusal {
             Self::TooManyJobsPerUser(_) => 0x8020_0049,
             Self::TooManyJobsPerMachine(_) => 0x8020_0050,
             Self::TooManyFilesInJob(_) => 0x8020_0051,
+            Self::TooManyRangesInFile(_) => 0x8020_0052,
+            Self::InvalidRange(_) => 0x8020_002b,
+            Self::OverlappingRanges => 0x8020_002c,
+            Self::RandomAccessNotSupported(_) => 0x8020_006d,
             Self::TokenRequired => 0x8020_0056,
             Self::NoProcessDescriptor => 0x8001_0123,
             Self::NewOwnerNoFileAccess => 0x8020_0016,
@@ -147,6 +163,10 @@ impl Refusal {
                 "complete or cancel jobs, or ask an administrator to raise the limit"
             }
             Self::TooManyFilesInJob(_) => "put the files into several jobs",
+            Self::TooManyRangesInFile(_) => "ask for fewer and larger ranges",
+            Self::InvalidRange(_) => "correct the range; a length of 2^64-1 means: to the end",
+            Self::OverlappingRanges => "name each byte once",
+            Self::RandomAccessNotSupported(_) => "let the file come from its beginning to its end",
             Self::TooManyRequests => "wait for answers before asking more",
             Self::AdministratorToken => {
                 "let an administrator lend this identity, or lend an ordinary user's"
@@ -185,6 +205,9 @@ impl fmt::Display for Refusal {
             Self::TooManyJobsPerUser(limit) => write!(f, "a user may have {limit} jobs"),
             Self::TooManyJobsPerMachine(limit) => write!(f, "the machine may have {limit} jobs"),
             Self::TooManyFilesInJob(limit) => write!(f, "a job may have {limit} files"),
+            Self::TooManyRangesInFile(limit) => write!(f, "a file may have {limit} ranges"),
+            Self::InvalidRange(why) | Self::RandomAccessNotSupported(why) => f.write_str(why),
+            Self::OverlappingRanges => f.write_str("two of the ranges have a byte in common"),
             Self::TooManyRequests => {
                 f.write_str("too many requests are waiting on this connection")
             }

@@ -6,6 +6,7 @@
 pub(crate) mod remote_name;
 
 use ebb_core::failure::Failure;
+use ebb_core::file::Wanted;
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{CompleteReport, Event, Report, Setting};
 use ebb_core::policy::Caller;
@@ -92,6 +93,7 @@ pub(crate) struct NewFile {
     pub(crate) dir: Vec<u8>,
     pub(crate) name: Vec<u8>,
     pub(crate) replace: bool,
+    pub(crate) wanted: Wanted,
 }
 
 /// What is answered.
@@ -147,6 +149,7 @@ pub(crate) struct FileView {
     pub(crate) index: u32,
     pub(crate) url: String,
     pub(crate) path: Vec<u8>,
+    pub(crate) ranges: Vec<(u64, u64)>,
     pub(crate) total: Option<u64>,
     pub(crate) received: u64,
     pub(crate) durable: u64,
@@ -174,6 +177,7 @@ pub(crate) struct StatusView {
     pub(crate) jobs_per_user: u32,
     pub(crate) jobs_per_machine: u32,
     pub(crate) files_per_job: u32,
+    pub(crate) ranges_per_file: u32,
     pub(crate) background_slots: u32,
 }
 

@@ -63,6 +63,8 @@ CREATE TABLE file (
     dir_dev              INTEGER NOT NULL,
     dir_ino              INTEGER NOT NULL,
     replace_existing     INTEGER NOT NULL,
+    -- Null for all of it; else offset:length,offset:eof in the order of the output.
+    ranges               TEXT,
     -- Null together when there is no temporary file.
     temp_name            BLOB,
     temp_dev             INTEGER,

@@ -27,18 +27,23 @@ pub struct NewFile {
     pub local_name: Vec<u8>,
     /// Refuse to replace what is there at the end.
     pub no_clobber: bool,
+    /// Only these bytes, one after the other: offset, and length or [`crate::values::TO_END`].
+    /// None: all of it.
+    pub ranges: Vec<(u64, u64)>,
 }
 
 impl NewFile {
     /// From this URL to this absolute path, replacing what is there.
     pub fn new(url: impl Into<String>, local_name: impl Into<OsString>) -> Self {
         let local_name = local_name.into().into_vec();
-        NewFile { url: url.into(), local_name, no_clobber: false }
+        NewFile { url: url.into(), local_name, no_clobber: false, ranges: Vec::new() }
     }
 
     fn to_wire(&self) -> (&str, &[u8], HashMap<&'static str, Variant<'static>>) {
         let no_clobber = self.no_clobber.then(|| ("no-clobber", Variant::from(true)));
-        (&self.url, &self.local_name, no_clobber.into_iter().collect())
+        let some_ranges = !self.ranges.is_empty();
+        let ranges = some_ranges.then(|| ("ranges", Variant::from(self.ranges.clone())));
+        (&self.url, &self.local_name, no_clobber.into_iter().chain(ranges).collect())
     }
 }
 

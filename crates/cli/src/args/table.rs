@@ -99,6 +99,12 @@ const INPUT: Opt = value(
     "LIST",
     "a file with a URL, or a URL and a path, a line; \"-\" reads standard input",
 );
+const RANGE: Opt = value(
+    "range",
+    None,
+    "OFFSET:LENGTH,...",
+    "only these bytes, one after the other (one URL only); LENGTH may be eof",
+);
 const NAME: Opt = value("name", None, "NAME", "what to call the job");
 const DESCRIPTION: Opt = value("description", None, "TEXT", "what to say about it");
 const PRIORITY: Opt = value("priority", None, "foreground|high|normal|low", "how much it matters");
@@ -174,6 +180,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &OUTPUT,
             &DIRECTORY,
             &INPUT,
+            &RANGE,
             &NAME,
             &DESCRIPTION,
             &PRIORITY,
@@ -196,6 +203,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &OUTPUT,
             &DIRECTORY,
             &INPUT,
+            &RANGE,
             &NAME,
             &DESCRIPTION,
             &PRIORITY,
@@ -270,7 +278,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
         "JOB URL... [-o PATH | -d DIR]",
         "add files to a job",
         "",
-        &[&OUTPUT, &DIRECTORY, &INPUT, &NO_CLOBBER, &ALL_USERS],
+        &[&OUTPUT, &DIRECTORY, &INPUT, &RANGE, &NO_CLOBBER, &ALL_USERS],
     ),
     &command(
         "set",

@@ -139,6 +139,7 @@ fn new_file(index: u32, url: &str, path: &[u8]) -> Dictionary {
         ("Index".to_owned(), owned(index)),
         ("RemoteName".to_owned(), owned(url.to_owned())),
         ("LocalName".to_owned(), owned(path.to_vec())),
+        ("Ranges".to_owned(), owned(Vec::<(u64, u64)>::new())),
         ("BytesTotal".to_owned(), owned(1024u64)),
         ("BytesTransferred".to_owned(), owned(1024u64)),
         ("BytesDurable".to_owned(), owned(1024u64)),
@@ -388,6 +389,7 @@ fn status() -> HashMap<&'static str, Variant<'static>> {
         ("JobsPerUser", 60u32.into()),
         ("JobsPerMachine", 300u32.into()),
         ("FilesPerJob", 200u32.into()),
+        ("RangesPerFile", 500u32.into()),
         ("BackgroundSlots", 3u32.into()),
     ])
 }

@@ -31,6 +31,10 @@ fn position(refusal: &Refusal) -> Option<usize> {
         Refusal::FileNotAvailable => 19,
         Refusal::ProtocolNotAvailable => 20,
         Refusal::FileNotFound => 21,
+        Refusal::TooManyRangesInFile(_) => 22,
+        Refusal::InvalidRange(_) => 23,
+        Refusal::OverlappingRanges => 24,
+        Refusal::RandomAccessNotSupported(_) => 25,
         Refusal::Unusable(_) => return None,
     })
 }
@@ -47,13 +51,14 @@ fn every_refusal_has_a_name_of_its_own() {
     assert_eq!(names.len(), REFUSALS.len());
 }
 
-/// A missing token is one thing, whether it is met at Complete or while transferring.
+/// A missing token is one thing, whether it is met at Complete or while transferring; so is a range
+/// that is not in the file.
 #[test]
 fn a_refusal_and_a_failure_share_a_name_only_if_they_are_the_same_thing() {
     let failures: BTreeSet<_> = FAILURES.into_iter().map(Failure::name).collect();
     let shared: Vec<_> =
         REFUSALS.iter().map(Refusal::name).filter(|name| failures.contains(name)).collect();
-    assert_eq!(shared, ["token-required"]);
+    assert_eq!(shared, ["invalid-range", "token-required"]);
 }
 
 #[test]

@@ -7,9 +7,10 @@
 
 use std::collections::HashMap;
 
-use ebb_core::file::split_path;
+use ebb_core::file::{Wanted, split_path};
 use ebb_core::id::JobId;
 use ebb_core::job::{Priority, Setting};
+use ebb_core::ranges;
 use ebb_core::refusal::Refusal;
 use zbus::{OwnedVariant, Variant};
 
@@ -88,16 +89,17 @@ pub(super) fn files(files: Vec<(String, Vec<u8>, Options)>) -> Result<Vec<NewFil
 fn file(url: String, path: &[u8], options: Options) -> Result<NewFile, Refusal> {
     remote_name::check(&url)?;
     let (dir, name) = split_path(path).map_err(Refusal::InvalidArgument)?;
-    let mut replace = true;
+    let (mut replace, mut wanted) = (true, Wanted::Whole);
     for (key, value) in &options {
         match key.as_str() {
             "no-clobber" => replace = !truth(value)?,
+            "ranges" => wanted = Wanted::Given(ranges::given(&pairs(value)?)?),
             _ => {
                 return Err(Refusal::InvalidArgument("there is no such option for a file"));
             }
         }
     }
-    Ok(NewFile { url, dir, name, replace })
+    Ok(NewFile { url, dir, name, replace, wanted })
 }
 
 fn text(value: &Variant<'_>) -> Result<String, Refusal> {
@@ -106,6 +108,11 @@ fn text(value: &Variant<'_>) -> Result<String, Refusal> {
 
 fn number(value: &Variant<'_>) -> Result<u32, Refusal> {
     u32::try_from(value).map_err(|_| WRONG_TYPE)
+}
+
+fn pairs(value: &Variant<'_>) -> Result<Vec<(u64, u64)>, Refusal> {
+    let pairs = value.try_clone().map_err(|_| WRONG_TYPE)?;
+    Vec::try_from(pairs).map_err(|_| WRONG_TYPE)
 }
 
 fn truth(value: &Variant<'_>) -> Result<bool, Refusal> {
@@ -127,6 +134,20 @@ mod tests {
             files(vec![("http://h/".into(), b"/a".to_vec(), options("x", true.into()))]).is_err()
         );
         assert!(filter(options("x", true.into()), "", 0).is_err());
+    }
+
+    #[test]
+    fn ranges_of_a_file_are_checked_when_they_are_given() {
+        let add = |ranges: &[(u64, u64)]| {
+            let options = options("ranges", Variant::from(ranges.to_vec()));
+            files(vec![("http://h/f".into(), b"/a".to_vec(), options)]).map(|_| ())
+        };
+        assert_eq!(add(&[(100, 5), (0, 100), (200, u64::MAX)]), Ok(()));
+        assert_eq!(add(&[(0, 100), (99, 1)]), Err(Refusal::OverlappingRanges));
+        assert!(matches!(add(&[(0, 0)]), Err(Refusal::InvalidRange(_))));
+        assert!(matches!(add(&[]), Err(Refusal::InvalidArgument(_))));
+        let text = options("ranges", Variant::from("0:100"));
+        assert!(files(vec![("http://h/f".into(), b"/a".to_vec(), text)]).is_err());
     }
 
     #[test]

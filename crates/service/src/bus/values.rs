@@ -168,6 +168,7 @@ fn file(view: &FileView) -> Dict<'_> {
         ("Index", Variant::from(view.index)),
         ("RemoteName", Variant::from(view.url.as_str())),
         ("LocalName", Variant::from(view.path.as_slice())),
+        ("Ranges", Variant::from(view.ranges.clone())),
         ("BytesTotal", Variant::from(view.total.unwrap_or(UNKNOWN_SIZE))),
         ("BytesTransferred", Variant::from(view.received)),
         ("BytesDurable", Variant::from(view.durable)),
@@ -236,6 +237,7 @@ fn status(view: &StatusView) -> Dict<'_> {
         ("JobsPerUser", Variant::from(view.jobs_per_user)),
         ("JobsPerMachine", Variant::from(view.jobs_per_machine)),
         ("FilesPerJob", Variant::from(view.files_per_job)),
+        ("RangesPerFile", Variant::from(view.ranges_per_file)),
         ("BackgroundSlots", Variant::from(view.background_slots)),
     ])
 }

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use ebb_core::file::{Destination, File};
+use ebb_core::file::{Destination, File, Wanted};
 use ebb_core::id::JobId;
 use ebb_core::job::{Event, Job, Setting, Terms};
 use ebb_core::policy::{Caller, Permit, Verb};
@@ -157,6 +157,7 @@ impl MainLoop {
             jobs_per_user: policy.jobs_per_user,
             jobs_per_machine: policy.jobs_per_machine,
             files_per_job: policy.files_per_job,
+            ranges_per_file: policy.ranges_per_file,
             background_slots: policy.background_slots,
         }
     }
@@ -237,7 +238,9 @@ impl MainLoop {
         reply: oneshot::Sender<Answered>,
         turn: &mut Turn,
     ) {
-        let (owner, identity) = match self.prepare_files(&asker, id, files.len()) {
+        let admitted = files.iter().try_for_each(|file| self.admit_ranges(asker.caller, file));
+        let prepared = admitted.and_then(|()| self.prepare_files(&asker, id, files.len()));
+        let (owner, identity) = match prepared {
             Ok(found) => found,
             Err(refusal) => return turn.after.push(After::Answer(reply, Err(refusal))),
         };
@@ -247,6 +250,17 @@ impl MainLoop {
             // The main loop ends only with the process.
             let _ = outbox.send(Message::Inspected(id, asker, inspected, reply));
         });
+    }
+
+    fn admit_ranges(&self, caller: Caller, file: &NewFile) -> Result<(), Refusal> {
+        match &file.wanted {
+            Wanted::Whole => Ok(()),
+            Wanted::Given(parts) => {
+                self.parts.policy.admit_ranges(caller, parts.len())?;
+                // Until the engine fetches pieces.
+                Err(Refusal::NotSupported("ranges of a file cannot be fetched yet"))
+            }
+        }
     }
 
     fn prepare_files(
@@ -299,7 +313,8 @@ async fn inspect(
         let looked = agents.ask_files(owner, identity, ask).await;
         let (dev, ino) = looked.map_err(Refusal::Unusable)?;
         let destination = Destination { dir: file.dir, name: file.name, dev, ino };
-        found.push(File::new(file.url, destination, file.replace));
+        let wanted = file.wanted;
+        found.push(File { wanted, ..File::new(file.url, destination, file.replace) });
     }
     Ok(found)
 }

@@ -3,8 +3,9 @@
 //! Views are made of what is recorded, and of the live byte count, which is marked as such by being
 //! no checkpoint. Whether somebody may see them is not decided here.
 
-use ebb_core::file::{File, Progress};
+use ebb_core::file::{File, Progress, Wanted};
 use ebb_core::job::{Job, State, Trouble};
+use ebb_core::ranges::TO_END;
 use ebb_core::time::Now;
 
 use super::sums::Sums;
@@ -109,6 +110,7 @@ pub(super) fn files(job: &Job, work: &Work, first: u32, limit: u32) -> Vec<FileV
         index: at,
         url: file.url.clone(),
         path: path(file),
+        ranges: ranges(file),
         total: file.total(),
         received: received(at, file, work),
         durable: file.durable,
@@ -128,6 +130,16 @@ pub(super) fn error(job: &Job, trouble: &Trouble) -> ErrorView {
         failure: trouble.failure,
         detail: trouble.detail.clone(),
         file: file.map(|(at, file)| (at, file.url.clone(), path(file))),
+    }
+}
+
+/// The ranges a file was given, as they are on every interface.
+fn ranges(file: &File) -> Vec<(u64, u64)> {
+    match &file.wanted {
+        Wanted::Whole => Vec::new(),
+        Wanted::Given(parts) => {
+            parts.iter().map(|part| (part.offset, part.length.unwrap_or(TO_END))).collect()
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 //! The bytes of paths and validators are kept as bytes, because Linux and HTTP give no promise that
 //! they are text.
 
-use ebb_core::file::{Destination, File, Progress, Temporary, Validators};
+use ebb_core::file::{Destination, File, Progress, Temporary, Validators, Wanted};
+use ebb_core::ranges;
 use rusqlite::types::Value;
 
 use crate::StoreError;
@@ -19,6 +20,7 @@ pub(crate) static FILE: Table = Table {
         "dir_dev",
         "dir_ino",
         "replace_existing",
+        "ranges",
         "temp_name",
         "temp_dev",
         "temp_ino",
@@ -42,6 +44,7 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         url,
         destination,
         replace,
+        wanted,
         temporary,
         durable,
         validators,
@@ -59,6 +62,7 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         .put(destination.dev)
         .put(destination.ino)
         .put(*replace)
+        .put_option(given(wanted))
         .put_option(temporary.as_ref().map(|t| t.name.clone()))
         .put_option(temporary.as_ref().map(|t| t.dev))
         .put_option(temporary.as_ref().map(|t| t.ino))
@@ -87,6 +91,7 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<File, StoreError> {
             ino: cells.take()?,
         },
         replace: cells.take()?,
+        wanted: wanted(cells)?,
         temporary: temporary(cells)?,
         durable: cells.take()?,
         validators: Validators {
@@ -101,6 +106,25 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<File, StoreError> {
         modified: cells.take_option()?,
         told_size: cells.take_option()?,
     })
+}
+
+fn given(wanted: &Wanted) -> Option<String> {
+    match wanted {
+        Wanted::Whole => None,
+        Wanted::Given(parts) => {
+            let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+            Some(parts.join(","))
+        }
+    }
+}
+
+fn wanted(cells: &mut Reader<'_>) -> Result<Wanted, StoreError> {
+    match cells.take_option::<String>()? {
+        None => Ok(Wanted::Whole),
+        Some(text) => ranges::read(&text)
+            .map(Wanted::Given)
+            .map_err(|_| cells.nonsense("not a list of ranges")),
+    }
 }
 
 fn temporary(cells: &mut Reader<'_>) -> Result<Option<Temporary>, StoreError> {

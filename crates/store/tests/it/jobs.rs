@@ -3,9 +3,10 @@
 use ebb_core::failure::{
     DestinationTrouble, Failure, NetworkTrouble, ServerTrouble, ServiceTrouble,
 };
-use ebb_core::file::{Destination, File, Progress, Temporary, Validators};
+use ebb_core::file::{Destination, File, Progress, Temporary, Validators, Wanted};
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{Job, Patience, Priority, Running, State, Terms, Trouble};
+use ebb_core::ranges::Part;
 use ebb_core::time::{Moment, Now, WallTime};
 use ebb_core::token::{BootId, SessionId, Token, TokenFlags};
 use proptest::collection::vec;
@@ -144,12 +145,18 @@ fn progress() -> impl Strategy<Value = Progress> {
     ])
 }
 
+fn wanted() -> impl Strategy<Value = Wanted> {
+    let part = (0..u64::MAX / 2, option::of(1..u64::MAX / 2))
+        .prop_map(|(offset, length)| Part { offset, length });
+    prop_oneof![Just(Wanted::Whole), vec(part, 1..4).prop_map(Wanted::Given)]
+}
+
 /// Any file.
 pub(crate) fn any_file() -> impl Strategy<Value = File> {
     let destination = (bytes(), bytes(), any::<u64>(), any::<u64>())
         .prop_map(|(dir, name, dev, ino)| Destination { dir, name, dev, ino });
     (
-        (text(), destination, any::<bool>(), option::of(temporary())),
+        (text(), destination, any::<bool>(), option::of(temporary()), wanted()),
         (any::<u64>(), validators(), progress()),
         (option::of(text()), option::of(any::<u16>()), option::of(any::<i64>())),
         option::of(any::<u64>()),
@@ -158,6 +165,7 @@ pub(crate) fn any_file() -> impl Strategy<Value = File> {
             url: place.0,
             destination: place.1,
             replace: place.2,
+            wanted: place.4,
             temporary: place.3,
             durable: held.0,
             validators: held.1,

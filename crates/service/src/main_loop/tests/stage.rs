@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::rc::Rc;
 
+use ebb_core::file::Wanted;
 use ebb_core::job::{Event, Setting};
 use ebb_core::policy::Policy;
 use ebb_core::token::{BootId, SessionId, Token};
@@ -171,6 +172,7 @@ pub(super) fn new_file(dir: &std::path::Path, name: &str) -> NewFile {
         dir: dir.as_os_str().as_encoded_bytes().to_vec(),
         name: name.into(),
         replace: true,
+        wanted: Wanted::Whole,
     }
 }
 
