@@ -12,6 +12,7 @@
 //! answer has come tells nothing about the server, so the request goes out once more on a new one.
 
 use crate::connect::{ConnectError, Origin, Stream, connect};
+use crate::resolve::{Lookups, Resolver, system};
 use crate::response::AnswerError;
 use crate::shown::printable;
 use crate::tls::Trust;
@@ -45,6 +46,7 @@ const KEEP_MOST: usize = 8;
 /// Connections of one identity.
 pub struct Client {
     trust: Trust,
+    resolver: Resolver,
     kept: Mutex<Kept>,
 }
 
@@ -85,7 +87,17 @@ impl Client {
     /// A client that trusts `trust` and keeps no connection yet.
     #[must_use]
     pub fn new(trust: Trust) -> Arc<Self> {
-        Arc::new(Self { trust, kept: Mutex::default() })
+        Arc::new(Self { trust, resolver: system, kept: Mutex::default() })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_resolver(trust: Trust, resolver: Resolver) -> Arc<Self> {
+        Arc::new(Self { trust, resolver, kept: Mutex::default() })
+    }
+
+    /// For the lookups of one fetch, which must wait for their end.
+    pub(crate) fn lookups(&self) -> Lookups {
+        Lookups::new(self.resolver)
     }
 
     /// Asks, and returns the head of the answer with the connection its body comes on.
@@ -93,6 +105,7 @@ impl Client {
         &self,
         url: &Url,
         request: Option<Request<Empty<Bytes>>>,
+        lookups: &mut Lookups,
         patience: Duration,
     ) -> Result<(Link, Response<Incoming>), ExchangeError> {
         let origin = Origin::of(url)?;
@@ -105,7 +118,7 @@ impl Client {
                 Err(other) => return Err(other),
             }
         }
-        let mut link = Link::open(origin, &self.trust).await?;
+        let mut link = Link::open(origin, &self.trust, lookups).await?;
         let response = link.send(request, patience).await?;
         Ok((link, response))
     }
@@ -162,8 +175,12 @@ async fn sweep(client: Weak<Client>) {
 }
 
 impl Link {
-    async fn open(origin: Origin, trust: &Trust) -> Result<Self, ExchangeError> {
-        let (stream, socket) = connect(&origin, trust).await?;
+    async fn open(
+        origin: Origin,
+        trust: &Trust,
+        lookups: &mut Lookups,
+    ) -> Result<Self, ExchangeError> {
+        let (stream, socket) = connect(&origin, trust, lookups).await?;
         let (sender, connection) = http1::Builder::new()
             .read_buf_exact_size(Some(PIECE))
             .max_header_size(MOST_HEAD_BYTES)

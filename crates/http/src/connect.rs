@@ -1,6 +1,6 @@
 //! From an origin to a connection.
 //!
-//! Resolves the name, tries the addresses in turn (both families, a quarter of a second apart, the
+//! Has the name resolved (`resolve`), tries the addresses in turn (both families, a quarter of a second apart, the
 //! first to answer wins), and shakes hands where the scheme asks for it. This module answers one
 //! question: *how do we get a byte stream to this origin?* One connection serves one origin.
 //!
@@ -9,6 +9,7 @@
 //!
 //! It never chooses a proxy, never sends a byte of HTTP, and never keeps a connection.
 
+use crate::resolve::Lookups;
 use crate::tls::{TlsError, Trust};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -109,18 +110,20 @@ pub(crate) enum Stream {
 pub(crate) async fn connect(
     origin: &Origin,
     trust: &Trust,
+    lookups: &mut Lookups,
 ) -> Result<(Stream, OwnedFd), ConnectError> {
-    let connected = timeout(CONNECT_TIMEOUT, connect_unhurried(origin, trust)).await;
+    let connected = timeout(CONNECT_TIMEOUT, connect_unhurried(origin, trust, lookups)).await;
     connected.unwrap_or_else(|_| Err(ConnectError::TimedOut { host: origin.host.to_string() }))
 }
 
 async fn connect_unhurried(
     origin: &Origin,
     trust: &Trust,
+    lookups: &mut Lookups,
 ) -> Result<(Stream, OwnedFd), ConnectError> {
     let failed =
         |source| ConnectError::Failed { host: origin.host.to_string(), port: origin.port, source };
-    let socket = first_of(resolve(origin).await?).await.map_err(failed)?;
+    let socket = first_of(resolve(origin, lookups).await?).await.map_err(failed)?;
     prepare(&socket).map_err(failed)?;
     let in_hand = socket.as_fd().try_clone_to_owned().map_err(failed)?;
     let stream = match origin.scheme {
@@ -134,17 +137,14 @@ async fn connect_unhurried(
     Ok((stream, in_hand))
 }
 
-async fn resolve(origin: &Origin) -> Result<Vec<SocketAddr>, ConnectError> {
+async fn resolve(origin: &Origin, lookups: &mut Lookups) -> Result<Vec<SocketAddr>, ConnectError> {
     let name = match &origin.host {
         Host::Ipv4(address) => return Ok(vec![(IpAddr::V4(*address), origin.port).into()]),
         Host::Ipv6(address) => return Ok(vec![(IpAddr::V6(*address), origin.port).into()]),
         Host::Domain(name) => name,
     };
     let not_resolved = |source| ConnectError::NameNotResolved { host: name.clone(), source };
-    let found: Vec<_> = tokio::net::lookup_host((name.as_str(), origin.port))
-        .await
-        .map_err(not_resolved)?
-        .collect();
+    let found = lookups.resolve(name, origin.port).await.map_err(not_resolved)?;
     if found.is_empty() {
         return Err(not_resolved(io::Error::other("it has no address")));
     }

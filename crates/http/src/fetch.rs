@@ -13,7 +13,8 @@
 //! decided in `response.rs`; which bytes are durable is known in `disk.rs`.
 //!
 //! A fetch ends in exactly one way, as [`Ended`]. By then its connection is closed or kept, its
-//! writer has ended, and its descriptor is closed: no byte is sent, written or received any more.
+//! writer has ended, its descriptor is closed, and no name is being resolved for it: no byte is sent,
+//! written or received any more.
 //! It never truncates a file that holds bytes its owner counts on without the owner's word, and
 //! never tries a second time what has failed once.
 
@@ -23,6 +24,7 @@ use crate::control::Control;
 use crate::disk::{Disk, DiskError};
 use crate::redirect::{Downgrade, MOST_REDIRECTS, RedirectError, follow};
 use crate::request::{Held, Validators, ask, write};
+use crate::resolve::Lookups;
 use crate::response::{AnswerError, Decision, judge};
 use crate::shown::{shown_fields, without_user_info};
 use http::StatusCode;
@@ -145,6 +147,7 @@ pub async fn fetch(
     let held = if reaches(&file, durable) { order.held.clone() } else { Held::nothing() };
     let mut run = Run {
         client,
+        lookups: client.lookups(),
         url: without_user_info(&order.url),
         order,
         held,
@@ -159,8 +162,8 @@ pub async fn fetch(
         () = control.stopped() => None,
         end = run.until_whole() => Some(end),
     };
-    let Run { url, disk, .. } = run;
-    let (durable, closed) = disk.close().await;
+    let Run { mut lookups, url, disk, .. } = run;
+    let ((), (durable, closed)) = tokio::join!(lookups.over(), disk.close());
     match (end, closed) {
         (None, _) => Ended::Stopped { durable },
         (Some(Err(error)), _) => Ended::Failed { durable, at: url, error },
@@ -187,6 +190,7 @@ struct Whole {
 /// A fetch under way.
 struct Run<'a, R> {
     client: &'a Arc<Client>,
+    lookups: Lookups,
     order: Order,
     url: Url,
     held: Held,
@@ -203,8 +207,9 @@ impl<R: Reports> Run<'_, R> {
         loop {
             let ask = ask(&self.held);
             let patience = self.order.stall_timeout;
+            let (request, lookups) = (write(&self.url, &ask), &mut self.lookups);
             let (link, response) =
-                self.client.exchange(&self.url, write(&self.url, &ask), patience).await?;
+                self.client.exchange(&self.url, request, lookups, patience).await?;
             let (parts, body) = response.into_parts();
             let judged = judge(&ask, parts.status, &parts.headers, SystemTime::now())?;
             let fields = shown_fields(&parts.headers);

@@ -10,6 +10,7 @@
 //! | `redirect` | where a redirect leads, and whether we go there (pure)      |
 //! | `shown`    | what may be shown of what came from outside (pure)          |
 //! | `tls`      | one configuration, roots, and what went wrong in words      |
+//! | `resolve`  | names to addresses, and whether anything still asks for one  |
 //! | `connect`  | names to connections                                        |
 //! | `client`   | connections kept, one exchange on one of them               |
 //! | `disk`     | pieces to the file, sync, what is durable                   |
@@ -32,6 +33,7 @@ mod fetch;
 mod measure;
 mod redirect;
 mod request;
+mod resolve;
 mod response;
 mod shown;
 mod tls;

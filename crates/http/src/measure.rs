@@ -4,25 +4,46 @@
 //! ever continued, allocated or judged by it, and a server that does not answer it is no trouble.
 
 use crate::client::Client;
+use crate::control::Control;
 use crate::redirect::{Downgrade, MOST_REDIRECTS, follow};
 use crate::request::{Ask, write_measure};
+use crate::resolve::Lookups;
 use crate::response::{Decision, judge};
 use crate::shown::without_user_info;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use url::Url;
 
-/// Asks for the size of what is at `url`, in bytes; nothing if the server does not tell it.
+/// Asks for the size of what is at `url`, in bytes; nothing if the server does not tell it, or when
+/// the owner says stop first. By the end nothing of it is under way any more.
 pub async fn measure(
     client: &Arc<Client>,
     url: &Url,
     downgrade: Downgrade,
     patience: Duration,
+    mut control: Control,
+) -> Option<u64> {
+    let mut lookups = client.lookups();
+    let size = tokio::select! {
+        biased;
+        () = control.stopped() => None,
+        size = asked(client, url, downgrade, &mut lookups, patience) => size,
+    };
+    lookups.over().await;
+    size
+}
+
+async fn asked(
+    client: &Arc<Client>,
+    url: &Url,
+    downgrade: Downgrade,
+    lookups: &mut Lookups,
+    patience: Duration,
 ) -> Option<u64> {
     let mut url = without_user_info(url);
     for _ in 0..=MOST_REDIRECTS {
         let request = write_measure(&url);
-        let (mut link, response) = client.exchange(&url, request, patience).await.ok()?;
+        let (mut link, response) = client.exchange(&url, request, lookups, patience).await.ok()?;
         let (parts, mut body) = response.into_parts();
         let judged = judge(&Ask::Whole, parts.status, &parts.headers, SystemTime::now()).ok()?;
         // There is no body, but the connection is only free once that has been seen.

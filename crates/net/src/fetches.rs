@@ -130,7 +130,8 @@ impl Fetches {
         self.running.insert(id, steering);
         let (client, outbox) = (Arc::clone(&self.client), self.outbox.clone());
         self.tasks.spawn(async move {
-            let size = measured(&client, &order, control).await;
+            let Order { url, downgrade, stall_timeout, .. } = order;
+            let size = measure(&client, &url, downgrade, stall_timeout, control).await;
             // Fails only when the channel has ended, and then so do we.
             let _ = outbox.send(FromNet::Measured { fetch: id, size });
             id
@@ -140,15 +141,6 @@ impl Fetches {
     fn tell(&self, report: FromNet) {
         // Fails only when the channel has ended, and then so do we.
         let _ = self.outbox.send(report);
-    }
-}
-
-/// The size, unless the service stops asking first.
-async fn measured(client: &Arc<Client>, order: &Order, mut control: Control) -> Option<u64> {
-    tokio::select! {
-        biased;
-        () = control.stopped() => None,
-        size = measure(client, &order.url, order.downgrade, order.stall_timeout) => size,
     }
 }
 

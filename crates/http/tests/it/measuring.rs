@@ -6,7 +6,9 @@ use std::time::Duration;
 
 async fn told(acts: Vec<Act>) -> (Option<u64>, Server) {
     let server = Server::start(acts).await;
-    let size = measure(&client(), &server.url(), Downgrade::Refuse, Duration::from_secs(5)).await;
+    let (_steering, control) = ebb_http::control();
+    let (url, patience) = (server.url(), Duration::from_secs(5));
+    let size = measure(&client(), &url, Downgrade::Refuse, patience, control).await;
     (size, server)
 }
 
