@@ -27,6 +27,7 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Manager", "ListJobs", [Answer, Answer, Answer, Answer]),
     ("Manager", "DescribeError", [Answer, Answer, Answer, Answer]),
     ("Manager", "DescribeErrorContext", [Answer, Answer, Answer, Answer]),
+    ("Manager", "ChangesSince", [Answer, Answer, Answer, Answer]),
     ("Manager", "GetStatus", [Answer, Answer, Answer, Answer]),
     ("Manager", "Subscribe", [Answer, Answer, Answer, Answer]),
     ("Manager", "Unsubscribe", [Answer, Answer, Answer, Answer]),
@@ -39,6 +40,7 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Job", "GetFiles", [Answer, Nothing, Answer, Nothing]),
     ("Job", "GetErrorFile", [Answer, Nothing, Answer, Nothing]),
     ("Job", "GetErrorProtocol", [Answer, Nothing, Answer, Nothing]),
+    ("Job", "ChangesSince", [Answer, Nothing, Answer, Nothing]),
     ("Job", "GetError", [Answer, Nothing, Answer, Nothing]),
     ("Job", "TakeOwnership", [Answer, Nothing, Answer, Nothing]),
     ("Job", "OpenTokenOptions", [Answer, Nothing, Answer, Nothing]),
@@ -77,9 +79,11 @@ fn outcome(
         ("Manager", "DescribeErrorContext") => {
             caller.call(MANAGER_PATH, MANAGER, method, &"local-file")
         }
+        ("Manager", "ChangesSince") => caller.call(MANAGER_PATH, MANAGER, method, &(0_u64, 10_u32)),
         ("Manager", _) => caller.call(MANAGER_PATH, MANAGER, method, &()),
         ("Job", "AddFiles") => caller.call(&job.path, JOB, method, &(file.as_slice(),)),
         ("Job", "GetFiles") => caller.call(&job.path, JOB, method, &(0_u32, 10_u32)),
+        ("Job", "ChangesSince") => caller.call(&job.path, JOB, method, &(0_u64, 10_u32)),
         ("Job", "SetRemoteName") => {
             caller.call(&job.path, JOB, method, &(0_u32, "http://localhost/f"))
         }

@@ -60,6 +60,10 @@ pub struct JobProperties {
     pub helper_uid: Option<u32>,
     /// What the helper token is for.
     pub helper_flags: TokenFlags,
+    /// How often it was begun.
+    pub attempts: u64,
+    /// The number of the newest event about it.
+    pub last_event: u64,
 }
 
 impl JobProperties {
@@ -92,6 +96,8 @@ impl JobProperties {
             auto_complete: fields.flag("AutoComplete")?,
             helper_uid: helper_uid(fields)?,
             helper_flags: TokenFlags(fields.small("HelperTokenFlags")?),
+            attempts: fields.large("Attempts")?,
+            last_event: fields.large("LastEvent")?,
         })
     }
 
@@ -128,6 +134,8 @@ impl JobProperties {
             "AutoComplete" => self.auto_complete = changed.flag(name)?,
             "HelperTokenUid" => self.helper_uid = known_uid(changed.small(name)?),
             "HelperTokenFlags" => self.helper_flags = TokenFlags(changed.small(name)?),
+            "Attempts" => self.attempts = changed.large(name)?,
+            "LastEvent" => self.last_event = changed.large(name)?,
             _ => {} // never changes, or is newer than this library
         }
         Ok(())
@@ -338,6 +346,8 @@ mod tests {
             ("HelperTokenSet", false.into()),
             ("HelperTokenUid", u32::MAX.into()),
             ("HelperTokenFlags", 0u32.into()),
+            ("Attempts", 1u64.into()),
+            ("LastEvent", 9u64.into()),
         ]
     }
 

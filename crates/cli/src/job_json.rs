@@ -230,6 +230,8 @@ pub(crate) mod tests {
             auto_complete: true,
             helper_uid: None,
             helper_flags: TokenFlags::NONE,
+            attempts: 1,
+            last_event: 9,
         }
     }
 

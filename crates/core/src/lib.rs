@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod describe;
+pub mod event;
 pub mod failure;
 pub mod file;
 pub mod id;

@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Files { job: JobId, first: u32, limit: u32 },
     /// A job's error.
     Error(JobId),
+    /// What changed since a number: on a job, or on all that the caller may see.
+    Changes { job: Option<JobId>, since: u64, limit: u32 },
     /// The capability to set the helper token (R1).
     OpenTokenOptions(JobId),
     /// A call on an opened capability; the random part of its name.
@@ -109,6 +111,7 @@ pub(crate) enum Answer {
     Properties(Box<JobView>),
     Files(Vec<FileView>, u32),
     Error(ErrorView),
+    Events(EventsView),
     TokenOptions(String),
     Flags(u32),
     Identity(Option<u32>),
@@ -141,6 +144,9 @@ pub(crate) struct JobView {
     pub(crate) auto_complete: bool,
     pub(crate) helper: Option<u32>,
     pub(crate) helper_flags: u32,
+    pub(crate) attempts: u64,
+    /// The number of the newest event about it.
+    pub(crate) last_event: u64,
 }
 
 /// A file, as callers see it.
@@ -168,6 +174,43 @@ pub(crate) struct ErrorView {
     pub(crate) file: Option<(u32, String, Vec<u8>)>,
 }
 
+/// What changed, as callers see it.
+#[derive(Debug)]
+pub(crate) struct EventsView {
+    pub(crate) events: Vec<EventView>,
+    /// The newest number there is for this caller.
+    pub(crate) newest: u64,
+    /// Whether something is missing: the caller has to look at everything anew.
+    pub(crate) missing: bool,
+}
+
+/// One event.
+#[derive(Debug)]
+pub(crate) struct EventView {
+    pub(crate) number: u64,
+    pub(crate) job: JobId,
+    pub(crate) at: i64,
+    pub(crate) name: &'static str,
+    pub(crate) attempts: u64,
+    pub(crate) kind: EventKind,
+}
+
+/// What is told besides, by kind.
+#[derive(Debug)]
+pub(crate) enum EventKind {
+    Plain,
+    State {
+        state: &'static str,
+        previous: &'static str,
+    },
+    /// What it ran into, and when it is tried again; 0: not by itself.
+    Trouble(ErrorView, i64),
+    /// The file as it is now.
+    File(Box<FileView>),
+    /// The first one, and how many.
+    FilesAdded(u32, u32),
+}
+
 /// About the service.
 #[derive(Clone, Debug)]
 pub(crate) struct StatusView {
@@ -186,6 +229,8 @@ pub(crate) struct StatusView {
 pub(crate) struct Notice {
     pub(crate) job: JobId,
     pub(crate) owner: u32,
+    /// Its number, where it is an event; of a view, the newest that it shows.
+    pub(crate) number: u64,
     pub(crate) what: NoticeKind,
 }
 

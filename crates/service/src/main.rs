@@ -64,10 +64,10 @@ fn run() -> Result<(), Box<dyn Error>> {
     confine(&arguments)?;
     let config = Config::read(&arguments.config)?;
     let mut store = Store::open(&arguments.state_dir.join("jobs.sqlite"))?;
-    let jobs = store.load()?;
+    let (jobs, events) = (store.load()?, store.load_events()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, serve(arguments, config, store, jobs))
+    local.block_on(&runtime, serve(arguments, config, store, jobs, events))
 }
 
 /// From here on this process reaches its own directories and local sockets, and reads the machine's
@@ -90,6 +90,7 @@ async fn serve(
     config: Config,
     store: Store,
     jobs: Vec<ebb_core::job::Job>,
+    events: ebb_store::Events,
 ) -> Result<(), Box<dyn Error>> {
     let boot = BootId(fs::read_to_string(BOOT_ID)?.trim().to_owned());
     let channel = rustix::io::dup(rustix::stdio::stdin())?;
@@ -118,6 +119,7 @@ async fn serve(
             notices,
         },
         jobs,
+        events,
     );
     println!("everyone counts as logged on: no session tracker is connected");
     start_system_bus(&arguments, &config, &face);

@@ -15,6 +15,7 @@
 //! | `ownership`   | an administrator becomes the owner                                 |
 //! | `acts`        | what administrators do to others' jobs, noted down                 |
 //! | `owners`      | whose jobs are whose, and how they stand                           |
+//! | `events`      | what happened, with numbers                                        |
 //! | `inactive`    | jobs that nobody wants any more                                    |
 //! | `work`        | what is being done for a job, one effect at a time                 |
 //! | `queue`       | who wants to run, who runs, which deadline is next                 |
@@ -25,6 +26,7 @@
 
 mod acts;
 mod commands;
+mod events;
 mod inactive;
 mod owners;
 mod ownership;
@@ -41,6 +43,7 @@ mod work;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+use ebb_core::event::{self, Trail};
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{Event, Job, Report, State};
 use ebb_core::policy::Policy;
@@ -55,6 +58,7 @@ use crate::agents::Agents;
 use crate::clock;
 use crate::command::{Answered, JobView, Message, Notice, NoticeKind};
 use crate::writer::Writer;
+use events::Events;
 use inactive::Calendar;
 use owners::{Owners, Standing};
 use queue::{Kept, Place, Queue};
@@ -85,6 +89,7 @@ pub(crate) struct MainLoop {
     jobs: HashMap<JobId, Entry>,
     order: BTreeMap<u64, JobId>,
     next_number: u64,
+    events: Events,
     capabilities: Capabilities,
     turns: Turns,
     queue: Queue,
@@ -103,11 +108,16 @@ struct Entry {
     work: Work,
     sums: Sums,
     kept: Kept,
+    trail: Trail,
 }
 
 impl Entry {
     fn view(&self, now: Now) -> JobView {
-        views::job(&self.job, &self.sums, &self.work, now)
+        views::job(&self.job, &self.sums, &self.work, self.last_event(), now)
+    }
+
+    fn last_event(&self) -> u64 {
+        self.trail.numbers().next_back().unwrap_or(0)
     }
 
     fn standing(&self) -> Standing {
@@ -132,12 +142,13 @@ enum After {
 
 impl MainLoop {
     /// Takes over the jobs as they were on disk.
-    pub(crate) fn new(parts: Parts, jobs: Vec<Job>) -> Self {
+    pub(crate) fn new(parts: Parts, jobs: Vec<Job>, events: ebb_store::Events) -> Self {
         let mut this = Self {
             parts,
             jobs: HashMap::new(),
             order: BTreeMap::new(),
             next_number: 0,
+            events: Events::default(),
             capabilities: Capabilities::default(),
             turns: Turns::default(),
             queue: Queue::default(),
@@ -151,6 +162,7 @@ impl MainLoop {
         for job in jobs {
             this.adopt(job);
         }
+        this.adopt_events(events);
         this
     }
 
@@ -258,6 +270,7 @@ impl MainLoop {
         let entry = self.jobs.get_mut(&id).ok_or(Refusal::NotFound)?;
         let before = views::Before::of(&entry.job, &entry.sums);
         let (number, standing) = (entry.number, entry.standing());
+        let untold = event::Before::of(&entry.job, Some(&event));
         let file_before = sums::Before::of(&entry.job, &event);
         let step = entry.job.decide(event, now)?;
         entry.sums.follow(&file_before, &entry.job, &step.files_changed);
@@ -268,17 +281,12 @@ impl MainLoop {
         for &at in &step.files_changed {
             turn.batch.put_file(id, at, &entry.job.files[at as usize]);
         }
+        let happened = untold.what_happened(&entry.job, &step, now);
         entry.work.expect(step.effects);
-        let notices = before.notices(&entry.job, &entry.sums, &entry.work, now);
-        // After a notice that work has stopped, none of it may run: it waits for the stop.
-        if entry.work.is_stopping() {
-            entry.work.hold_back(notices);
-        } else {
-            turn.after.extend(notices.into_iter().map(After::Tell));
-        }
-        turn.after.push(After::Act(id));
         self.reschedule |= before.state != entry.job.state;
         self.owners.keep((number, id), Some(standing), Some(entry.standing()));
+        self.tell(id, &before, happened, turn, now);
+        turn.after.push(After::Act(id));
         self.index(id);
         Ok(())
     }
@@ -309,7 +317,7 @@ impl MainLoop {
         self.next_number += 1;
         self.order.insert(number, id);
         let (work, sums, kept) = (Work::default(), Sums::of(&job), Kept::default());
-        let entry = Entry { job, number, work, sums, kept };
+        let entry = Entry { job, number, work, sums, kept, trail: Trail::default() };
         self.owners.keep((number, id), None, Some(entry.standing()));
         self.jobs.insert(id, entry);
         self.index(id);
@@ -318,18 +326,8 @@ impl MainLoop {
     fn report(&mut self, id: JobId, attempt: AttemptId, report: Report, turn: &mut Turn) -> bool {
         let counts =
             self.jobs.get(&id).is_some_and(|entry| entry.job.state.attempt() == Some(attempt));
-        let done = if let (true, Report::FileDone { file, .. }) = (counts, &report) {
-            Some(*file)
-        } else {
-            None
-        };
         // Reports are never refused; a job that is forgotten needs none.
         self.step(id, Event::Report(attempt, report), turn).ok();
-        if let (Some(file), Some(entry)) = (done, self.jobs.get_mut(&id)) {
-            entry.work.live.remove(&file);
-            let what = NoticeKind::FileTransferred(file);
-            turn.after.push(After::Tell(Notice { job: id, owner: entry.job.owner.uid, what }));
-        }
         counts
     }
 
@@ -343,8 +341,9 @@ impl MainLoop {
         }
         entry.work.live.insert(file, received);
         let view = entry.view(now);
-        let what = NoticeKind::Changed(Box::new(view));
+        let (number, what) = (view.last_event, NoticeKind::Changed(Box::new(view)));
         // Nobody may be listening.
-        let _ = self.parts.notices.send(Notice { job: id, owner: entry.job.owner.uid, what });
+        let _ =
+            self.parts.notices.send(Notice { job: id, owner: entry.job.owner.uid, number, what });
     }
 }

@@ -82,3 +82,30 @@ CREATE TABLE file (
     told_size            INTEGER,
     PRIMARY KEY (job, idx)
 ) STRICT, WITHOUT ROWID;
+
+-- What happened to jobs, in the order it happened; see core's `event`. No number is used twice.
+CREATE TABLE event (
+    number       INTEGER PRIMARY KEY,
+    job          BLOB    NOT NULL CHECK (length(job) = 16),
+    at           INTEGER NOT NULL,
+    acknowledged INTEGER NOT NULL,
+    kind         TEXT    NOT NULL,
+    -- Which of these are there follows from the kind.
+    state        TEXT,
+    previous     TEXT,
+    file         INTEGER,
+    files        INTEGER,
+    next_attempt INTEGER,
+    -- As in a job.
+    error        TEXT,
+    error_number INTEGER,
+    error_file   INTEGER,
+    error_detail TEXT,
+    error_retry_after INTEGER
+) STRICT;
+
+-- Up to which number events about jobs of a user were dropped: from here on nothing is missing.
+CREATE TABLE missing (
+    owner INTEGER PRIMARY KEY,
+    up_to INTEGER NOT NULL
+) STRICT;

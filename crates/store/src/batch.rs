@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use ebb_core::event::Happening;
 use ebb_core::file::File;
 use ebb_core::id::JobId;
 use ebb_core::job::Job;
@@ -30,6 +31,10 @@ enum Change {
     Job(Vec<Value>),
     File(JobId, Vec<Value>),
     Forget(JobId),
+    Event(u64, Vec<Value>),
+    DropEvent(u64),
+    Acknowledged(u64),
+    Missing(u32, u64),
 }
 
 impl Batch {
@@ -64,6 +69,26 @@ impl Batch {
         self.changes.push(Change::Forget(job));
     }
 
+    /// Puts something that happened, under its number.
+    pub fn put_event(&mut self, number: u64, happening: &Happening) {
+        self.changes.push(Change::Event(number, rows::event::cells(happening)));
+    }
+
+    /// Drops an event. One that is not there is as good as dropped.
+    pub fn drop_event(&mut self, number: u64) {
+        self.changes.push(Change::DropEvent(number));
+    }
+
+    /// Notes that somebody knows of an event.
+    pub fn acknowledge_event(&mut self, number: u64) {
+        self.changes.push(Change::Acknowledged(number));
+    }
+
+    /// Notes that events about jobs of `owner` are missing, up to this number.
+    pub fn put_missing(&mut self, owner: u32, up_to: u64) {
+        self.changes.push(Change::Missing(owner, up_to));
+    }
+
     /// Whether there is nothing to record.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -78,6 +103,10 @@ pub struct Recorder<'a> {
     put_job: Statement<'a>,
     put_file: Statement<'a>,
     forget: Statement<'a>,
+    put_event: Statement<'a>,
+    drop_event: Statement<'a>,
+    acknowledge: Statement<'a>,
+    put_missing: Statement<'a>,
 }
 
 impl<'a> Recorder<'a> {
@@ -88,6 +117,10 @@ impl<'a> Recorder<'a> {
             put_job: prepare(&rows::PUT_JOB)?,
             put_file: prepare(&rows::PUT_FILE)?,
             forget: prepare(rows::FORGET)?,
+            put_event: prepare(&rows::PUT_EVENT)?,
+            drop_event: prepare(rows::event::DROP)?,
+            acknowledge: prepare(rows::event::ACKNOWLEDGE)?,
+            put_missing: prepare(rows::event::PUT_MISSING)?,
         })
     }
 
@@ -119,8 +152,25 @@ impl<'a> Recorder<'a> {
                 let id = Value::Blob(job.as_bytes().to_vec());
                 execute(&mut self.forget, vec![id]).map(|_| ())
             }
+            Change::Event(number, cells) => {
+                let cells = [key(number)].into_iter().chain(cells).collect();
+                execute(&mut self.put_event, cells).map(|_| ())
+            }
+            Change::DropEvent(number) => {
+                execute(&mut self.drop_event, vec![key(number)]).map(|_| ())
+            }
+            Change::Acknowledged(number) => {
+                execute(&mut self.acknowledge, vec![key(number)]).map(|_| ())
+            }
+            Change::Missing(owner, up_to) => {
+                execute(&mut self.put_missing, vec![Value::from(owner), key(up_to)]).map(|_| ())
+            }
         }
     }
+}
+
+fn key(number: u64) -> Value {
+    Value::from(number.cast_signed())
 }
 
 fn execute(statement: &mut Statement<'_>, cells: Vec<Value>) -> Result<usize, StoreError> {

@@ -24,6 +24,7 @@ use ebb_core::job::Job;
 use rusqlite::Connection;
 
 pub use batch::{Batch, Recorder};
+pub use rows::event::Events;
 
 /// The open store. Blocks: commits wait for the disk, so it wants a thread of its own.
 #[derive(Debug)]
@@ -95,6 +96,15 @@ impl Store {
     /// [`StoreError::Nonsense`] if a value makes no sense; otherwise what SQLite said.
     pub fn load(&mut self) -> Result<Vec<Job>, StoreError> {
         rows::load(&self.connection)
+    }
+
+    /// Reads what happened to the jobs, and from where on nothing of it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load`].
+    pub fn load_events(&mut self) -> Result<Events, StoreError> {
+        rows::event::load(&self.connection)
     }
 
     /// Gets ready to record batches, for whoever has many.

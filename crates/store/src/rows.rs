@@ -4,6 +4,7 @@
 //! columns, one function that puts a value's cells in that order and one that takes them. Those
 //! functions name every field, so a new one does not compile until it has a place there.
 
+pub(crate) mod event;
 pub(crate) mod failures;
 pub(crate) mod file;
 pub(crate) mod job;
@@ -15,6 +16,7 @@ use rusqlite::Connection;
 
 use crate::cells::{Reader, Table};
 use crate::{StoreError, sqlite};
+use event::EVENT;
 use file::FILE;
 use job::JOB;
 
@@ -32,6 +34,12 @@ pub(crate) static PUT_FILE: LazyLock<String> = LazyLock::new(|| {
         "INSERT INTO file (job, idx, {columns}) SELECT seq, ?2, {places} FROM job WHERE id = ?1 \
          ON CONFLICT (job, idx) DO UPDATE SET {set}"
     )
+});
+
+/// Puts an event; its parameters are its number and [`event::cells`].
+pub(crate) static PUT_EVENT: LazyLock<String> = LazyLock::new(|| {
+    let (columns, places) = (EVENT.columns.join(", "), EVENT.places(2));
+    format!("INSERT OR REPLACE INTO event (number, {columns}) VALUES (?1, {places})")
 });
 
 /// Drops a job, and with it its files; its parameter is the job's id.

@@ -199,24 +199,25 @@ fn read_signal(
     let body = message.body();
     let notice = match (interface.as_str(), member.as_str(), job) {
         (names::MANAGER, "JobAdded", _) => {
-            let (_, job): (OwnedObjectPath, String) = body.deserialize()?;
+            let (_, job, _): (OwnedObjectPath, String, u64) = body.deserialize()?;
             Ok(Notice::JobAdded { job })
         }
         (names::MANAGER, "JobRemoved", _) => {
-            let (_, job): (OwnedObjectPath, String) = body.deserialize()?;
+            let (_, job, _): (OwnedObjectPath, String, u64) = body.deserialize()?;
             Ok(Notice::JobRemoved { job })
         }
         (names::JOB, "StateChanged", Some(job)) => {
-            let (state, previous): (String, String) = body.deserialize()?;
+            let (state, previous, _): (String, String, u64) = body.deserialize()?;
             state_changed(job, &state, &previous)
         }
         (names::JOB, "Transferred", Some(job)) => Ok(Notice::Transferred { job }),
         (names::JOB, "Failed", Some(job)) => {
-            let error: HashMap<String, OwnedVariant> = body.deserialize()?;
+            let (error, _): (HashMap<String, OwnedVariant>, u64) = body.deserialize()?;
             ErrorInfo::read(&Fields::from(error)).map(|error| Notice::Failed { job, error })
         }
         (names::JOB, "FileTransferred", Some(job)) => {
-            Ok(Notice::FileTransferred { job, index: body.deserialize()? })
+            let (index, _): (u32, u64) = body.deserialize()?;
+            Ok(Notice::FileTransferred { job, index })
         }
         ("org.freedesktop.DBus.Properties", "PropertiesChanged", Some(job)) => {
             let (_, changed, _): (String, HashMap<String, OwnedVariant>, Vec<String>) =

@@ -131,6 +131,8 @@ fn new_job(id: &str, name: &str, state: &str) -> Dictionary {
         ("HelperTokenSet".to_owned(), owned(false)),
         ("HelperTokenUid".to_owned(), owned(u32::MAX)),
         ("HelperTokenFlags".to_owned(), owned(0u32)),
+        ("Attempts".to_owned(), owned(1u64)),
+        ("LastEvent".to_owned(), owned(1u64)),
     ])
 }
 
@@ -407,7 +409,7 @@ fn set(state: &Mutex<State>, id: &str, name: &str, value: OwnedVariant) {
 async fn change(state: &Mutex<State>, id: &str, now: &'static str) {
     let before = text(&find(state, id).unwrap(), "State");
     set(state, id, "State", owned(now));
-    signal(state, id, names::JOB, "StateChanged", &(now, before.as_str())).await;
+    signal(state, id, names::JOB, "StateChanged", &(now, before.as_str(), 1u64)).await;
 }
 
 async fn changed(state: &Mutex<State>, id: &str, properties: &[&str]) {

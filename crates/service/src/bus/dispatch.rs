@@ -155,6 +155,10 @@ fn manager(message: &Message, member: &str) -> Result<Call, No> {
             let answer = Message::method_return(&message.header()).build(&described)?;
             return Ok(Call::Answer(answer));
         }
+        "ChangesSince" => {
+            let (since, limit): (u64, u32) = body(message)?;
+            (Command::Changes { job: None, since, limit }, Shape::Plain)
+        }
         "GetStatus" => (nothing(message, Command::Status)?, Shape::Plain),
         "Subscribe" => return Ok(Call::Subscribe(nothing(message, Subscription::Begin)?)),
         "Unsubscribe" => return Ok(Call::Subscribe(nothing(message, Subscription::End)?)),
@@ -193,6 +197,10 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
             Command::Files { job: id, first, limit }
         }
         "GetError" | "GetErrorFile" | "GetErrorProtocol" => nothing(message, Command::Error(id))?,
+        "ChangesSince" => {
+            let (since, limit): (u64, u32) = body(message)?;
+            Command::Changes { job: Some(id), since, limit }
+        }
         "TakeOwnership" => nothing(message, Command::TakeOwnership(id))?,
         "OpenTokenOptions" => nothing(message, Command::OpenTokenOptions(id))?,
         _ => return Err(NO_METHOD),

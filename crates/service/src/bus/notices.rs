@@ -22,9 +22,14 @@ pub(super) async fn forward(
     loop {
         let notice = match heard.recv().await {
             Ok(notice) => notice,
-            // A slow reader misses notices; the next ones carry whole states again.
+            // A slow reader misses notices, is told so, and asks what changed since its last one.
             Err(RecvError::Lagged(missed)) => {
                 eprintln!("a subscriber (uid {}) is slow and missed {missed} notices", caller.uid);
+                let on = (names::MANAGER_PATH, names::MANAGER, "SignalsMissed");
+                let Ok(signal) = begin(on, destination.as_ref()).build(&()) else { continue };
+                if connection.send(&signal).await.is_err() {
+                    return;
+                }
                 continue;
             }
             Err(RecvError::Closed) => return,
@@ -41,27 +46,33 @@ pub(super) async fn forward(
     }
 }
 
+fn begin(
+    (path, interface, member): (&str, &str, &str),
+    destination: Option<&OwnedUniqueName>,
+) -> zbus::message::Builder<'static> {
+    let signal = zbus::Message::signal(path.to_owned(), interface.to_owned(), member.to_owned());
+    match destination {
+        Some(destination) => signal.destination(destination.clone()),
+        None => signal,
+    }
+}
+
 fn signal(notice: &Notice, destination: Option<&OwnedUniqueName>) -> zbus::Result<zbus::Message> {
     let id = notice.job.to_string();
     let path = values::job_path(notice.job);
-    let make = |on: &str, interface: &str, member: &str| {
-        let signal = zbus::Message::signal(on.to_owned(), interface.to_owned(), member.to_owned());
-        match destination {
-            Some(destination) => signal.destination(destination.clone()),
-            None => signal,
-        }
-    };
+    let make = |on: &str, interface, member| begin((on, interface, member), destination);
     let of_job = |member| make(path.as_str(), names::JOB, member);
     let of_manager = |member| make(names::MANAGER_PATH, names::MANAGER, member);
+    let number = notice.number;
     match &notice.what {
-        NoticeKind::Added => of_manager("JobAdded").build(&(&path, id)),
-        NoticeKind::Removed => of_manager("JobRemoved").build(&(&path, id)),
+        NoticeKind::Added => of_manager("JobAdded").build(&(&path, id, number)),
+        NoticeKind::Removed => of_manager("JobRemoved").build(&(&path, id, number)),
         NoticeKind::StateChanged { state, previous } => {
-            of_job("StateChanged").build(&(state, previous))
+            of_job("StateChanged").build(&(state, previous, number))
         }
-        NoticeKind::Transferred => of_job("Transferred").build(&()),
-        NoticeKind::Failed(error) => of_job("Failed").build(&(values::error(error),)),
-        NoticeKind::FileTransferred(index) => of_job("FileTransferred").build(&(index,)),
+        NoticeKind::Transferred => of_job("Transferred").build(&(number,)),
+        NoticeKind::Failed(error) => of_job("Failed").build(&(values::error(error), number)),
+        NoticeKind::FileTransferred(index) => of_job("FileTransferred").build(&(index, number)),
         NoticeKind::Changed(view) => {
             let none: [&str; 0] = [];
             let changed = values::job(view);

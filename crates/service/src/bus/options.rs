@@ -52,7 +52,9 @@ pub(super) fn property(name: &str, value: &Variant<'_>) -> Option<Result<Setting
         "Id" | "Type" | "State" | "Reason" | "OwnerUid" | "Created" | "Modified"
         | "TransferCompleted" | "NextAttempt" | "FilesTotal" | "FilesTransferred"
         | "BytesTotal" | "BytesTransferred" | "ErrorCount" | "HelperTokenSet"
-        | "HelperTokenUid" | "HelperTokenFlags" => Err(Refusal::ReadOnlyProperty),
+        | "HelperTokenUid" | "HelperTokenFlags" | "Attempts" | "LastEvent" => {
+            Err(Refusal::ReadOnlyProperty)
+        }
         _ => return None,
     })
 }

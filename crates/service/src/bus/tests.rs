@@ -122,6 +122,8 @@ fn view() -> JobView {
         auto_complete: false,
         helper: None,
         helper_flags: 0,
+        attempts: 0,
+        last_event: 0,
     }
 }
 

@@ -11,7 +11,9 @@ use ebb_core::id::JobId;
 use ebb_core::refusal::Refusal;
 use zbus::{Message, ObjectPath, Variant};
 
-use crate::command::{Answer, Answered, ErrorView, FileView, JobView, StatusView};
+use crate::command::{
+    Answer, Answered, ErrorView, EventKind, EventView, EventsView, FileView, JobView, StatusView,
+};
 
 /// "Unknown" for sizes and uids.
 const UNKNOWN_SIZE: u64 = u64::MAX;
@@ -109,6 +111,10 @@ pub(super) fn reply(to: &Message, shape: &Shape, answered: Answered) -> zbus::Re
             }
         }
         Answer::Error(view) => message.build(&(error(&view),)),
+        Answer::Events(EventsView { events, newest, missing }) => {
+            let events: Vec<Dict<'_>> = events.iter().map(event).collect();
+            message.build(&(events, newest, missing))
+        }
         Answer::TokenOptions(random) => {
             let path = names::token_options_path(&random);
             message.build(&(ObjectPath::try_from(path)?,))
@@ -154,6 +160,8 @@ pub(super) fn job(view: &JobView) -> Dict<'_> {
         ("HelperTokenSet", Variant::from(view.helper.is_some())),
         ("HelperTokenUid", Variant::from(view.helper.unwrap_or(NO_UID))),
         ("HelperTokenFlags", Variant::from(view.helper_flags)),
+        ("Attempts", Variant::from(view.attempts)),
+        ("LastEvent", Variant::from(view.last_event)),
     ])
 }
 
@@ -178,6 +186,35 @@ fn file(view: &FileView) -> Dict<'_> {
         ("FinalUrl", Variant::from(view.final_url.as_str())),
         ("HttpStatus", Variant::from(u32::from(view.http_status))),
     ])
+}
+
+/// Something that happened.
+fn event(view: &EventView) -> Dict<'_> {
+    let mut dict = HashMap::from([
+        ("Number", Variant::from(view.number)),
+        ("Job", Variant::from(view.job.to_string())),
+        ("Path", Variant::from(job_path(view.job))),
+        ("Time", Variant::from(view.at)),
+        ("Kind", Variant::from(view.name)),
+        ("Attempts", Variant::from(view.attempts)),
+    ]);
+    match &view.kind {
+        EventKind::Plain => {}
+        EventKind::State { state, previous } => {
+            dict.insert("State", Variant::from(*state));
+            dict.insert("Previous", Variant::from(*previous));
+        }
+        EventKind::Trouble(trouble, next_attempt) => {
+            dict.extend(error(trouble));
+            dict.insert("NextAttempt", Variant::from(*next_attempt));
+        }
+        EventKind::File(view) => dict.extend(file(view)),
+        EventKind::FilesAdded(first, count) => {
+            dict.insert("First", Variant::from(*first));
+            dict.insert("Count", Variant::from(*count));
+        }
+    }
+    dict
 }
 
 /// A job's error.

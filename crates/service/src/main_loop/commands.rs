@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use ebb_core::event::What;
 use ebb_core::file::{Destination, File, Wanted};
 use ebb_core::id::JobId;
 use ebb_core::job::{Event, Job, Setting, Terms};
@@ -62,6 +63,7 @@ impl MainLoop {
                 Answer::Files(files, u32::try_from(entry.job.files.len()).unwrap_or(u32::MAX))
             }),
             Command::Error(job) => self.error(caller, job),
+            Command::Changes { job, since, limit } => self.changes(caller, job, since, limit),
             Command::OpenTokenOptions(job) => self.open_token_options(&asker, job),
             Command::AddFiles(job, files) => return self.add_files(asker, job, files, reply, turn),
             Command::TakeOwnership(job) => return self.take_ownership(asker, job, reply, turn),
@@ -104,8 +106,10 @@ impl MainLoop {
         let (id, owner) = (job.id, job.owner.uid);
         turn.batch.put_job(&job);
         audit::owner_captured(&job);
-        turn.after.push(After::Tell(Notice { job: id, owner, what: NoticeKind::Added }));
+        let at = job.created;
         self.adopt(job);
+        let number = self.note(id, at, What::Added, turn);
+        turn.after.push(After::Tell(Notice { job: id, owner, number, what: NoticeKind::Added }));
         Ok(Answer::Job(id))
     }
 

@@ -99,7 +99,8 @@ impl MainLoop {
         self.capabilities.close_all_for(before.id);
         let (old, new) = (before.owner.uid, asker.token.uid);
         let told = [(old, NoticeKind::Removed), (new, NoticeKind::Added)];
-        let told = told.map(|(owner, what)| Notice { job: before.id, owner, what });
+        let number = self.jobs.get(&before.id).map_or(0, super::Entry::last_event);
+        let told = told.map(|(owner, what)| Notice { job: before.id, owner, number, what });
         match self.jobs.get_mut(&before.id) {
             Some(entry) if entry.work.is_stopping() => entry.work.hold_back(told.into()),
             Some(_) | None => turn.after.extend(told.map(After::Tell)),

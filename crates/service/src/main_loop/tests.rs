@@ -1,6 +1,7 @@
 //! The loop with a made-up `ebbd` and made-up agents, for what needs no real processes: the order
 //! in which things are stopped, written down and told.
 
+mod events;
 mod stage;
 
 use ebb_core::job::{Event, Job, Terms};

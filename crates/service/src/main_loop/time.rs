@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use ebb_core::event::Before;
 use ebb_core::id::JobId;
 use ebb_core::job::Event;
 use ebb_core::time::{Moment, Now};
@@ -55,6 +56,7 @@ impl MainLoop {
             if let Some(entry) = self.jobs.remove(&id) {
                 self.order.remove(&entry.number);
                 self.owners.keep((entry.number, id), Some(entry.standing()), None);
+                self.forget_events(&entry, turn);
             }
             turn.batch.forget(id);
         }
@@ -64,19 +66,25 @@ impl MainLoop {
     /// effects that may not have been carried out.
     pub(super) fn after_restart(&mut self, turn: &mut Turn) {
         let ids: Vec<JobId> = self.order.values().copied().collect();
+        let now = clock::now();
         for id in ids {
             let Some(entry) = self.jobs.get_mut(&id) else {
                 continue;
             };
             let (number, standing) = (entry.number, entry.standing());
+            let before = Before::of(&entry.job, None);
             let step = entry.job.after_restart();
             self.owners.keep((number, id), Some(standing), Some(entry.standing()));
             if step.job_changed {
                 turn.batch.put_job(&entry.job);
             }
+            let happened = before.what_happened(&entry.job, &step, now);
             entry.work.expect(step.effects);
             let old = entry.job.helper.as_ref().is_some_and(|t| t.boot != self.parts.boot);
             self.index(id);
+            for what in happened {
+                self.note(id, now.wall, what, turn);
+            }
             if old {
                 self.discard_helper(id, "another boot", turn);
             }

@@ -10,12 +10,11 @@ use ebb_core::time::Now;
 
 use super::sums::Sums;
 use super::work::Work;
-use crate::command::{ErrorView, FileView, JobView, Notice, NoticeKind};
+use crate::command::{ErrorView, FileView, JobView};
 
 /// What a job was before a step, as far as listeners care.
 pub(super) struct Before {
     pub(super) state: State,
-    transferred: bool,
     job: Facts,
 }
 
@@ -46,37 +45,17 @@ impl Facts {
 
 impl Before {
     pub(super) fn of(job: &Job, sums: &Sums) -> Self {
-        let transferred = job.transferred.is_some();
-        Self { state: job.state, transferred, job: Facts::of(job, sums) }
+        Self { state: job.state, job: Facts::of(job, sums) }
     }
 
-    /// What listeners are to be told of the difference, in order.
-    pub(super) fn notices(&self, job: &Job, sums: &Sums, work: &Work, now: Now) -> Vec<Notice> {
-        let mut found = Vec::new();
-        let (state, previous) = (job.state.name(), self.state.name());
-        if state != previous {
-            found.push(NoticeKind::StateChanged { state, previous });
-        }
-        if job.transferred.is_some() && !self.transferred {
-            found.push(NoticeKind::Transferred);
-        }
-        if job.state == State::Error && self.state != State::Error {
-            found.extend(job.error.as_ref().map(|e| NoticeKind::Failed(error(job, e))));
-        }
-        if job.state.is_final() && !self.state.is_final() {
-            found.push(NoticeKind::Removed);
-        }
-        if state != previous || self.job != Facts::of(job, sums) {
-            let view = self::job(job, sums, work, now);
-            found.push(NoticeKind::Changed(Box::new(view)));
-        }
-        let owner = job.owner.uid;
-        found.into_iter().map(|what| Notice { job: job.id, owner, what }).collect()
+    /// Whether the job looks different now.
+    pub(super) fn differs(&self, job: &Job, sums: &Sums) -> bool {
+        job.state.name() != self.state.name() || self.job != Facts::of(job, sums)
     }
 }
 
 /// A job.
-pub(super) fn job(job: &Job, sums: &Sums, work: &Work, now: Now) -> JobView {
+pub(super) fn job(job: &Job, sums: &Sums, work: &Work, last_event: u64, now: Now) -> JobView {
     JobView {
         id: job.id,
         name: job.terms.name.clone(),
@@ -100,6 +79,8 @@ pub(super) fn job(job: &Job, sums: &Sums, work: &Work, now: Now) -> JobView {
         auto_complete: job.terms.auto_complete,
         helper: job.helper.as_ref().map(|token| token.uid),
         helper_flags: job.flags.bits(),
+        attempts: job.attempts,
+        last_event,
     }
 }
 

@@ -168,13 +168,17 @@ impl MainLoop {
         if !entry.work.is_settled() {
             return;
         }
-        for notice in std::mem::take(&mut entry.work.held_back) {
-            // Nobody may be listening.
-            let _ = self.parts.notices.send(notice);
-        }
+        let held_back = std::mem::take(&mut entry.work.held_back);
         for waiter in std::mem::take(&mut entry.work.waiters) {
             // Whoever asked may be gone.
             let _ = waiter.reply.send(outcome(waiter.what, &entry.job));
+        }
+        if !held_back.is_empty() {
+            self.may_be_told(id);
+        }
+        for notice in held_back {
+            // Nobody may be listening.
+            let _ = self.parts.notices.send(notice);
         }
     }
 

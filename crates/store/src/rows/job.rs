@@ -234,7 +234,7 @@ fn state(cells: &mut Reader<'_>) -> Result<State, StoreError> {
     })
 }
 
-fn put_trouble(cells: &mut Cells, trouble: Option<&Trouble>) {
+pub(super) fn put_trouble(cells: &mut Cells, trouble: Option<&Trouble>) {
     cells
         .put_option(trouble.map(|t| t.failure.name().to_owned()))
         .put_option(trouble.and_then(|t| failures::number_of(t.failure)))
@@ -243,7 +243,7 @@ fn put_trouble(cells: &mut Cells, trouble: Option<&Trouble>) {
         .put_option(trouble.and_then(|t| t.retry_after));
 }
 
-fn trouble(cells: &mut Reader<'_>) -> Result<Option<Trouble>, StoreError> {
+pub(super) fn trouble(cells: &mut Reader<'_>) -> Result<Option<Trouble>, StoreError> {
     let name: Option<String> = cells.take_option()?;
     let number = cells.take_option()?;
     let failure = match &name {

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod crash;
+mod events;
 mod jobs;
 mod opening;
 mod recording;

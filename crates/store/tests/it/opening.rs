@@ -101,7 +101,13 @@ fn a_store_of_the_first_version_is_read_by_this_one() {
     first.execute_batch(include_str!("../../schema/001.sql")).unwrap();
     first.execute_batch(include_str!("version_001.sql")).unwrap();
     drop(first);
-    let jobs = Store::open(&scratch.store()).unwrap().load().unwrap();
+    let mut store = Store::open(&scratch.store()).unwrap();
+    let events = store.load_events().unwrap();
+    let [(40, state), (41, error)] = events.kept.as_slice() else { panic!("{events:?}") };
+    assert_eq!((state.what.name(), error.what.name()), ("state", "error"));
+    assert_eq!((state.acknowledged, error.acknowledged), (false, true));
+    assert_eq!(events.missing, [(1001, 39)]);
+    let jobs = store.load().unwrap();
     let [job] = jobs.as_slice() else { panic!("one job, not {}", jobs.len()) };
     assert_eq!(job.id.to_string(), "a7a7a7a7-a7a7-47a7-a7a7-a7a7a7a7a7a7");
     assert_eq!((job.owner.uid, job.owner.groups.as_slice()), (1001, &[4, 27][..]));

@@ -15,3 +15,12 @@ INSERT INTO file VALUES (
     x'2e6e696768746c792e696d672e58585858585858582e656262', 2049, -1, 1002,
     4096, x'22763122', NULL, 0, 8192, 'unfinished', NULL, 206, NULL, 8192
 );
+INSERT INTO event VALUES (
+    40, x'a7a7a7a7a7a747a7a7a7a7a7a7a7a7a7', 1700000002, 0, 'state',
+    'transferred', 'transferring', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+);
+INSERT INTO event VALUES (
+    41, x'a7a7a7a7a7a747a7a7a7a7a7a7a7a7a7', 1700000002, 1, 'error',
+    NULL, NULL, NULL, NULL, NULL, 'http-status', 503, 0, 'busy', 120
+);
+INSERT INTO missing VALUES (1001, 39);

@@ -68,7 +68,7 @@ impl Stage {
         let (outbox, inbox) = mpsc::unbounded_channel();
         let (tell, notices) = broadcast::channel(1024);
         let mut store = Store::open(&dir.join("jobs.sqlite")).unwrap();
-        let jobs = store.load().unwrap();
+        let (jobs, events) = (store.load().unwrap(), store.load_events().unwrap());
         let parts = Parts {
             instance: "system",
             private_to,
@@ -80,7 +80,7 @@ impl Stage {
             outbox: outbox.clone(),
             notices: tell,
         };
-        tokio::task::spawn_local(MainLoop::new(parts, jobs).run());
+        tokio::task::spawn_local(MainLoop::new(parts, jobs, events).run());
         Self { inbox: outbox, notices, seen }
     }
 
