@@ -149,6 +149,19 @@ pub struct Trouble {
 }
 
 impl State {
+    /// Every name, in the order of BITS' numbers.
+    pub const NAMES: [&str; 9] = [
+        "queued",
+        "connecting",
+        "transferring",
+        "suspended",
+        "error",
+        "transient-error",
+        "transferred",
+        "acknowledged",
+        "cancelled",
+    ];
+
     /// Its name on every interface.
     #[must_use]
     pub fn name(&self) -> &'static str {

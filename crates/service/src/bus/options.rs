@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use ebb_core::file::{Wanted, split_path};
 use ebb_core::id::JobId;
-use ebb_core::job::{Priority, Setting};
+use ebb_core::job::{Priority, Setting, State};
 use ebb_core::ranges;
 use ebb_core::refusal::Refusal;
 use zbus::{OwnedVariant, Variant};
@@ -70,7 +70,13 @@ pub(super) fn filter(options: Options, after: &str, limit: u32) -> Result<Filter
         match key.as_str() {
             "all-users" => filter.all_users = truth(value)?,
             "owner" => filter.owner = Some(number(value)?),
-            "state" => filter.state = Some(text(value)?),
+            "state" => {
+                let state = text(value)?;
+                if !State::NAMES.contains(&state.as_str()) {
+                    return Err(Refusal::InvalidArgument("there is no such state"));
+                }
+                filter.state = Some(state);
+            }
             "name" => filter.name = Some(text(value)?),
             "id-prefix" => filter.id_prefix = Some(text(value)?),
             "finished" => filter.finished = truth(value)?,

@@ -12,7 +12,7 @@ use ebb_store::Store;
 
 use crate::clock;
 use crate::command::{Answer, Asker, Command, JobView, Message, NoticeKind, TokenCall};
-use stage::{HELPER, OWNER, Seen, Stage, asker, scene};
+use stage::{HELPER, OWNER, Seen, Stage, UNCONFINED, asker, scene};
 
 #[test]
 fn when_a_session_ends_its_tokens_work_stops_before_anybody_is_told() {
@@ -118,6 +118,31 @@ fn a_private_instance_serves_its_user_and_not_even_root() {
             let refused = stage.ask(&asker(stranger, None), create()).await.err();
             assert_eq!(refused, Some(Refusal::PrivateInstance));
         }
+    });
+}
+
+#[test]
+fn an_agent_without_its_sandbox_does_no_work() {
+    scene(|dir| async move {
+        let (stage, owner) = (Stage::new(&dir, "this"), asker(UNCONFINED, None));
+        let create = Command::Create { name: "open".into(), settings: vec![] };
+        let Ok(Answer::Job(job)) = stage.ask(&owner, create).await else { panic!("no job") };
+        let file = stage::new_file(&dir, "f");
+        let refused = stage.ask(&owner, Command::AddFiles(job, vec![file])).await.unwrap_err();
+        assert_eq!(refused.name(), "sandbox-failed");
+    });
+}
+
+#[test]
+fn whoever_asks_while_the_service_ends_is_told_so() {
+    scene(|dir| async move {
+        let mut stage = Stage::new(&dir, "this");
+        stage.lent(&dir).await;
+        // The attempt under way has to stop first; until then messages are heard.
+        stage.inbox.send(Message::Finish).ok();
+        let create = Command::Create { name: "late".into(), settings: vec![] };
+        let late = stage.ask(&asker(OWNER, None), create).await;
+        assert_eq!(late.err(), Some(Refusal::ShuttingDown));
     });
 }
 

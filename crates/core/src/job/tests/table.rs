@@ -94,6 +94,7 @@ fn adding_files_leaves_the_state_as_it_is() {
 fn every_name_the_world_is_told_is_one_of_bits() {
     for state in STATES {
         let told = job_in(state).state.name();
+        assert!(State::NAMES.contains(&told), "{told}");
         let expected = if state == "completing" { "transferred" } else { state };
         assert_eq!(told, expected);
     }

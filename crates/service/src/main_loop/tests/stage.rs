@@ -33,6 +33,8 @@ use ebb_core::time::WallTime;
 const WHOLE: Sandbox = Sandbox { landlock_abi: 7, landlock_full: true, seccomp: true };
 pub(super) const OWNER: u32 = 4001;
 pub(super) const HELPER: u32 = 4002;
+/// Whose agents say that they have no sandbox.
+pub(super) const UNCONFINED: u32 = 4003;
 
 /// What the made-up agents have seen, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,7 +204,7 @@ async fn ebbd(channel: Channel, see: mpsc::UnboundedSender<Seen>) {
         let (ours, theirs) = ebb_wire::channel::pair().unwrap();
         let (ours, uid) = (Channel::new(ours).unwrap(), identity.uid);
         match role {
-            Role::Files => drop(tokio::task::spawn_local(file_agent(ours))),
+            Role::Files => drop(tokio::task::spawn_local(file_agent(ours, uid))),
             Role::Network => drop(tokio::task::spawn_local(net_agent(ours, uid, see.clone()))),
         }
         let started = FromLauncher::Started { agent, pid: 1 };
@@ -210,8 +212,9 @@ async fn ebbd(channel: Channel, see: mpsc::UnboundedSender<Seen>) {
     }
 }
 
-async fn file_agent(channel: Channel) {
-    channel.send(&FromFiles::Hello { sandbox: WHOLE }, None).await.unwrap();
+async fn file_agent(channel: Channel, uid: u32) {
+    let sandbox = if uid == UNCONFINED { Sandbox { seccomp: false, ..WHOLE } } else { WHOLE };
+    channel.send(&FromFiles::Hello { sandbox }, None).await.unwrap();
     while let Ok(Some((question, None))) = channel.receive::<ToFiles>().await {
         let (answer, file) = answer(question);
         channel.send(&answer, file.as_ref().map(AsFd::as_fd)).await.unwrap();

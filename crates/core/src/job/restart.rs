@@ -1,0 +1,50 @@
+//! A new life of the service: what of a job goes on, and what has to be done again.
+//!
+//! Nobody who looks at a job may be able to tell that the service was restarted, except by what was
+//! under way: attempts died with the last life, so a job that was connecting or transferring waits
+//! for its turn, with every byte that was synced. Clocks that run since the machine was started go
+//! on within one boot; after another they count nothing, so a job that was waiting is tried at once.
+
+use super::{Effect, Job, State, Step};
+
+/// Whether the machine was started anew since the last life of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Boot {
+    /// It was not: moments written down are still true.
+    Same,
+    /// It was, or nobody knows.
+    Another,
+}
+
+impl Job {
+    /// Takes a job as it was on disk into a new life of the service, and says what has to be done
+    /// again.
+    pub fn after_restart(&mut self, boot: Boot) -> Step {
+        let before = (self.state, self.patience, self.running);
+        self.running.since = None;
+        if boot == Boot::Another {
+            self.patience.since = None;
+        }
+        let effects = match self.state {
+            State::TransientError { .. } if boot == Boot::Same => vec![],
+            State::Connecting { .. }
+            | State::Transferring { .. }
+            | State::TransientError { .. } => {
+                self.state = State::Queued;
+                vec![]
+            }
+            State::Completing => vec![Effect::Complete],
+            State::Cancelled if self.files.iter().any(|file| file.temporary.is_some()) => {
+                vec![Effect::DeleteTemporaries]
+            }
+            State::Suspended
+            | State::Queued
+            | State::Error
+            | State::Transferred
+            | State::Acknowledged
+            | State::Cancelled => vec![],
+        };
+        let job_changed = before != (self.state, self.patience, self.running);
+        Step { effects, job_changed, ..Step::stay() }
+    }
+}
