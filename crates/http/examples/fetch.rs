@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use ebb_http::{Client, Downgrade, Ended, Head, Held, Order, Reports, Trust, control, fetch};
+use ebb_http::{Client, Ended, Head, Held, Options, Order, Reports, Trust, control, fetch};
 use std::error::Error;
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -27,7 +27,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let order = Order {
         url: url.parse()?,
         held: Held::nothing(),
-        downgrade: Downgrade::Refuse,
+        pieces: Vec::new(),
+        options: Options::default(),
+        bucket: None,
         stall_timeout: Duration::from_secs(60),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -10,15 +10,20 @@
 //!
 //! It never asks twice, with one exception: a kept connection that breaks before a byte of the
 //! answer has come tells nothing about the server, so the request goes out once more on a new one.
+//! What might do something at the server (any method but `GET` and `HEAD`) gets a new connection at
+//! once, and is never sent again.
 
-use crate::connect::{ConnectError, Origin, Stream, connect};
+use crate::bucket::Bucket;
+use crate::connect::{ConnectError, Origin, Route, Stream, connect};
+use crate::order::Relaxed;
+use crate::pace::Pace;
 use crate::resolve::{Lookups, Resolver, system};
 use crate::response::AnswerError;
 use crate::shown::printable;
 use crate::tls::Trust;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http1::{self, Connection, SendRequest};
@@ -52,18 +57,28 @@ pub struct Client {
 
 #[derive(Default)]
 struct Kept {
-    links: HashMap<Origin, Vec<(Instant, Link)>>,
+    links: HashMap<Route, Vec<(Instant, Link)>>,
     /// A task is looking after what is kept too long.
     swept: bool,
 }
 
 /// One connection, and the socket under it.
 pub(crate) struct Link {
-    origin: Origin,
+    route: Route,
+    pace: Arc<Pace>,
     connection: Connection<TokioIo<Stream>, Empty<Bytes>>,
     over: bool,
     sender: SendRequest<Empty<Bytes>>,
     socket: Arc<OwnedFd>,
+}
+
+/// On what terms a request goes out.
+#[derive(Clone)]
+pub(crate) struct Terms {
+    pub(crate) relaxed: Relaxed,
+    pub(crate) bucket: Option<Arc<Bucket>>,
+    /// How long not a byte may come.
+    pub(crate) patience: Duration,
 }
 
 /// No usable head came back.
@@ -106,30 +121,33 @@ impl Client {
         url: &Url,
         request: Option<Request<Empty<Bytes>>>,
         lookups: &mut Lookups,
-        patience: Duration,
+        terms: Terms,
     ) -> Result<(Link, Response<Incoming>), ExchangeError> {
-        let origin = Origin::of(url)?;
+        let route = Route { origin: Origin::of(url)?, relaxed: terms.relaxed };
         // A URL that cannot stand in a request line belongs to no origin of ours.
         let request = request.ok_or(ConnectError::NotAnOrigin)?;
-        if let Some(mut link) = self.take(&origin) {
-            match link.send(request.clone(), patience).await {
+        let repeatable = [Method::GET, Method::HEAD].contains(request.method());
+        if repeatable && let Some(mut link) = self.take(&route) {
+            link.pace.set(terms.bucket.clone());
+            match link.send(request.clone(), terms.patience).await {
                 Ok(response) => return Ok((link, response)),
                 Err(ExchangeError::Lost(_)) => {}
                 Err(other) => return Err(other),
             }
         }
-        let mut link = Link::open(origin, &self.trust, lookups).await?;
-        let response = link.send(request, patience).await?;
+        let mut link = Link::open(route, &self.trust, lookups, terms.bucket).await?;
+        let response = link.send(request, terms.patience).await?;
         Ok((link, response))
     }
 
     /// Keeps a connection whose answer has been read to its end, if it can serve another.
     pub(crate) fn keep(self: &Arc<Self>, mut link: Link) {
+        link.pace.set(None);
         if !link.is_ready() {
             return;
         }
         let mut kept = self.kept();
-        let links = kept.links.entry(link.origin.clone()).or_default();
+        let links = kept.links.entry(link.route.clone()).or_default();
         if links.len() < KEEP_MOST {
             links.push((Instant::now(), link));
         }
@@ -138,10 +156,10 @@ impl Client {
         }
     }
 
-    /// The most recently kept connection to `origin` that is still open.
-    fn take(&self, origin: &Origin) -> Option<Link> {
+    /// The most recently kept connection of this `route` that is still open.
+    fn take(&self, route: &Route) -> Option<Link> {
         let mut kept = self.kept();
-        let links = kept.links.get_mut(origin)?;
+        let links = kept.links.get_mut(route)?;
         while let Some((since, mut link)) = links.pop() {
             if since.elapsed() < KEEP_FOR && link.is_ready() {
                 return Some(link);
@@ -176,11 +194,14 @@ async fn sweep(client: Weak<Client>) {
 
 impl Link {
     async fn open(
-        origin: Origin,
+        route: Route,
         trust: &Trust,
         lookups: &mut Lookups,
+        bucket: Option<Arc<Bucket>>,
     ) -> Result<Self, ExchangeError> {
-        let (stream, socket) = connect(&origin, trust, lookups).await?;
+        let pace = Arc::new(Pace::default());
+        pace.set(bucket);
+        let (stream, socket) = connect(&route, trust, lookups, Arc::clone(&pace)).await?;
         let (sender, connection) = http1::Builder::new()
             .read_buf_exact_size(Some(PIECE))
             .max_header_size(MOST_HEAD_BYTES)
@@ -188,7 +209,12 @@ impl Link {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| told(&error))?;
-        Ok(Self { origin, connection, over: false, sender, socket: Arc::new(socket) })
+        Ok(Self { route, pace, connection, over: false, sender, socket: Arc::new(socket) })
+    }
+
+    /// Whether it was our own pace, since this was asked last, that nothing came.
+    pub(crate) fn was_held_back(&self) -> bool {
+        self.pace.was_held_back()
     }
 
     /// The socket under this connection, for whoever sets its pace.
@@ -202,9 +228,14 @@ impl Link {
         patience: Duration,
     ) -> Result<Response<Incoming>, ExchangeError> {
         let answer = self.sender.send_request(request);
-        let answer = drive(&mut self.connection, &mut self.over, answer);
-        let answer = timeout(patience, answer).await;
-        answer.map_err(|_| ExchangeError::TimedOut(patience))?.map_err(|error| told(&error))
+        let mut answer = pin!(drive(&mut self.connection, &mut self.over, answer));
+        loop {
+            match timeout(patience, &mut answer).await {
+                Ok(answer) => return answer.map_err(|error| told(&error)),
+                Err(_) if self.pace.was_held_back() => {}
+                Err(_) => return Err(ExchangeError::TimedOut(patience)),
+            }
+        }
     }
 
     /// The next piece of the body; `None` at its end.

@@ -9,6 +9,8 @@
 //!
 //! It never chooses a proxy, never sends a byte of HTTP, and never keeps a connection.
 
+use crate::order::Relaxed;
+use crate::pace::{Pace, Paced};
 use crate::resolve::Lookups;
 use crate::tls::{TlsError, Trust};
 use futures_util::StreamExt;
@@ -18,6 +20,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
@@ -43,6 +46,14 @@ pub(crate) struct Origin {
     pub(crate) scheme: Scheme,
     pub(crate) host: Host<String>,
     pub(crate) port: u16,
+}
+
+/// A way to an origin. Connections are kept apart by it: one that was made with a check left out
+/// never carries a request that asks for the check.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Route {
+    pub(crate) origin: Origin,
+    pub(crate) relaxed: Relaxed,
 }
 
 /// Whether the connection is secured.
@@ -102,36 +113,41 @@ impl Origin {
 
 /// A byte stream to an origin, secured or not.
 pub(crate) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<BufReader<TcpStream>>>),
+    Plain(Paced),
+    Tls(Box<TlsStream<BufReader<Paced>>>),
 }
 
-/// Connects to `origin`. The second descriptor is of the same socket.
+/// Connects the way `route` says, at this pace. The second descriptor is of the same socket.
 pub(crate) async fn connect(
-    origin: &Origin,
+    route: &Route,
     trust: &Trust,
     lookups: &mut Lookups,
+    pace: Arc<Pace>,
 ) -> Result<(Stream, OwnedFd), ConnectError> {
-    let connected = timeout(CONNECT_TIMEOUT, connect_unhurried(origin, trust, lookups)).await;
-    connected.unwrap_or_else(|_| Err(ConnectError::TimedOut { host: origin.host.to_string() }))
+    let connected = timeout(CONNECT_TIMEOUT, connect_unhurried(route, trust, lookups, pace)).await;
+    let host = || route.origin.host.to_string();
+    connected.unwrap_or_else(|_| Err(ConnectError::TimedOut { host: host() }))
 }
 
 async fn connect_unhurried(
-    origin: &Origin,
+    route: &Route,
     trust: &Trust,
     lookups: &mut Lookups,
+    pace: Arc<Pace>,
 ) -> Result<(Stream, OwnedFd), ConnectError> {
+    let origin = &route.origin;
     let failed =
         |source| ConnectError::Failed { host: origin.host.to_string(), port: origin.port, source };
     let socket = first_of(resolve(origin, lookups).await?).await.map_err(failed)?;
     prepare(&socket).map_err(failed)?;
     let in_hand = socket.as_fd().try_clone_to_owned().map_err(failed)?;
+    let socket = Paced::new(socket, pace);
     let stream = match origin.scheme {
         Scheme::Http => Stream::Plain(socket),
         Scheme::Https => {
             let host = origin.host.to_string();
             let name = host.trim_start_matches('[').trim_end_matches(']');
-            Stream::Tls(Box::new(trust.shake_hands(name, socket).await?))
+            Stream::Tls(Box::new(trust.shake_hands(name, route.relaxed, socket).await?))
         }
     };
     Ok((stream, in_hand))
@@ -210,7 +226,7 @@ impl AsyncRead for Stream {
 /// Reads as many records as are there and fit. One at a time, 16 KiB at the most, would cost a write
 /// to the file for each.
 fn read_records(
-    mut stream: Pin<&mut Box<TlsStream<BufReader<TcpStream>>>>,
+    mut stream: Pin<&mut Box<TlsStream<BufReader<Paced>>>>,
     context: &mut Context<'_>,
     buffer: &mut ReadBuf<'_>,
 ) -> Poll<io::Result<()>> {

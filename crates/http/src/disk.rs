@@ -57,11 +57,24 @@ impl From<Errno> for DiskError {
 /// What a thread did: bytes written, and how it ended.
 type Work = (u64, Result<(), DiskError>);
 
+/// What is in the file besides what is written here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keep {
+    /// Nothing that counts: it ends with the last byte written.
+    Nothing,
+    /// Other pieces, from other fetches.
+    Pieces,
+}
+
 /// A file in transfer.
 pub(crate) struct Disk {
     file: Arc<OwnedFd>,
-    begun: bool,
+    begun: Option<Keep>,
     position: u64,
+    /// The byte at this position goes there in the file; those after it follow.
+    place: (u64, u64),
+    /// Where in the file has been written since the last checkpoint began: beginnings and ends.
+    written: Vec<(u64, u64)>,
     durable: u64,
     /// Cutting or writing, on a thread. Nothing else is written meanwhile.
     work: Option<JoinHandle<Work>>,
@@ -78,8 +91,10 @@ impl Disk {
     pub(crate) fn open(file: OwnedFd, durable: u64) -> Self {
         Self {
             file: Arc::new(file),
-            begun: false,
+            begun: None,
             position: durable,
+            place: (0, 0),
+            written: Vec::new(),
             durable,
             work: None,
             checkpoint: None,
@@ -109,7 +124,9 @@ impl Disk {
     /// durable, or belongs to another version.
     pub(crate) async fn begin(&mut self, from: u64, total: Option<u64>) -> Result<(), DiskError> {
         self.settle().await?;
-        self.begun = true;
+        self.begun = Some(Keep::Nothing);
+        self.place = (from, from);
+        self.written.clear();
         self.position = from;
         self.durable = from;
         self.last_checkpoint = (Instant::now(), from);
@@ -122,12 +139,28 @@ impl Disk {
         self.work(move |file| (0, prepare(file, from, rest))).await
     }
 
+    /// Gets ready to write, after all bytes so far, a piece that goes to `at` in the file. What is
+    /// in the file elsewhere stays.
+    pub(crate) async fn begin_piece(
+        &mut self,
+        at: u64,
+        length: Option<u64>,
+    ) -> Result<(), DiskError> {
+        self.begun = Some(Keep::Pieces);
+        self.place = (self.position, at);
+        match length.filter(|length| *length >= WORTH_ALLOCATING) {
+            Some(length) => self.work(move |file| (0, allocate(file, at, length))).await,
+            None => Ok(()),
+        }
+    }
+
     /// Writes a piece after the last one, and begins a checkpoint when one is due.
     pub(crate) async fn write(&mut self, piece: Bytes) -> Result<(), DiskError> {
         if self.position - self.durable >= 2 * CHECKPOINT_BYTES {
             self.settle().await?;
         }
-        let at = self.position;
+        let at = self.place.1 + (self.position - self.place.0);
+        self.note(at, piece.len() as u64);
         if self.slow {
             self.work(move |file| write_all(file, &piece, at)).await?;
         } else {
@@ -169,9 +202,9 @@ impl Disk {
     /// descriptor. Returns how much is durable: also after an error what was written stays.
     pub(crate) async fn close(mut self) -> (u64, Result<(), DiskError>) {
         let mut ended = self.settle().await;
-        if self.begun && !self.sync_failed {
-            let (from, to) = (self.durable, self.position);
-            let finished = self.work(move |file| (0, finish(file, from, to))).await;
+        if let Some(keep) = self.begun.filter(|_| !self.sync_failed) {
+            let (to, written) = (self.position, std::mem::take(&mut self.written));
+            let finished = self.work(move |file| (0, finish(file, keep, to, &written))).await;
             if finished.is_ok() {
                 self.durable = to;
             }
@@ -193,9 +226,17 @@ impl Disk {
         if self.checkpoint.is_some() || self.sync_failed || self.position == self.durable {
             return;
         }
-        let (file, from, to) = (Arc::clone(&self.file), self.durable, self.position);
+        let (file, to) = (Arc::clone(&self.file), self.position);
+        let written = std::mem::take(&mut self.written);
         self.last_checkpoint = (Instant::now(), to);
-        self.checkpoint = Some((spawn_blocking(move || sync(&file, from, to)), to));
+        self.checkpoint = Some((spawn_blocking(move || sync(&file, &written)), to));
+    }
+
+    fn note(&mut self, at: u64, length: u64) {
+        match self.written.last_mut() {
+            Some((_, end)) if *end == at => *end += length,
+            Some(_) | None => self.written.push((at, at + length)),
+        }
     }
 
     async fn work(
@@ -231,9 +272,14 @@ fn prepare(file: &OwnedFd, from: u64, rest: Option<u64>) -> Result<(), DiskError
     rest.map_or(Ok(()), |rest| allocate(file, from, rest))
 }
 
-fn finish(file: &OwnedFd, from: u64, to: u64) -> Result<(), DiskError> {
-    rustix::fs::ftruncate(file, to)?;
-    sync(file, from, to)
+/// Gives back what was allocated beyond the last byte, and syncs.
+fn finish(file: &OwnedFd, keep: Keep, to: u64, written: &[(u64, u64)]) -> Result<(), DiskError> {
+    let end = match keep {
+        Keep::Nothing => to,
+        Keep::Pieces => length(file)?,
+    };
+    rustix::fs::ftruncate(file, end)?;
+    sync(file, written)
 }
 
 /// A disk that is too full is better noticed now than after hours.
@@ -263,11 +309,13 @@ fn write_all(file: &OwnedFd, mut piece: &[u8], at: u64) -> Work {
     (written, Ok(()))
 }
 
-fn sync(file: &OwnedFd, from: u64, to: u64) -> Result<(), DiskError> {
+fn sync(file: &OwnedFd, written: &[(u64, u64)]) -> Result<(), DiskError> {
     rustix::fs::fdatasync(file)?;
-    if let Some(length) = NonZeroU64::new(to.saturating_sub(from)) {
-        // Advice; a file system that does not take it loses nothing.
-        let _ = rustix::fs::fadvise(file, from, Some(length), Advice::DontNeed);
+    for (from, to) in written {
+        if let Some(length) = NonZeroU64::new(to.saturating_sub(*from)) {
+            // Advice; a file system that does not take it loses nothing.
+            let _ = rustix::fs::fadvise(file, *from, Some(length), Advice::DontNeed);
+        }
     }
     Ok(())
 }
@@ -305,6 +353,23 @@ mod tests {
         assert_eq!((disk.durable(), disk.received()), (3, 6));
         assert_eq!(disk.close().await, (6, Ok(())));
         assert_eq!(length(&file), Ok(6));
+        assert!(rustix::fs::fstat(&file).unwrap().st_blocks <= 64);
+    }
+
+    #[tokio::test]
+    async fn pieces_go_to_their_places_and_leave_the_others_alone() {
+        let file = unnamed(b"0123456789");
+        let mut disk = Disk::open(file.try_clone().unwrap(), 4);
+        disk.begin_piece(2, Some(64 * 1024 * 1024)).await.unwrap();
+        disk.write(Bytes::from_static(b"ab")).await.unwrap();
+        disk.begin_piece(8, Some(4)).await.unwrap();
+        disk.write(Bytes::from_static(b"cd")).await.unwrap();
+        disk.write(Bytes::from_static(b"ef")).await.unwrap();
+        assert_eq!((disk.durable(), disk.received()), (4, 10));
+        assert_eq!(disk.close().await, (10, Ok(())));
+        let mut content = [0; 12];
+        assert_eq!(rustix::io::pread(&file, &mut content, 0).unwrap(), 12);
+        assert_eq!(&content, b"01ab4567cdef");
         assert!(rustix::fs::fstat(&file).unwrap().st_blocks <= 64);
     }
 

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! This module answers one question: *what happens next in this fetch?* What an answer means is
-//! decided in `response.rs`; which bytes are durable is known in `disk.rs`.
+//! decided in `response.rs`; which bytes are durable is known in `disk.rs`. Pieces of a file are
+//! fetched in `fetch/pieces.rs`, with what is here.
 //!
 //! A fetch ends in exactly one way, as [`Ended`]. By then its connection is closed or kept, its
 //! writer has ended, its descriptor is closed, and no name is being resolved for it: no byte is sent,
@@ -18,16 +19,22 @@
 //! It never truncates a file that holds bytes its owner counts on without the owner's word, and
 //! never tries a second time what has failed once.
 
+mod pieces;
+
 use crate::answer::modified;
-use crate::client::{Client, ExchangeError, Link};
+use crate::client::{Client, ExchangeError, Link, Terms};
+use crate::connect::Origin;
 use crate::control::Control;
 use crate::disk::{Disk, DiskError};
+use crate::order::{Order, Redirects};
+use crate::pieces::Stream;
 use crate::redirect::{Downgrade, MOST_REDIRECTS, RedirectError, follow};
-use crate::request::{Held, Validators, ask, write};
+use crate::request::{Ask, Held, Validators, ask, write};
 use crate::resolve::Lookups;
 use crate::response::{AnswerError, Decision, judge};
 use crate::shown::{shown_fields, without_user_info};
-use http::StatusCode;
+use http::response::Parts;
+use http::{Method, StatusCode};
 use hyper::body::Incoming;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -37,19 +44,6 @@ use url::Url;
 
 /// How often progress is reported between checkpoints.
 const REPORT_EVERY: Duration = Duration::from_millis(500);
-
-/// What to fetch.
-#[derive(Clone, Debug)]
-pub struct Order {
-    /// Where from; http or https.
-    pub url: Url,
-    /// What is in the file already, durably.
-    pub held: Held,
-    /// Whether a redirect may lead from https to http.
-    pub downgrade: Downgrade,
-    /// Give up when not a byte has come for this long.
-    pub stall_timeout: Duration,
-}
 
 /// The server's answer will serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +68,8 @@ pub trait Reports {
     /// [`crate::Steering::proceed`].
     fn head(&mut self, head: Head);
 
-    /// So much is durable, and so much received, counted from the beginning of the file.
+    /// So much is durable, and so much received, counted from the beginning of the file, or of the
+    /// first piece.
     fn progress(&mut self, durable: u64, received: u64);
 
     /// Bytes now come through this socket; whoever sets the pace may measure and steer it.
@@ -88,7 +83,7 @@ pub trait Reports {
 pub enum Ended {
     /// Everything is there and synced.
     Done {
-        /// Length of the whole file.
+        /// Length of the whole file, or of the pieces together.
         length: u64,
         /// `Last-Modified` in seconds since the epoch.
         modified: Option<i64>,
@@ -144,11 +139,19 @@ pub async fn fetch(
     reports: &mut (impl Reports + Send),
 ) -> Ended {
     let durable = order.held.offset;
-    let held = if reaches(&file, durable) { order.held.clone() } else { Held::nothing() };
+    let stream = Stream::of(&order.pieces);
+    let length = match &stream {
+        Some(stream) => stream.reach(durable, order.held.validators.total),
+        None => durable,
+    };
+    let counts = reaches(&file, length) && !order.options.restarts();
+    let held = if counts { order.held.clone() } else { Held::nothing() };
     let mut run = Run {
         client,
         lookups: client.lookups(),
         url: without_user_info(&order.url),
+        method: order.options.method.clone(),
+        redirects: 0,
         order,
         held,
         control: control.clone(),
@@ -160,7 +163,7 @@ pub async fn fetch(
     let end = tokio::select! {
         biased;
         () = control.stopped() => None,
-        end = run.until_whole() => Some(end),
+        end = run.until_there(stream) => Some(end),
     };
     let Run { mut lookups, url, disk, .. } = run;
     let ((), (durable, closed)) = tokio::join!(lookups.over(), disk.close());
@@ -193,6 +196,8 @@ struct Run<'a, R> {
     lookups: Lookups,
     order: Order,
     url: Url,
+    method: Method,
+    redirects: u32,
     held: Held,
     control: Control,
     disk: Disk,
@@ -202,61 +207,113 @@ struct Run<'a, R> {
 }
 
 impl<R: Reports> Run<'_, R> {
+    async fn until_there(&mut self, stream: Option<Stream>) -> Result<Whole, FetchError> {
+        match stream {
+            Some(stream) => self.until_pieces(&stream).await,
+            None if self.order.pieces.is_empty() => self.until_whole().await,
+            None => Err(AnswerError::InvalidRange.into()),
+        }
+    }
+
     async fn until_whole(&mut self) -> Result<Whole, FetchError> {
-        let mut redirects = 0;
         loop {
-            let ask = ask(&self.held);
-            let patience = self.order.stall_timeout;
-            let (request, lookups) = (write(&self.url, &ask), &mut self.lookups);
-            let (link, response) =
-                self.client.exchange(&self.url, request, lookups, patience).await?;
-            let (parts, body) = response.into_parts();
+            let held = self.held.clone();
+            let ask = ask(&held);
+            let (link, parts, body) = self.exchange(&ask).await?;
             let judged = judge(&ask, parts.status, &parts.headers, SystemTime::now())?;
-            let fields = shown_fields(&parts.headers);
-            let head = |from, anew| Head {
-                status: parts.status,
-                validators: judged.validators.clone(),
-                final_url: self.url.clone(),
-                from,
-                anew,
-                fields,
-            };
             match judged.decision {
-                Decision::Redirect(location) => {
-                    redirects += 1;
-                    if redirects > MOST_REDIRECTS {
-                        return Err(RedirectError::TooMany.into());
-                    }
-                    self.url = follow(&self.url, &location, self.order.downgrade)?;
-                }
+                Decision::Redirect(location) => self.go(parts.status, &location)?,
                 Decision::AskWhole => self.held = Held::nothing(),
                 Decision::Complete => {
-                    let length = self.held.offset;
-                    let validators = self.held.validators.clone();
-                    let head = head(length, false);
-                    self.report_head(Head { validators: validators.clone(), ..head });
+                    let Held { offset: length, validators } = self.held.clone();
+                    self.report_head(self.head_of(&parts, &validators, length, false));
                     return Ok(Whole { length, validators });
                 }
                 Decision::Continue { from, until } => {
-                    self.report_head(head(from, false));
-                    self.disk.begin(from, judged.validators.total).await?;
+                    let total = judged.validators.total;
+                    self.unless_too_large(total)?;
+                    self.report_head(self.head_of(&parts, &judged.validators, from, false));
+                    self.disk.begin(from, total).await?;
                     let reached = self.pour(link, body, from, Some(until)).await?;
-                    if Some(reached) == judged.validators.total {
+                    if Some(reached) == total {
                         return Ok(Whole { length: reached, validators: judged.validators });
                     }
                     // A server may shorten a range; the rest is asked for in the same way.
                     self.held = Held { offset: reached, validators: judged.validators };
                 }
                 Decision::Whole => {
-                    let counted_on = self.headed || self.order.held.offset > 0;
-                    self.report_head(head(0, true));
                     let total = judged.validators.total;
+                    self.unless_too_large(total)?;
+                    let counted_on = self.headed || self.order.held.offset > 0;
+                    self.report_head(self.head_of(&parts, &judged.validators, 0, true));
                     self.drop_what_is_held(counted_on).await;
                     self.disk.begin(0, total).await?;
+                    // A request for the head alone has no body, whatever length it tells.
+                    let total = if self.method == Method::HEAD { Some(0) } else { total };
                     let length = self.pour(link, body, 0, total).await?;
                     return Ok(Whole { length, validators: judged.validators });
                 }
             }
+        }
+    }
+
+    /// Asks where we are now. The owner's own fields go to the origin they were given for, and to
+    /// no other.
+    async fn exchange(&mut self, ask: &Ask<'_>) -> Result<(Link, Parts, Incoming), FetchError> {
+        let at_home = matches!(
+            (Origin::of(&self.url), Origin::of(&self.order.url)),
+            (Ok(here), Ok(home)) if here == home
+        );
+        let options = &self.order.options;
+        let own = at_home.then_some(&options.fields);
+        let request = write(&self.url, &self.method, own, ask);
+        let terms = Terms {
+            relaxed: options.relaxed,
+            bucket: self.order.bucket.clone(),
+            patience: self.order.stall_timeout,
+        };
+        let exchange = self.client.exchange(&self.url, request, &mut self.lookups, terms);
+        let (link, response) = exchange.await?;
+        let (parts, body) = response.into_parts();
+        Ok((link, parts, body))
+    }
+
+    /// Goes where the server sends us, if the owner lets us.
+    fn go(&mut self, status: StatusCode, location: &[u8]) -> Result<(), FetchError> {
+        if self.order.options.redirects == Redirects::Refuse {
+            let there = Box::new(follow(&self.url, location, Downgrade::Allow)?);
+            return Err(AnswerError::RedirectRefused { status, there }.into());
+        }
+        if status == StatusCode::MULTIPLE_CHOICES {
+            return Err(AnswerError::Status { status, retry_after: None }.into());
+        }
+        self.redirects += 1;
+        if self.redirects > MOST_REDIRECTS {
+            return Err(RedirectError::TooMany.into());
+        }
+        self.url = follow(&self.url, location, self.order.options.downgrade)?;
+        let see_other = status == StatusCode::SEE_OTHER && self.method != Method::HEAD;
+        let moved = [StatusCode::MOVED_PERMANENTLY, StatusCode::FOUND].contains(&status);
+        // RFC 9110, 15.4: what everybody does, and all that is left to do without a body.
+        if see_other || (moved && self.method == Method::POST) {
+            self.method = Method::GET;
+        }
+        Ok(())
+    }
+
+    /// What is told of an answer that begins there.
+    fn head_of(&self, parts: &Parts, validators: &Validators, from: u64, anew: bool) -> Head {
+        let (status, validators) = (parts.status, validators.clone());
+        let (final_url, fields) = (self.url.clone(), shown_fields(&parts.headers));
+        Head { status, validators, final_url, from, anew, fields }
+    }
+
+    fn unless_too_large(&self, bytes: Option<u64>) -> Result<(), FetchError> {
+        match self.order.options.most_bytes {
+            Some(most) if bytes.is_some_and(|bytes| bytes > most) => {
+                Err(AnswerError::TooLarge { most }.into())
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -310,9 +367,16 @@ impl<R: Reports> Run<'_, R> {
                     }
                 }
                 piece = timeout_at(deadline, link.next(&mut body)) => {
-                    let piece = piece.map_err(|_| ExchangeError::TimedOut(patience))??;
-                    let Some(piece) = piece else { break };
+                    let Ok(piece) = piece else {
+                        if !link.was_held_back() {
+                            return Err(ExchangeError::TimedOut(patience).into());
+                        }
+                        deadline = Instant::now() + patience;
+                        continue;
+                    };
+                    let Some(piece) = piece? else { break };
                     position += piece.len() as u64;
+                    self.unless_too_large(Some(position))?;
                     if let Some(told) = until.filter(|until| position > *until) {
                         return Err(AnswerError::SizeChanged { told, sent: position }.into());
                     }

@@ -5,10 +5,15 @@
 //!
 //! | module     | what                                                        |
 //! |------------|-------------------------------------------------------------|
+//! | `order`    | what is to be fetched, and how it is asked for              |
+//! | `pieces`   | pieces of a file as one stream (pure)                       |
 //! | `request`  | from what we hold to the next request (pure)                |
 //! | `response` | from an answer's head to a decision (pure): no spliced file |
 //! | `redirect` | where a redirect leads, and whether we go there (pure)      |
 //! | `shown`    | what may be shown of what came from outside (pure)          |
+//! | `verify`   | certificates, with checks the owner does without            |
+//! | `bucket`   | bandwidth that fetches share                                |
+//! | `pace`     | a socket that reads no faster than its bucket allows        |
 //! | `tls`      | one configuration, roots, and what went wrong in words      |
 //! | `resolve`  | names to addresses, and whether anything still asks for one  |
 //! | `connect`  | names to connections                                        |
@@ -25,27 +30,35 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod bucket;
 mod client;
 mod connect;
 mod control;
 mod disk;
 mod fetch;
 mod measure;
+mod order;
+mod pace;
+mod pieces;
 mod redirect;
 mod request;
 mod resolve;
 mod response;
 mod shown;
 mod tls;
+mod verify;
 
+pub use ::http::Method;
+pub use bucket::Bucket;
 pub use client::{Client, ExchangeError};
 pub use connect::ConnectError;
 pub use control::{Control, Steering, control};
 pub use disk::DiskError;
-pub use fetch::{Ended, FetchError, Head, Order, Reports, fetch};
+pub use fetch::{Ended, FetchError, Head, Reports, fetch};
 pub use measure::measure;
+pub use order::{FieldError, Options, Order, OwnFields, Piece, Redirects, Relaxed};
 pub use redirect::{Downgrade, MOST_REDIRECTS, RedirectError, follow};
-pub use request::{Ask, Held, Strong, Validators, ask};
+pub use request::{Ask, Held, Known, Part, Strong, Validators, ask};
 pub use response::{AnswerError, Decision, Judged, judge};
 pub use shown::{printable, shown_url, without_user_info};
 pub use tls::{RootsError, TlsError, Trust};

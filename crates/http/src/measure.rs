@@ -3,13 +3,16 @@
 //! The answer is for people: it makes the total of a job with many files known early. Nothing is
 //! ever continued, allocated or judged by it, and a server that does not answer it is no trouble.
 
-use crate::client::Client;
+use crate::client::{Client, Terms};
+use crate::connect::Origin;
 use crate::control::Control;
-use crate::redirect::{Downgrade, MOST_REDIRECTS, follow};
-use crate::request::{Ask, write_measure};
+use crate::order::{Options, Redirects};
+use crate::redirect::{MOST_REDIRECTS, follow};
+use crate::request::{Ask, write};
 use crate::resolve::Lookups;
 use crate::response::{Decision, judge};
 use crate::shown::without_user_info;
+use http::Method;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use url::Url;
@@ -19,7 +22,7 @@ use url::Url;
 pub async fn measure(
     client: &Arc<Client>,
     url: &Url,
-    downgrade: Downgrade,
+    options: &Options,
     patience: Duration,
     mut control: Control,
 ) -> Option<u64> {
@@ -27,7 +30,7 @@ pub async fn measure(
     let size = tokio::select! {
         biased;
         () = control.stopped() => None,
-        size = asked(client, url, downgrade, &mut lookups, patience) => size,
+        size = asked(client, url, options, &mut lookups, patience) => size,
     };
     lookups.over().await;
     size
@@ -36,14 +39,18 @@ pub async fn measure(
 async fn asked(
     client: &Arc<Client>,
     url: &Url,
-    downgrade: Downgrade,
+    options: &Options,
     lookups: &mut Lookups,
     patience: Duration,
 ) -> Option<u64> {
+    let home = Origin::of(url).ok()?;
     let mut url = without_user_info(url);
+    let terms = Terms { relaxed: options.relaxed, bucket: None, patience };
     for _ in 0..=MOST_REDIRECTS {
-        let request = write_measure(&url);
-        let (mut link, response) = client.exchange(&url, request, lookups, patience).await.ok()?;
+        let own = Origin::of(&url).is_ok_and(|here| here == home).then_some(&options.fields);
+        let request = write(&url, &Method::HEAD, own, &Ask::Whole);
+        let exchange = client.exchange(&url, request, lookups, terms.clone());
+        let (mut link, response) = exchange.await.ok()?;
         let (parts, mut body) = response.into_parts();
         let judged = judge(&Ask::Whole, parts.status, &parts.headers, SystemTime::now()).ok()?;
         // There is no body, but the connection is only free once that has been seen.
@@ -51,10 +58,12 @@ async fn asked(
         if matches!(empty, Ok(Ok(None))) {
             client.keep(link);
         }
-        match judged.decision {
-            Decision::Redirect(location) => url = follow(&url, &location, downgrade).ok()?,
-            Decision::Whole => return judged.validators.total,
-            Decision::Continue { .. } | Decision::AskWhole | Decision::Complete => return None,
+        match (judged.decision, options.redirects) {
+            (Decision::Redirect(location), Redirects::Follow) => {
+                url = follow(&url, &location, options.downgrade).ok()?;
+            }
+            (Decision::Whole, _) => return judged.validators.total,
+            (_, Redirects::Follow | Redirects::Refuse) => return None,
         }
     }
     None

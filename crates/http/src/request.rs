@@ -2,8 +2,8 @@
 //!
 //! A file may be there in part already: [`Held`] says how many bytes, and what the server said of
 //! the representation they are part of. This module answers one question: *what do we ask for
-//! next?* Either the whole ([`Ask::Whole`]) or the rest ([`Ask::Rest`]), and the rest only with a
-//! strong validator, sent as `If-Range`, so that a server whose file has changed answers with the
+//! next?* Either the whole ([`Ask::Whole`]), the rest ([`Ask::Rest`]) or a part of it
+//! ([`Ask::Part`]), and the rest, like every part but the first, only with a strong validator, sent as `If-Range`, so that a server whose file has changed answers with the
 //! whole new one instead of a piece that does not fit.
 //!
 //! Asking for the rest is a hint to the server. Whether its answer may be appended to what we hold
@@ -11,8 +11,11 @@
 //!
 //! It never does input or output, and never sends user-info, a fragment or a referrer.
 
+use crate::order::OwnFields;
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderValue, IF_RANGE, RANGE, USER_AGENT};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, HOST, HeaderValue, IF_RANGE, RANGE, USER_AGENT,
+};
 use http::{Method, Request};
 use http_body_util::Empty;
 use url::{Position, Url};
@@ -65,6 +68,30 @@ pub enum Ask<'a> {
         /// The size of the whole.
         total: u64,
     },
+    /// Some bytes in the middle.
+    Part(Part<'a>),
+}
+
+/// A part of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part<'a> {
+    /// Its first byte.
+    pub first: u64,
+    /// Its last byte; nothing: to the end.
+    pub last: Option<u64>,
+    /// What it must be a part of; nothing: of whatever is there.
+    pub known: Option<Known<'a>>,
+}
+
+/// A representation that we have something of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known<'a> {
+    /// What we hold.
+    pub held: &'a Held,
+    /// What proves that an answer belongs to it.
+    pub proof: Strong<'a>,
+    /// Its size.
+    pub total: u64,
 }
 
 impl Validators {
@@ -92,6 +119,13 @@ impl Held {
     pub fn nothing() -> Self {
         Self::default()
     }
+
+    /// What parts can be proved to belong to, if there is enough to prove it by.
+    #[must_use]
+    pub fn known(&self) -> Option<Known<'_>> {
+        let (proof, total) = (self.validators.strong()?, self.validators.total?);
+        Some(Known { held: self, proof, total })
+    }
 }
 
 /// Decides what to ask for.
@@ -108,20 +142,18 @@ pub fn ask(held: &Held) -> Ask<'_> {
     }
 }
 
-/// Writes down the request for the size alone; `None` if the URL cannot stand in a request line.
-pub(crate) fn write_measure(url: &Url) -> Option<Request<Empty<Bytes>>> {
-    let mut request = write(url, &Ask::Whole)?;
-    *request.method_mut() = Method::HEAD;
-    Some(request)
-}
-
 /// Writes the request down; `None` if the URL cannot stand in a request line.
 ///
 /// A validator that cannot stand in a header field is not sent, and then neither is `Range`: the
 /// two go together or not at all.
-pub(crate) fn write(url: &Url, ask: &Ask<'_>) -> Option<Request<Empty<Bytes>>> {
+pub(crate) fn write(
+    url: &Url,
+    method: &Method,
+    own: Option<&OwnFields>,
+    ask: &Ask<'_>,
+) -> Option<Request<Empty<Bytes>>> {
     let mut request = Request::new(Empty::new());
-    *request.method_mut() = Method::GET;
+    *request.method_mut() = method.clone();
     *request.uri_mut() = target(url)?;
     let fields = request.headers_mut();
     fields.insert(HOST, HeaderValue::try_from(authority(url)).ok()?);
@@ -129,12 +161,23 @@ pub(crate) fn write(url: &Url, ask: &Ask<'_>) -> Option<Request<Empty<Bytes>>> {
     fields.insert(ACCEPT, HeaderValue::from_static("*/*"));
     // Ranges count coded bytes, so a coding would make them meaningless.
     fields.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    if let Ask::Rest { held, proof, .. } = ask
-        && let Ok(validator) = HeaderValue::from_bytes(proof.as_bytes())
-        && let Ok(range) = HeaderValue::try_from(format!("bytes={}-", held.offset))
-    {
-        fields.insert(RANGE, range);
-        fields.insert(IF_RANGE, validator);
+    if ![Method::GET, Method::HEAD].contains(method) {
+        // There is a body, and it is empty: what a server must know of most methods.
+        fields.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    let (range, proof) = match ask {
+        Ask::Whole => (None, None),
+        Ask::Rest { held, proof, .. } => (Some((held.offset, None)), Some(*proof)),
+        Ask::Part(part) => (Some((part.first, part.last)), part.known.map(|known| known.proof)),
+    };
+    let validator = proof.map(|proof| HeaderValue::from_bytes(proof.as_bytes())).transpose();
+    if let (Some((first, last)), Ok(validator)) = (range, validator) {
+        let last = last.map_or_else(String::new, |last| last.to_string());
+        fields.insert(RANGE, HeaderValue::try_from(format!("bytes={first}-{last}")).ok()?);
+        fields.extend(validator.map(|validator| (IF_RANGE, validator)));
+    }
+    if let Some(own) = own {
+        own.put(fields);
     }
     Some(request)
 }
@@ -167,7 +210,8 @@ mod tests {
     }
 
     fn sent(held: &Held) -> Request<Empty<Bytes>> {
-        write(&Url::parse("https://u:p@h.example:8443/a%20b?q=1#f").unwrap(), &ask(held)).unwrap()
+        let url = Url::parse("https://u:p@h.example:8443/a%20b?q=1#f").unwrap();
+        write(&url, &Method::GET, None, &ask(held)).unwrap()
     }
 
     #[test]

@@ -52,7 +52,7 @@ mod tests {
     use crate::client::Client;
     use crate::fetch::{Ended, Head, Order, Reports, fetch};
     use crate::measure::measure;
-    use crate::redirect::Downgrade;
+    use crate::order::Options;
     use crate::request::Held;
     use crate::tls::Trust;
     use futures_util::FutureExt;
@@ -131,7 +131,9 @@ mod tests {
         let order = Order {
             url: somewhere(),
             held: Held::nothing(),
-            downgrade: Downgrade::Refuse,
+            pieces: Vec::new(),
+            options: Options::default(),
+            bucket: None,
             stall_timeout: Duration::from_secs(60),
         };
         let (steering, control) = crate::control();
@@ -147,7 +149,8 @@ mod tests {
         let client = Client::with_resolver(Trust::load(None).unwrap(), |_, _| DOOR.answer_late());
         let (steering, control) = crate::control();
         let (url, patience) = (somewhere(), Duration::from_secs(60));
-        let measuring = measure(&client, &url, Downgrade::Refuse, patience, control);
+        let options = Options::default();
+        let measuring = measure(&client, &url, &options, patience, control);
         let size = DOOR.see_it_end_late(measuring, || steering.stop()).await;
         assert_eq!(size, None);
     }

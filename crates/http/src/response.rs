@@ -16,9 +16,11 @@
 //!  206, not proved   | AskWhole                          | malformed
 //!  412               | AskWhole                          | Status
 //!  416               | Complete if all is held, AskWhole | Status
-//!  301 302 303 307 308 | Redirect                        | Redirect
+//!  300 301 302 303 307 308 with a location | Redirect      | Redirect
 //!  anything else     | Status                            | Status
 //! ```
+//!
+//! What is different where one part was asked for is in `response/part.rs`.
 //!
 //! It never decides whether a status is worth another try, and never trusts one field where two
 //! can be compared. What the other side may try: everything. Start reading at [`judge`].
@@ -27,13 +29,16 @@ use crate::answer::{
     ContentRange, content_length, content_range, retry_after, single, unsatisfied_total, validators,
 };
 use crate::redirect::RedirectError;
-use crate::request::{Ask, Held, Strong, Validators};
+use crate::request::{Ask, Held, Part, Strong, Validators};
 use crate::shown::printable;
 use http::header::{
     CONTENT_ENCODING, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, StatusCode};
 use std::time::SystemTime;
+use url::Url;
+
+mod part;
 
 /// What an answer means for the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +52,7 @@ pub enum Decision {
     },
     /// The body is the whole file from its first byte; whatever we held is to be dropped.
     Whole,
-    /// Nothing in this answer can be used: ask again, for the whole.
+    /// Nothing in this answer can be used: ask again, as if nothing were held.
     AskWhole,
     /// Everything is held already.
     Complete,
@@ -83,6 +88,32 @@ pub enum AnswerError {
         /// What came.
         sent: u64,
     },
+    /// Another version each time it is asked.
+    #[error("the file at the server changes again and again")]
+    KeepsChanging,
+    /// No parts, or none that can be used.
+    #[error("the server gives no part of the file that could be used: {0}")]
+    NoRanges(&'static str),
+    /// A part that was not asked for.
+    #[error("the server's answer does not fit the range that was asked for: {0}")]
+    WrongRange(&'static str),
+    /// The file ends before the part.
+    #[error("the file at the server ends before the range that was asked for")]
+    InvalidRange,
+    /// More than there may be.
+    #[error("there are more bytes than the {most} that are allowed")]
+    TooLarge {
+        /// How many are.
+        most: u64,
+    },
+    /// A redirect, where none is followed.
+    #[error("the server redirects ({status}), and the job does not allow that")]
+    RedirectRefused {
+        /// With this status.
+        status: StatusCode,
+        /// To there.
+        there: Box<Url>,
+    },
     /// The server sends us somewhere we do not go.
     #[error(transparent)]
     Redirect(#[from] RedirectError),
@@ -110,13 +141,18 @@ pub fn judge(
 ) -> Result<Judged, AnswerError> {
     let length = framing(fields)?;
     let plain = |decision| Judged { decision, validators: validators(fields, None) };
+    let is_choice = status.as_u16() == 300 && !fields.contains_key(LOCATION);
     match (status.as_u16(), ask) {
+        (200, Ask::Part(wanted)) => part::whole(wanted, fields, length),
+        (206, Ask::Part(wanted)) => part::part(wanted, fields, length),
+        (416, Ask::Part(wanted)) => part::unsatisfied(wanted, fields),
+        (412, Ask::Part(Part { known: Some(_), .. })) => Ok(plain(Decision::AskWhole)),
         (200, _) => whole(ask, fields, length),
         (206, Ask::Rest { held, proof, total }) => part(held, *proof, *total, fields, length),
         (206, Ask::Whole) => Err(AnswerError::Malformed("a part, though the whole was asked for")),
         (412, Ask::Rest { .. }) => Ok(plain(Decision::AskWhole)),
         (416, Ask::Rest { held, total, .. }) => Ok(plain(unsatisfied(held, *total, fields))),
-        (301..=303 | 307 | 308, _) => match single(fields, LOCATION) {
+        (300..=303 | 307 | 308, _) if !is_choice => match single(fields, LOCATION) {
             Some(location) => Ok(plain(Decision::Redirect(location.to_vec()))),
             None => Err(RedirectError::Invalid("it does not say where to").into()),
         },
@@ -135,7 +171,7 @@ fn whole(ask: &Ask<'_>, fields: &HeaderMap, length: Option<u64>) -> Result<Judge
         {
             Decision::Complete
         }
-        Ask::Rest { .. } | Ask::Whole => Decision::Whole,
+        Ask::Rest { .. } | Ask::Whole | Ask::Part(_) => Decision::Whole,
     };
     Ok(Judged { decision, validators })
 }

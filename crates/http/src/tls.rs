@@ -1,20 +1,26 @@
 //! TLS: whom this process trusts, and what went wrong in words.
 //!
-//! One configuration per process, made when first needed, with the machine's roots and, where the administrator
-//! names one, an extra file of authorities. This module answers two questions: *is this the server
-//! we meant?* (rustls decides, by those roots) and *if not, what should a person do?*
+//! One configuration per process, made when first needed, with the machine's roots and, where the
+//! administrator names one, an extra file of authorities; and one for each set of checks that an
+//! owner does without (`verify.rs`), so that no session of one is resumed under another. This module
+//! answers two questions: *is this the server we meant?* (rustls decides, by those roots) and *if
+//! not, what should a person do?*
 //!
-//! It never weakens a check, and has no switch to turn one off. Text from certificates is escaped
-//! before it is shown.
+//! It never weakens a check by itself. Text from certificates is escaped before it is shown.
 
+use crate::order::Relaxed;
+use crate::pace::Paced;
 use crate::shown::printable;
+use crate::verify::Lenient;
+use rustls::client::WantsClientCert;
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::io::BufReader;
-use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
@@ -33,6 +39,9 @@ struct Inner {
     /// Made at the first handshake: parsing the machine's roots takes longer than all the rest of
     /// an agent's start, and many agents never speak TLS.
     config: OnceCell<Arc<ClientConfig>>,
+    roots: OnceLock<Arc<RootCertStore>>,
+    algorithms: WebPkiSupportedAlgorithms,
+    lenient: Mutex<HashMap<Relaxed, Arc<ClientConfig>>>,
 }
 
 /// The extra authorities could not be used.
@@ -76,13 +85,15 @@ impl Trust {
     pub fn load(extra: Option<&Path>) -> Result<Self, RootsError> {
         let extra = extra.map_or_else(|| Ok(RootCertStore::empty()), authorities)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let algorithms = provider.signature_verification_algorithms;
         let settings = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(RootsError::Provider)?;
-        Ok(Self(Arc::new(Inner { settings, extra, config: OnceCell::new() })))
+        let (config, roots, lenient) = (OnceCell::new(), OnceLock::new(), Mutex::default());
+        Ok(Self(Arc::new(Inner { settings, extra, config, roots, algorithms, lenient })))
     }
 
-    /// Shakes hands with `host` over a fresh connection.
+    /// Shakes hands with `host` over a fresh connection, with these checks left out.
     ///
     /// # Errors
     ///
@@ -90,34 +101,59 @@ impl Trust {
     pub(crate) async fn shake_hands(
         &self,
         host: &str,
-        socket: TcpStream,
-    ) -> Result<TlsStream<BufReader<TcpStream>>, TlsError> {
+        relaxed: Relaxed,
+        socket: Paced,
+    ) -> Result<TlsStream<BufReader<Paced>>, TlsError> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| TlsError::Handshake(format!("{} is no host name", printable(host))))?;
-        let connector = TlsConnector::from(self.config().await?);
+        let connector = TlsConnector::from(self.config(relaxed).await?);
         // The TLS library reads a record at a time; one read from the kernel brings many.
         let socket = BufReader::with_capacity(READ_AHEAD, socket);
         connector.connect(name, socket).await.map_err(|error| explain(&error))
     }
 
-    async fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
+    async fn config(&self, relaxed: Relaxed) -> Result<Arc<ClientConfig>, TlsError> {
         let inner = Arc::clone(&self.0);
+        if relaxed != Relaxed::default() {
+            let made = spawn_blocking(move || inner.lenient(relaxed)).await;
+            return made.map_err(|error| TlsError::Handshake(error.to_string()));
+        }
         let make = async || spawn_blocking(move || inner.make_config()).await;
         let config = self.0.config.get_or_try_init(make).await;
         config.cloned().map_err(|error| TlsError::Handshake(error.to_string()))
     }
 }
 
+/// These block on files.
 impl Inner {
-    /// Blocks on files.
-    fn make_config(&self) -> Arc<ClientConfig> {
-        let mut roots = self.extra.clone();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let settings = self.settings.clone().with_root_certificates(roots);
-        let mut config = settings.with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Arc::new(config)
+    fn roots(&self) -> Arc<RootCertStore> {
+        let read = || {
+            let mut roots = self.extra.clone();
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            Arc::new(roots)
+        };
+        Arc::clone(self.roots.get_or_init(read))
     }
+
+    fn make_config(&self) -> Arc<ClientConfig> {
+        finished(self.settings.clone().with_root_certificates(self.roots()))
+    }
+
+    fn lenient(&self, relaxed: Relaxed) -> Arc<ClientConfig> {
+        let mut made = self.lenient.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let verifier = Lenient { roots: self.roots(), algorithms: self.algorithms, relaxed };
+            let settings = self.settings.clone().dangerous();
+            finished(settings.with_custom_certificate_verifier(Arc::new(verifier)))
+        };
+        Arc::clone(made.entry(relaxed).or_insert_with(make))
+    }
+}
+
+fn finished(settings: ConfigBuilder<ClientConfig, WantsClientCert>) -> Arc<ClientConfig> {
+    let mut config = settings.with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(config)
 }
 
 fn authorities(path: &Path) -> Result<RootCertStore, RootsError> {
@@ -161,6 +197,9 @@ fn advise(wrong: &CertificateError) -> String {
              should, add the authority to the machine's certificates"
         }
         CertificateError::NotValidForName => "the server's certificate is for another name",
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "the server's certificate was made for another use than a server's"
+        }
         CertificateError::Revoked => "the server's certificate has been revoked",
         _ => return printable(&format!("the server's certificate does not hold: {wrong}")),
     };

@@ -1,14 +1,14 @@
 //! The size, asked for beforehand: a help for people, and no trouble when it is not told.
 
 use crate::support::*;
-use ebb_http::{Downgrade, measure};
+use ebb_http::{Options, measure};
 use std::time::Duration;
 
 async fn told(acts: Vec<Act>) -> (Option<u64>, Server) {
     let server = Server::start(acts).await;
     let (_steering, control) = ebb_http::control();
     let (url, patience) = (server.url(), Duration::from_secs(5));
-    let size = measure(&client(), &url, Downgrade::Refuse, patience, control).await;
+    let size = measure(&client(), &url, &Options::default(), patience, control).await;
     (size, server)
 }
 

@@ -1,7 +1,7 @@
 //! A server that follows a script, and a fetch from it into an unnamed file.
 
 use ebb_http::{
-    AnswerError, Client, Control, Downgrade, Ended, ExchangeError, FetchError, Head, Held, Order,
+    AnswerError, Client, Control, Ended, ExchangeError, FetchError, Head, Held, Options, Order,
     Reports, Steering, Trust, Validators, control, fetch,
 };
 use rustix::fs::{Mode, OFlags};
@@ -144,7 +144,8 @@ pub(crate) fn held(offset: u64) -> Held {
 }
 
 pub(crate) fn order(url: Url, held: Held) -> Order {
-    Order { url, held, downgrade: Downgrade::Refuse, stall_timeout: STALL }
+    let (pieces, options) = (Vec::new(), Options::default());
+    Order { url, held, pieces, options, bucket: None, stall_timeout: STALL }
 }
 
 /// A client with no connections; the machine's roots are read once.

@@ -15,13 +15,13 @@ use tokio_rustls::TlsAcceptor;
 use url::Url;
 
 /// An authority of our own, and a file with its certificate.
-struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     file: std::path::PathBuf,
 }
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -30,11 +30,11 @@ impl Authority {
         Self { issuer, file }
     }
 
-    fn client(&self) -> Arc<Client> {
+    pub(crate) fn client(&self) -> Arc<Client> {
         Client::new(Trust::load(Some(&self.file)).unwrap())
     }
 
-    fn server_config(&self, params: CertificateParams) -> Arc<ServerConfig> {
+    pub(crate) fn server_config(&self, params: CertificateParams) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
@@ -55,19 +55,23 @@ impl Drop for Authority {
     }
 }
 
-fn for_name(name: &str) -> CertificateParams {
+pub(crate) fn for_name(name: &str) -> CertificateParams {
     CertificateParams::new(vec![name.to_owned()]).unwrap()
 }
 
 /// How the server leaves after its answer.
 #[derive(Clone, Copy)]
-enum Farewell {
+pub(crate) enum Farewell {
     Proper,
     Abrupt,
 }
 
 /// Serves one answer to each connection.
-async fn start(config: Arc<ServerConfig>, answer: &'static str, farewell: Farewell) -> Url {
+pub(crate) async fn start(
+    config: Arc<ServerConfig>,
+    answer: &'static str,
+    farewell: Farewell,
+) -> Url {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -88,7 +92,7 @@ async fn start(config: Arc<ServerConfig>, answer: &'static str, farewell: Farewe
     Url::parse(&format!("https://localhost:{port}/")).unwrap()
 }
 
-const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 async fn refused_by_tls(client: Arc<Client>, url: Url) -> TlsError {
     let order = order(url, Held::nothing());
@@ -183,7 +187,7 @@ async fn the_way_down_from_https_to_http_must_be_allowed() {
     let mut order = order(url, Held::nothing());
     let (ended, _) = run(&authority.client(), order.clone(), &Target::holding(b"")).await;
     assert!(matches!(refused(ended), AnswerError::Redirect(RedirectError::Downgrade)));
-    order.downgrade = Downgrade::Allow;
+    order.options.downgrade = Downgrade::Allow;
     let (ended, _) = run(&authority.client(), order, &Target::holding(b"")).await;
     assert_done(&ended, 2);
 }
