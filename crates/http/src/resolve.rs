@@ -50,9 +50,9 @@ impl Lookups {
 mod tests {
     use super::*;
     use crate::client::Client;
-    use crate::fetch::{Ended, Head, Order, Reports, fetch};
+    use crate::fetch::{Ended, Head, Reports, fetch};
     use crate::measure::measure;
-    use crate::order::Options;
+    use crate::order::{Options, Order};
     use crate::request::Held;
     use crate::tls::Trust;
     use futures_util::FutureExt;

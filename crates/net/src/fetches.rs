@@ -12,9 +12,11 @@
 //! connections, which all belong to the one identity we run as.
 
 use crate::descriptor::is_writable_file;
-use crate::translate::{detail, order, retry_after, told, trouble};
-use ebb_http::{Client, Control, Ended, Head, Order, Reports, Steering, control, fetch, measure};
-use ebb_wire::net::{FetchId, FetchOptions, FromNet, NetTrouble, ToNet};
+use crate::translate::{asked, detail, order, piece, redirect, retry_after, told, trouble};
+use ebb_http::{
+    Bucket, Client, Control, Ended, Head, Order, Reports, Steering, control, fetch, measure,
+};
+use ebb_wire::net::{FetchId, FromNet, NetTrouble, ToNet};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -33,9 +35,9 @@ pub(crate) enum Violation {
     /// The descriptor is not a regular file that can be written at an offset.
     #[error("fetch {} with a descriptor that will not do", .0.0)]
     Descriptor(FetchId),
-    /// It asks for more than the engine can do yet.
-    #[error("fetch {} asks for what this agent cannot do yet", .0.0)]
-    NotYet(FetchId),
+    /// A method, or a header field, that cannot stand in a request.
+    #[error("fetch {} with a request that cannot be written", .0.0)]
+    Options(FetchId),
 }
 
 /// The fetches in hand.
@@ -43,12 +45,20 @@ pub(crate) struct Fetches {
     client: Arc<Client>,
     outbox: UnboundedSender<FromNet>,
     running: HashMap<FetchId, Steering>,
+    /// What fetches take their bandwidth from. As many as the service names; they are small.
+    buckets: HashMap<u32, Arc<Bucket>>,
     tasks: JoinSet<FetchId>,
 }
 
 impl Fetches {
     pub(crate) fn new(client: Arc<Client>, outbox: UnboundedSender<FromNet>) -> Self {
-        Self { client, outbox, running: HashMap::new(), tasks: JoinSet::new() }
+        Self {
+            client,
+            outbox,
+            running: HashMap::new(),
+            buckets: HashMap::new(),
+            tasks: JoinSet::new(),
+        }
     }
 
     /// Does what the service says.
@@ -74,23 +84,28 @@ impl Fetches {
                 let file = file
                     .filter(|file| is_writable_file(file))
                     .ok_or(Violation::Descriptor(fetch))?;
-                if !pieces.is_empty() || bucket != 0 || !is_plain(&options) {
-                    return Err(Violation::NotYet(fetch));
-                }
-                match order(&url, offset, validators, &options, stall_timeout_ms) {
-                    Some(order) => self.start(fetch, order, file),
+                let options = asked(&options).map_err(|_| Violation::Options(fetch))?;
+                match order(&url, offset, validators, options, stall_timeout_ms) {
+                    Some(mut order) => {
+                        order.pieces = pieces.iter().map(piece).collect();
+                        order.bucket = self.bucket(bucket);
+                        self.start(fetch, order, file);
+                    }
                     None => self.tell(no_address(fetch, offset)),
                 }
             }
             ToNet::Measure { fetch, url, options, stall_timeout_ms } => {
-                let held = Default::default();
-                match order(&url, 0, held, &options, stall_timeout_ms) {
+                let options = asked(&options).map_err(|_| Violation::Options(fetch))?;
+                match order(&url, 0, Default::default(), options, stall_timeout_ms) {
                     Some(order) => self.measure(fetch, order),
                     None => self.tell(FromNet::Measured { fetch, size: None }),
                 }
             }
-            // There is no bucket yet that anything would be taken from.
-            ToNet::Limit { .. } => {}
+            ToNet::Limit { bucket, bytes_per_second } => {
+                if let Some(bucket) = self.bucket(bucket) {
+                    bucket.set(bytes_per_second);
+                }
+            }
             ToNet::Proceed { fetch } => {
                 // One that is unknown has ended meanwhile; its end is under way.
                 if let Some(steering) = self.running.get(&fetch) {
@@ -118,6 +133,12 @@ impl Fetches {
         }
     }
 
+    /// The bucket of this number; without a limit until it gets one. 0 is none.
+    fn bucket(&mut self, number: u32) -> Option<Arc<Bucket>> {
+        let new = || Arc::new(Bucket::new(None));
+        (number > 0).then(|| Arc::clone(self.buckets.entry(number).or_insert_with(new)))
+    }
+
     fn start(&mut self, id: FetchId, order: Order, file: OwnedFd) {
         let (steering, control) = control();
         self.running.insert(id, steering);
@@ -130,8 +151,8 @@ impl Fetches {
         self.running.insert(id, steering);
         let (client, outbox) = (Arc::clone(&self.client), self.outbox.clone());
         self.tasks.spawn(async move {
-            let Order { url, downgrade, stall_timeout, .. } = order;
-            let size = measure(&client, &url, downgrade, stall_timeout, control).await;
+            let Order { url, options, stall_timeout, .. } = order;
+            let size = measure(&client, &url, &options, stall_timeout, control).await;
             // Fails only when the channel has ended, and then so do we.
             let _ = outbox.send(FromNet::Measured { fetch: id, size });
             id
@@ -142,11 +163,6 @@ impl Fetches {
         // Fails only when the channel has ended, and then so do we.
         let _ = self.outbox.send(report);
     }
-}
-
-fn is_plain(options: &FetchOptions) -> bool {
-    let allow_downgrade = options.allow_downgrade;
-    *options == FetchOptions { allow_downgrade, ..FetchOptions::default() }
 }
 
 fn no_address(fetch: FetchId, durable: u64) -> FromNet {
@@ -177,7 +193,7 @@ async fn run(
             durable,
             trouble: trouble(&error),
             retry_after: retry_after(&error),
-            redirect: None,
+            redirect: redirect(&error),
             detail: detail(&at, &error),
         },
     });

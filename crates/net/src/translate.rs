@@ -5,8 +5,9 @@
 //! without a wildcard, so that a new one cannot be forgotten.
 
 use ebb_http::{
-    AnswerError, ConnectError, DiskError, Downgrade, ExchangeError, FetchError, Held, Order,
-    RedirectError, TlsError, Validators, printable, shown_url,
+    AnswerError, ConnectError, DiskError, Downgrade, ExchangeError, FetchError, Held, Method,
+    Options, Order, OwnFields, Piece, RedirectError, Redirects, Relaxed, TlsError, Validators,
+    printable, shown_url,
 };
 use ebb_wire::codec::URL_MAX;
 use ebb_wire::net::{self, NetTrouble};
@@ -19,11 +20,10 @@ pub(crate) fn order(
     url: &str,
     offset: u64,
     validators: net::Validators,
-    options: &net::FetchOptions,
+    options: Options,
     stall_timeout_ms: u32,
 ) -> Option<Order> {
     let url = Url::parse(url).ok().filter(|url| url.as_str().len() <= URL_MAX)?;
-    let downgrade = if options.allow_downgrade { Downgrade::Allow } else { Downgrade::Refuse };
     let validators = Validators {
         etag: validators.etag,
         last_modified: validators.last_modified,
@@ -31,7 +31,39 @@ pub(crate) fn order(
         total: validators.total,
     };
     let stall_timeout = Duration::from_millis(stall_timeout_ms.into());
-    Some(Order { url, held: Held { offset, validators }, downgrade, stall_timeout })
+    let held = Held { offset, validators };
+    Some(Order { url, held, pieces: Vec::new(), options, bucket: None, stall_timeout })
+}
+
+/// How it is to be asked for, as the engine wants it. An error if that cannot be written down.
+pub(crate) fn asked(options: &net::FetchOptions) -> Result<Options, Unwritable> {
+    let method = Method::from_bytes(options.method.as_bytes()).map_err(|_| Unwritable)?;
+    // These are not about a file.
+    if [Method::CONNECT, Method::TRACE].contains(&method) {
+        return Err(Unwritable);
+    }
+    let mut fields = OwnFields::default();
+    for header in &options.headers {
+        fields.add(&header.name, &header.value).map_err(|_| Unwritable)?;
+    }
+    let redirects = match options.redirects {
+        net::Redirects::Follow => Redirects::Follow,
+        net::Redirects::Refuse => Redirects::Refuse,
+    };
+    let downgrade = if options.allow_downgrade { Downgrade::Allow } else { Downgrade::Refuse };
+    let net::Relaxed { name, date, authority, usage } = options.relaxed;
+    let relaxed = Relaxed { name, date, authority, usage };
+    let (dynamic, most_bytes) = (options.dynamic, options.most_bytes);
+    Ok(Options { method, fields, redirects, downgrade, relaxed, dynamic, most_bytes })
+}
+
+/// A method, or a field, that cannot stand in a request of ours.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unwritable;
+
+pub(crate) fn piece(piece: &net::Piece) -> Piece {
+    let net::Piece { source, length, at } = *piece;
+    Piece { source, length, at }
 }
 
 /// What the server said of the representation, as the channel wants it.
@@ -73,7 +105,12 @@ fn answer_trouble(error: &AnswerError) -> NetTrouble {
         AnswerError::Malformed(_) => NetTrouble::MalformedAnswer,
         AnswerError::Encoded(_) => NetTrouble::EncodedAnswer,
         AnswerError::HeadTooLarge => NetTrouble::HeadTooLarge,
-        AnswerError::SizeChanged { .. } => NetTrouble::SizeChanged,
+        AnswerError::SizeChanged { .. } | AnswerError::KeepsChanging => NetTrouble::SizeChanged,
+        AnswerError::NoRanges(_) => NetTrouble::NoRangeSupport,
+        AnswerError::WrongRange(_) => NetTrouble::WrongRange,
+        AnswerError::InvalidRange => NetTrouble::InvalidRange,
+        AnswerError::TooLarge { .. } => NetTrouble::SizeLimit,
+        AnswerError::RedirectRefused { status, .. } => NetTrouble::RedirectRefused(status.as_u16()),
         AnswerError::Redirect(RedirectError::TooMany) => NetTrouble::TooManyRedirects,
         AnswerError::Redirect(RedirectError::Downgrade) => NetTrouble::RedirectDowngrade,
         AnswerError::Redirect(RedirectError::Invalid(_)) => NetTrouble::RedirectInvalid,
@@ -86,6 +123,16 @@ pub(crate) fn retry_after(error: &FetchError) -> Option<u32> {
         FetchError::Exchange(ExchangeError::Answer(AnswerError::Status {
             retry_after, ..
         })) => *retry_after,
+        FetchError::Exchange(_) | FetchError::Disk(_) => None,
+    }
+}
+
+/// Where the server wanted to send us, after a redirect that was refused.
+pub(crate) fn redirect(error: &FetchError) -> Option<String> {
+    match error {
+        FetchError::Exchange(ExchangeError::Answer(AnswerError::RedirectRefused {
+            there, ..
+        })) => Some(there.to_string()),
         FetchError::Exchange(_) | FetchError::Disk(_) => None,
     }
 }
@@ -109,9 +156,26 @@ mod tests {
 
     #[test]
     fn a_url_that_is_none_or_grows_too_long_is_no_order() {
-        let order = |url: &str| order(url, 0, Default::default(), &Default::default(), 1000);
+        let order = |url: &str| order(url, 0, Default::default(), Options::default(), 1000);
         assert!(order("http://h.example/").is_some());
         assert!(order("not a url").is_none());
         assert!(order(&format!("http://h.example/{}", " x".repeat(3000))).is_none());
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_written_is_known_before_it_is_sent() {
+        let with = |method: &str, name: &str, value: &[u8]| {
+            let header = net::Header { name: name.to_owned(), value: value.to_vec() };
+            let options = net::FetchOptions {
+                method: method.to_owned(),
+                headers: vec![header],
+                ..net::FetchOptions::default()
+            };
+            asked(&options).is_ok()
+        };
+        assert!(with("GET", "X-Key", b"1") && with("BITS_POST", "Authorization", b"Basic 1"));
+        assert!(!with("", "X-Key", b"1") && !with("G ET", "X-Key", b"1"));
+        assert!(!with("CONNECT", "X-Key", b"1") && !with("GET", "Host", b"1"));
+        assert!(!with("GET", "X Key", b"1") && !with("GET", "X-Key", b"1\r\nHost: 2"));
     }
 }
