@@ -14,6 +14,7 @@ mod command_line;
 mod configuration;
 mod contract;
 mod crash;
+mod events;
 mod failures;
 mod files_only_by_ebb_files;
 mod handover;

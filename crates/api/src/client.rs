@@ -10,12 +10,14 @@
 //! Start reading at [`Client::connect`].
 
 mod call;
+mod changes;
 mod job;
 mod location;
 mod manager;
 mod notices;
 mod token_options;
 
+pub use changes::{Changes, EventKind, JobEvent};
 pub use job::{Job, NewFile};
 pub use location::Location;
 pub use manager::{Filter, JobOptions};

@@ -107,6 +107,9 @@ impl Followed {
     /// # Errors
     /// A failure where it does not fit the contract.
     pub(crate) async fn take(&mut self, client: &Client, notice: &Notice) -> Result<bool, Failure> {
+        if matches!(notice, Notice::Missed) {
+            return self.read_anew(client).await;
+        }
         let Some(job) = self.jobs.iter_mut().find(|job| job.id == notice.job()) else {
             return Ok(false);
         };
@@ -114,6 +117,15 @@ impl Followed {
         let taken = take_over(client, job, notice).await;
         taken.map_err(cannot("follow the job"))?;
         self.changed |= job.state != before;
+        Ok(true)
+    }
+
+    async fn read_anew(&mut self, client: &Client) -> Result<bool, Failure> {
+        for job in &mut self.jobs {
+            let now = client.job(&job.id).properties().await.map_err(cannot("read the job"))?;
+            self.changed |= job.state != now.state;
+            *job = now;
+        }
         Ok(true)
     }
 }
@@ -130,7 +142,7 @@ async fn take_over(
         Notice::Transferred { .. } | Notice::Failed { .. } | Notice::JobRemoved { .. } => {
             *job = client.job(&job.id).properties().await?;
         }
-        Notice::JobAdded { .. } | Notice::FileTransferred { .. } => {}
+        Notice::JobAdded { .. } | Notice::FileTransferred { .. } | Notice::Missed => {}
     }
     Ok(())
 }

@@ -236,7 +236,7 @@ impl<'a> Job<'a> {
         self.client.set_property(&self.path, names::JOB, name, value).await
     }
 
-    async fn call<B, R>(&self, method: &str, body: &B) -> Result<R, ClientError>
+    pub(super) async fn call<B, R>(&self, method: &str, body: &B) -> Result<R, ClientError>
     where
         B: serde::Serialize + zbus::DynamicType,
         R: for<'d> zbus::wire::DynamicDeserialize<'d>,

@@ -68,10 +68,12 @@ pub enum Notice {
         /// What they are now; see [`crate::properties::JobProperties::update`].
         changed: Fields,
     },
+    /// The listener was too slow for some notices: ask what changed, or read anew.
+    Missed,
 }
 
 impl Notice {
-    /// The id of the job it is about.
+    /// The id of the job it is about; empty where it is about all of them.
     #[must_use]
     pub fn job(&self) -> &str {
         match self {
@@ -82,6 +84,7 @@ impl Notice {
             | Notice::Failed { job, .. }
             | Notice::FileTransferred { job, .. }
             | Notice::PropertiesChanged { job, .. } => job,
+            Notice::Missed => "",
         }
     }
 }
@@ -206,6 +209,7 @@ fn read_signal(
             let (_, job, _): (OwnedObjectPath, String, u64) = body.deserialize()?;
             Ok(Notice::JobRemoved { job })
         }
+        (names::MANAGER, "SignalsMissed", _) => Ok(Notice::Missed),
         (names::JOB, "StateChanged", Some(job)) => {
             let (state, previous, _): (String, String, u64) = body.deserialize()?;
             state_changed(job, &state, &previous)

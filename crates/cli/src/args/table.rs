@@ -133,6 +133,7 @@ const PROGRESS: Opt =
     value("progress", None, "auto|never|json", "how progress is shown on standard error");
 const ALL: Opt = flag("all", None, "all jobs");
 const ALL_USERS: Opt = flag("all-users", None, "jobs of all users (administrators)");
+const SINCE: Opt = value("since", None, "N", "begin with what came after event N");
 const MATCH: Opt = value("match", None, "GLOB", "jobs whose name fits, with * and ?");
 const STATE: Opt = value("state", None, "STATE", "jobs in this state");
 const FINISHED: Opt = flag("finished", None, "also jobs that are over and still remembered");
@@ -235,9 +236,11 @@ pub(crate) const COMMANDS: &[&Command] = &[
         "watch",
         "[JOB...]",
         "show what happens, as it happens",
-        "Starts with how things stand. With --json, one object per event. Without a JOB it goes on \
-         until interrupted; with, until they are over.",
-        &[&ALL_USERS],
+        "Starts with how things stand, or with --since, with what happened after the event of that \
+         number. With --json, one object per event; `number` is what --since takes. When the \
+         service starts anew, it goes on where it was. Without a JOB it goes on until interrupted; \
+         with, until they are over.",
+        &[&ALL_USERS, &SINCE],
     ),
     &command("pause", "JOB...", "hold jobs", "", PICK),
     &Command {

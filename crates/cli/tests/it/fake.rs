@@ -32,6 +32,8 @@ pub(crate) struct State {
     pub(crate) on_resume: OnResume,
     pub(crate) refuse: Option<(&'static str, &'static str)>,
     pub(crate) error_name: &'static str,
+    /// What happened: job, state, state before; numbered from 1.
+    pub(crate) events: Vec<(String, &'static str, String)>,
     subscribers: Vec<Connection>,
 }
 
@@ -68,6 +70,7 @@ impl Fake {
             on_resume: OnResume::Finish,
             refuse: None,
             error_name: "http-404",
+            events: Vec::new(),
             subscribers: Vec::new(),
         }));
         tokio::spawn(accept(listener, Arc::clone(&state)));
@@ -200,6 +203,11 @@ async fn answer(connection: &Connection, message: &Message, state: &Mutex<State>
         }
         "CreateJob" => create(connection, message, state).await,
         "ListJobs" => list(connection, message, state).await,
+        "ChangesSince" => {
+            let (since, _): (u64, u32) = message.body().deserialize().unwrap();
+            let body = changes(&state.lock().unwrap().events, since);
+            reply(connection, message, &body).await;
+        }
         "GetStatus" => reply(connection, message, &status()).await,
         "AddFiles" => add(connection, message, state, &job.unwrap()).await,
         "GetFiles" => {
@@ -396,6 +404,25 @@ fn status() -> HashMap<&'static str, Variant<'static>> {
     ])
 }
 
+type Changes = (Vec<Dictionary>, u64, bool);
+
+fn changes(events: &[(String, &'static str, String)], since: u64) -> Changes {
+    let newest = events.len() as u64;
+    let all = (1u64..).zip(events).filter(|(number, _)| *number > since);
+    let event = |(number, (job, state, previous)): (u64, &(String, &'static str, String))| {
+        HashMap::from([
+            ("Number".to_owned(), owned(number)),
+            ("Job".to_owned(), owned(job.clone())),
+            ("Time".to_owned(), owned(1i64)),
+            ("Attempts".to_owned(), owned(1u64)),
+            ("Kind".to_owned(), owned("state")),
+            ("State".to_owned(), owned(*state)),
+            ("Previous".to_owned(), owned(previous.clone())),
+        ])
+    };
+    (all.map(event).collect(), newest, since > newest)
+}
+
 fn find(state: &Mutex<State>, id: &str) -> Option<Dictionary> {
     state.lock().unwrap().jobs.iter().find(|job| text(job, "Id") == id).cloned()
 }
@@ -409,7 +436,12 @@ fn set(state: &Mutex<State>, id: &str, name: &str, value: OwnedVariant) {
 async fn change(state: &Mutex<State>, id: &str, now: &'static str) {
     let before = text(&find(state, id).unwrap(), "State");
     set(state, id, "State", owned(now));
-    signal(state, id, names::JOB, "StateChanged", &(now, before.as_str(), 1u64)).await;
+    let number = {
+        let mut state = state.lock().unwrap();
+        state.events.push((id.to_owned(), now, before.clone()));
+        state.events.len() as u64
+    };
+    signal(state, id, names::JOB, "StateChanged", &(now, before.as_str(), number)).await;
 }
 
 async fn changed(state: &Mutex<State>, id: &str, properties: &[&str]) {

@@ -124,7 +124,7 @@ async fn watch_starts_with_how_things_stand() {
     let fake = Fake::start();
     let id = fake.job("3f2ac1d0", "nightly", "transferring");
     let child = fake.spawn(&["watch", "--json", &id]);
-    fake.called("GetAll").await;
+    fake.called("Subscribe").await;
     fake.change(&id, "acknowledged").await;
     let seen = seen(child).await;
     assert_eq!(seen.code, 0, "{}", seen.err);
@@ -132,4 +132,37 @@ async fn watch_starts_with_how_things_stand() {
         seen.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(events[0]["event"], "state");
     assert_eq!(events.last().unwrap()["state"], "acknowledged");
+}
+
+/// What was shown of events with numbers: the state, and the number.
+fn numbered(out: &str) -> Vec<(String, u64)> {
+    let events =
+        out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an object"));
+    let shown = events.filter(|event| !event["detail"].is_null());
+    shown
+        .map(|event| {
+            (
+                event["state"].as_str().expect("a state").to_owned(),
+                event["number"].as_u64().expect("a number"),
+            )
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn watch_goes_on_after_the_event_it_is_told() {
+    let fake = Fake::start();
+    let id = fake.job("3f2ac1d0", "nightly", "queued");
+    for state in ["connecting", "transferring", "transferred", "acknowledged"] {
+        fake.change(&id, state).await;
+    }
+    let seen = fake.ebb(&["watch", "--json", "--since", "2", &id]).await;
+    assert_eq!(seen.code, 0, "{}", seen.err);
+    assert_eq!(numbered(&seen.out), [("transferred".into(), 3), ("acknowledged".into(), 4)]);
+    let seen = fake.ebb(&["watch", "--since", "two", &id]).await;
+    assert_eq!(seen.code, 2);
+    // A number that was never given: how things stand, and a remark.
+    let seen = fake.ebb(&["watch", "--json", "--since", "99", &id]).await;
+    assert!(seen.err.contains("not kept any more"), "{}", seen.err);
+    assert_eq!((seen.code, seen.out.lines().count()), (0, 1));
 }
