@@ -107,6 +107,14 @@ impl Fields {
         self.read(name, |value| Vec::try_from(value.try_clone().ok()?).ok())
     }
 
+    /// Three texts together (`(sss)`).
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn three_texts(&self, name: &str) -> Result<(String, String, String), ClientError> {
+        self.read(name, |value| value.try_clone().ok()?.try_into().ok())
+    }
+
     /// Numbers by name (`a{su}`).
     ///
     /// # Errors

@@ -26,6 +26,7 @@ pub mod fields;
 pub mod helper;
 pub mod names;
 pub mod properties;
+pub mod terms;
 pub mod values;
 
 pub use client::Client;

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use crate::errors::ClientError;
 use crate::fields::Fields;
 use crate::names;
+use crate::terms::Terms;
 use crate::values::{JobType, Priority, State, TokenFlags};
 
 /// Everything about one job.
@@ -56,6 +57,8 @@ pub struct JobProperties {
     pub maximum_download_time: u32,
     /// Whether the service completes it by itself.
     pub auto_complete: bool,
+    /// What else its owner chose.
+    pub terms: Terms,
     /// Whose helper token it carries, if any.
     pub helper_uid: Option<u32>,
     /// What the helper token is for.
@@ -94,6 +97,7 @@ impl JobProperties {
             no_progress_timeout: fields.small("NoProgressTimeout")?,
             maximum_download_time: fields.small("MaximumDownloadTime")?,
             auto_complete: fields.flag("AutoComplete")?,
+            terms: Terms::read(fields)?,
             helper_uid: helper_uid(fields)?,
             helper_flags: TokenFlags(fields.small("HelperTokenFlags")?),
             attempts: fields.large("Attempts")?,
@@ -136,7 +140,7 @@ impl JobProperties {
             "HelperTokenFlags" => self.helper_flags = TokenFlags(changed.small(name)?),
             "Attempts" => self.attempts = changed.large(name)?,
             "LastEvent" => self.last_event = changed.large(name)?,
-            _ => {} // never changes, or is newer than this library
+            _ => self.terms.update(name, changed)?,
         }
         Ok(())
     }
@@ -343,6 +347,19 @@ mod tests {
             ("NoProgressTimeout", 1_209_600u32.into()),
             ("MaximumDownloadTime", 7_776_000u32.into()),
             ("AutoComplete", true.into()),
+            ("NotifyFlags", 3u32.into()),
+            ("MinimumNotificationInterval", 500u32.into()),
+            ("ProxySettings", ("preconfig", "", "").into()),
+            ("CostFlags", 0u32.into()),
+            ("DynamicContent", false.into()),
+            ("HighPerformance", false.into()),
+            ("MaximumDownloadSize", u64::MAX.into()),
+            ("OnDemandMode", false.into()),
+            ("UseStoredCredentials", "".into()),
+            ("HttpMethod", "GET".into()),
+            ("SecurityFlags", 0u32.into()),
+            ("FileMode", u32::MAX.into()),
+            ("FileGroup", u32::MAX.into()),
             ("HelperTokenSet", false.into()),
             ("HelperTokenUid", u32::MAX.into()),
             ("HelperTokenFlags", 0u32.into()),

@@ -228,6 +228,7 @@ pub(crate) mod tests {
             no_progress_timeout: 120,
             maximum_download_time: 7_776_000,
             auto_complete: true,
+            terms: ebb_api::terms::Terms::default(),
             helper_uid: None,
             helper_flags: TokenFlags::NONE,
             attempts: 1,

@@ -61,7 +61,7 @@ pub const FAILURES: [Failure; 37] = [
 ];
 
 /// Every refusal there is, but those that only pass a failure on.
-pub const REFUSALS: [Refusal; 26] = [
+pub const REFUSALS: [Refusal; 36] = [
     Refusal::NotFound,
     Refusal::AccessDenied,
     Refusal::InvalidState,
@@ -87,6 +87,16 @@ pub const REFUSALS: [Refusal; 26] = [
     Refusal::ProtocolNotAvailable,
     Refusal::FileNotFound,
     Refusal::ReadOnlyProperty,
+    Refusal::ReadOnlyPropertyAfterAddfile,
+    Refusal::ReadOnlyPropertyAfterResume,
+    Refusal::UnknownPropertyId,
+    Refusal::ProxyListTooLarge,
+    Refusal::ProxyBypassListTooLarge,
+    Refusal::MaxDownloadSizeInvalidValue,
+    Refusal::UseStoredCredentialsNotSupported,
+    Refusal::NotSupportedWithCustomHttpMethod,
+    Refusal::UnsupportedJobConfiguration,
+    Refusal::InvalidAuthTarget,
     Refusal::ShuttingDown,
 ];
 

@@ -34,16 +34,23 @@ mod clock;
 mod events;
 mod orders;
 mod ownership;
+mod property;
 mod remote;
 mod reports;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod values;
 
 pub use clock::Running;
 pub use events::{CompleteReport, Effect, Event, Report, Step};
-pub use settings::{Priority, Setting, Terms};
+pub use property::{NOT_BUILT, PROPERTIES, Property, READ_ONLY, ReadOnly, Row, When};
+pub use settings::{GET, Priority, Setting, Terms};
+pub use values::{
+    AuthTarget, CostFlags, NotifyFlags, PROXY_LIST_LIMIT, ProxySettings, ProxyUsage, Redirects,
+    SecurityFlags,
+};
 
 use crate::failure::{DestinationTrouble, Failure, ServiceTrouble};
 use crate::file::{File, Progress};
@@ -65,6 +72,8 @@ pub struct Job {
     pub flags: TokenFlags,
     /// What the owner chose.
     pub terms: Terms,
+    /// Whether it was ever resumed: some terms are fixed from then on.
+    pub resumed: bool,
     /// Where it stands.
     pub state: State,
     /// What it last ran into; kept until it transfers again.
@@ -211,6 +220,7 @@ impl Job {
             helper: None,
             flags: TokenFlags::NONE,
             terms,
+            resumed: false,
             state: State::Suspended,
             error: None,
             error_count: 0,
@@ -335,7 +345,21 @@ impl Job {
         self.transferred = None;
         let attempt = AttemptId(self.attempts);
         self.state = State::Connecting { attempt };
-        Step::changed(vec![Effect::StartAttempt(attempt)])
+        let again = self.drop_what_cannot_be_continued();
+        Step::changed(vec![Effect::StartAttempt(attempt)]).and_files(again)
+    }
+
+    /// Some jobs fetch every file in one piece, or from its first byte again.
+    fn drop_what_cannot_be_continued(&mut self) -> Vec<u32> {
+        if !self.terms.starts_over() {
+            return Vec::new();
+        }
+        let held: Vec<u32> =
+            self.unfinished().filter(|at| self.files[*at as usize].durable > 0).collect();
+        for at in &held {
+            self.files[*at as usize].start_over();
+        }
+        held
     }
 
     fn preempt(&mut self) -> Step {

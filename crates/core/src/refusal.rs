@@ -68,6 +68,26 @@ pub enum Refusal {
     FileNotFound,
     /// The property cannot be written.
     ReadOnlyProperty,
+    /// It could be written until a file was added.
+    ReadOnlyPropertyAfterAddfile,
+    /// It could be written until the job was first resumed.
+    ReadOnlyPropertyAfterResume,
+    /// There is no property of that name.
+    UnknownPropertyId,
+    /// The proxy list is longer than its limit.
+    ProxyListTooLarge,
+    /// The proxy bypass list is longer than its limit.
+    ProxyBypassListTooLarge,
+    /// No download is of at most that size.
+    MaxDownloadSizeInvalidValue,
+    /// Stored credentials are for proxies only.
+    UseStoredCredentialsNotSupported,
+    /// Another HTTP method than the default excludes it.
+    NotSupportedWithCustomHttpMethod,
+    /// Two properties exclude each other.
+    UnsupportedJobConfiguration,
+    /// Credentials are for the server or for the proxy.
+    InvalidAuthTarget,
     /// The destination, or a file at Complete, does not do.
     Unusable(Failure),
     /// The service is shutting down.
@@ -104,6 +124,16 @@ impl Refusal {
             Self::ProtocolNotAvailable => "protocol-not-available",
             Self::FileNotFound => "file-not-found",
             Self::ReadOnlyProperty => "read-only-property",
+            Self::ReadOnlyPropertyAfterAddfile => "read-only-property-after-addfile",
+            Self::ReadOnlyPropertyAfterResume => "read-only-property-after-resume",
+            Self::UnknownPropertyId => "unknown-property-id",
+            Self::ProxyListTooLarge => "proxy-list-too-large",
+            Self::ProxyBypassListTooLarge => "proxy-bypass-list-too-large",
+            Self::MaxDownloadSizeInvalidValue => "max-download-size-invalid-value",
+            Self::UseStoredCredentialsNotSupported => "use-stored-credentials-not-supported",
+            Self::NotSupportedWithCustomHttpMethod => "not-supported-with-custom-http-method",
+            Self::UnsupportedJobConfiguration => "unsupported-job-configuration",
+            Self::InvalidAuthTarget => "invalid-auth-target",
             Self::Unusable(failure) => failure.name(),
             Self::ShuttingDown => "shutting-down",
         }
@@ -141,6 +171,16 @@ impl Refusal {
             Self::ProtocolNotAvailable => 0x8020_0005,
             Self::FileNotFound => 0x8020_0029,
             Self::ReadOnlyProperty => 0x8020_0058,
+            Self::ReadOnlyPropertyAfterAddfile => 0x8020_0061,
+            Self::ReadOnlyPropertyAfterResume => 0x8020_0062,
+            Self::UnknownPropertyId => 0x8020_0057,
+            Self::ProxyListTooLarge => 0x8020_0018,
+            Self::ProxyBypassListTooLarge => 0x8020_0019,
+            Self::MaxDownloadSizeInvalidValue => 0x8020_0063,
+            Self::UseStoredCredentialsNotSupported => 0x8020_0066,
+            Self::NotSupportedWithCustomHttpMethod => 0x8020_0071,
+            Self::UnsupportedJobConfiguration => 0x8020_0072,
+            Self::InvalidAuthTarget => 0x8020_0027,
             Self::Unusable(failure) => failure.code(),
             Self::TooManyRequests | Self::PrivateInstance | Self::ShuttingDown => 0,
         }
@@ -187,6 +227,19 @@ impl Refusal {
             }
             Self::FileNotFound => "list the job's files; they are numbered from 0",
             Self::ReadOnlyProperty => "this property is set by the service",
+            Self::ReadOnlyPropertyAfterAddfile => "set it before the first file is added",
+            Self::ReadOnlyPropertyAfterResume => "set it before the job is first resumed",
+            Self::UnknownPropertyId => "look into the interface for the properties there are",
+            Self::ProxyListTooLarge | Self::ProxyBypassListTooLarge => {
+                "a list has up to 4,000 characters"
+            }
+            Self::MaxDownloadSizeInvalidValue => "name a size of 1 byte or more",
+            Self::UseStoredCredentialsNotSupported => "ask for the proxy's, or set credentials",
+            Self::NotSupportedWithCustomHttpMethod => {
+                "leave the method at GET, or priority, dynamic content and on-demand mode alone"
+            }
+            Self::UnsupportedJobConfiguration => "turn one of the two off first",
+            Self::InvalidAuthTarget => "credentials are for server or proxy",
             Self::Unusable(failure) => failure.advice(),
             Self::ShuttingDown => "try again when the service is back",
         }
@@ -223,6 +276,26 @@ impl fmt::Display for Refusal {
             Self::ProtocolNotAvailable => f.write_str("the error is about no protocol"),
             Self::FileNotFound => f.write_str("the job has no file of that number"),
             Self::ReadOnlyProperty => f.write_str("the property cannot be written"),
+            Self::ReadOnlyPropertyAfterAddfile => {
+                f.write_str("the property cannot be written once the job has a file")
+            }
+            Self::ReadOnlyPropertyAfterResume => {
+                f.write_str("the property cannot be written once the job was resumed")
+            }
+            Self::UnknownPropertyId => f.write_str("there is no such property"),
+            Self::ProxyListTooLarge => f.write_str("the proxy list is too long"),
+            Self::ProxyBypassListTooLarge => f.write_str("the proxy bypass list is too long"),
+            Self::MaxDownloadSizeInvalidValue => f.write_str("no download has at most that size"),
+            Self::UseStoredCredentialsNotSupported => {
+                f.write_str("stored credentials can be used for proxies only")
+            }
+            Self::NotSupportedWithCustomHttpMethod => {
+                f.write_str("another HTTP method than GET excludes that")
+            }
+            Self::UnsupportedJobConfiguration => {
+                f.write_str("two properties of the job exclude each other")
+            }
+            Self::InvalidAuthTarget => f.write_str("nobody takes such credentials"),
             Self::Unusable(failure) => failure.fmt(f),
             Self::ShuttingDown => f.write_str("the service is shutting down"),
         }

@@ -15,6 +15,7 @@ mod notices;
 mod options;
 mod peer;
 mod system;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod values;

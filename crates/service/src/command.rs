@@ -8,7 +8,7 @@ pub(crate) mod remote_name;
 use ebb_core::failure::Failure;
 use ebb_core::file::Wanted;
 use ebb_core::id::{AttemptId, JobId};
-use ebb_core::job::{CompleteReport, Event, Report, Setting};
+use ebb_core::job::{CompleteReport, Event, Report, Setting, Terms};
 use ebb_core::policy::Caller;
 use ebb_core::refusal::Refusal;
 use ebb_core::token::{SessionId, Token};
@@ -123,9 +123,7 @@ pub(crate) type Answered = Result<Answer, Refusal>;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct JobView {
     pub(crate) id: JobId,
-    pub(crate) name: String,
-    pub(crate) description: String,
-    pub(crate) priority: &'static str,
+    pub(crate) terms: Terms,
     pub(crate) state: &'static str,
     pub(crate) reason: &'static str,
     pub(crate) owner: u32,
@@ -138,10 +136,6 @@ pub(crate) struct JobView {
     pub(crate) bytes_total: Option<u64>,
     pub(crate) bytes_transferred: u64,
     pub(crate) error_count: u32,
-    pub(crate) retry_delay: u32,
-    pub(crate) no_progress_timeout: u32,
-    pub(crate) maximum_download_time: u32,
-    pub(crate) auto_complete: bool,
     pub(crate) helper: Option<u32>,
     pub(crate) helper_flags: u32,
     pub(crate) attempts: u64,

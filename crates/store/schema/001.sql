@@ -31,6 +31,27 @@ CREATE TABLE job (
     no_progress_timeout INTEGER NOT NULL,
     maximum_download_time INTEGER NOT NULL,
     auto_complete       INTEGER NOT NULL,
+    notify_flags        INTEGER NOT NULL,
+    -- Milliseconds.
+    notification_interval INTEGER NOT NULL,
+    proxy_usage         TEXT    NOT NULL,
+    proxy_list          TEXT    NOT NULL,
+    proxy_bypass        TEXT    NOT NULL,
+    -- Null: what the policy says.
+    cost_flags          INTEGER,
+    dynamic_content     INTEGER NOT NULL,
+    high_performance    INTEGER NOT NULL,
+    -- -1, which is 2^64-1: no limit.
+    maximum_download_size INTEGER NOT NULL,
+    on_demand           INTEGER NOT NULL,
+    stored_proxy_credentials INTEGER NOT NULL,
+    http_method         TEXT    NOT NULL,
+    security_flags      INTEGER NOT NULL,
+    -- Null: as the file agent makes it.
+    file_mode           INTEGER,
+    file_group          INTEGER,
+    -- Whether it was ever resumed.
+    resumed             INTEGER NOT NULL,
     state               TEXT    NOT NULL,
     attempt             INTEGER,
     retry_at            INTEGER,

@@ -8,6 +8,7 @@ pub(crate) mod event;
 pub(crate) mod failures;
 pub(crate) mod file;
 pub(crate) mod job;
+mod terms;
 
 use std::sync::LazyLock;
 

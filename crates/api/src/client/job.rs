@@ -16,6 +16,7 @@ use crate::errors::ClientError;
 use crate::fields::Fields;
 use crate::names;
 use crate::properties::{ErrorInfo, FileProperties, JobProperties};
+use crate::terms::Term;
 use crate::values::{Outcome, Priority};
 
 /// A file to be added to a job.
@@ -230,6 +231,14 @@ impl<'a> Job<'a> {
     /// As said above.
     pub async fn set_auto_complete(&self, auto_complete: bool) -> Result<(), ClientError> {
         self.set("AutoComplete", auto_complete.into()).await
+    }
+
+    /// Changes one of its other terms.
+    ///
+    /// # Errors
+    /// As said above; also where it is too late for this one.
+    pub async fn set_term(&self, term: &Term) -> Result<(), ClientError> {
+        self.set(term.names().1, term.value()).await
     }
 
     async fn set(&self, name: &str, value: Variant<'_>) -> Result<(), ClientError> {

@@ -12,6 +12,7 @@ use crate::errors::{ClientError, ServiceError};
 use crate::fields::Fields;
 use crate::names;
 use crate::properties::{JobProperties, ServiceStatus};
+use crate::terms::Term;
 use crate::values::{JobType, Priority, State};
 
 /// How many jobs or files are asked for at a time.
@@ -32,6 +33,8 @@ pub struct JobOptions {
     pub maximum_download_time: Option<u32>,
     /// Whether the service completes it by itself.
     pub auto_complete: Option<bool>,
+    /// What else is chosen.
+    pub terms: Vec<Term>,
 }
 
 impl JobOptions {
@@ -43,6 +46,7 @@ impl JobOptions {
         put(&mut options, "no-progress-timeout", self.no_progress_timeout);
         put(&mut options, "max-download-time", self.maximum_download_time);
         put(&mut options, "auto-complete", self.auto_complete);
+        options.extend(self.terms.iter().map(|term| (term.names().0, term.value())));
         options
     }
 }

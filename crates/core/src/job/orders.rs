@@ -33,6 +33,7 @@ impl Job {
             State::Transferred if self.unfinished().next().is_none() => Ok(Step::stay()),
             State::Suspended | State::TransientError { .. } | State::Error | State::Transferred => {
                 self.state = State::Queued;
+                self.resumed = true;
                 self.patience = Patience::default();
                 self.running = Running::default();
                 Ok(Step::changed(vec![]))

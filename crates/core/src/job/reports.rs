@@ -6,7 +6,7 @@
 //! temporary file had to be made.
 
 use super::{CompleteReport, Job, Report, State, Step, Trouble};
-use crate::failure::Remedy;
+use crate::failure::{Failure, Remedy, ServerTrouble};
 use crate::file::{File, Progress};
 use crate::id::AttemptId;
 use crate::retry;
@@ -17,6 +17,20 @@ impl Job {
         if self.state.attempt() != Some(attempt) {
             return self.hear_late(attempt, report);
         }
+        let step = self.hear_now(attempt, report, now);
+        if self.state.attempt() != Some(attempt) || !self.is_too_large() {
+            return step;
+        }
+        let stop = self.stop_with(Trouble {
+            failure: Failure::Server(ServerTrouble::SizeLimit),
+            file: step.files_changed.first().copied(),
+            detail: String::new(),
+            retry_after: None,
+        });
+        stop.and_files(step.files_changed)
+    }
+
+    fn hear_now(&mut self, attempt: AttemptId, report: Report, now: Now) -> Step {
         match report {
             Report::Created(at, temporary) => self.change_file(at, |file| {
                 file.start_over();
@@ -52,6 +66,14 @@ impl Job {
             Report::Ended(Ok(())) => self.all_transferred(now),
             Report::Ended(Err(trouble)) => self.attempt_failed(trouble, now),
         }
+    }
+
+    /// Whether more is here, or is to come, than the owner wants (`job-model.md` 3.6).
+    fn is_too_large(&self) -> bool {
+        let limit = self.terms.maximum_download_size;
+        let size = |file: &File| file.total().unwrap_or(0).max(file.durable);
+        let sum = |sum: u64, file: &File| sum.saturating_add(size(file));
+        limit != u64::MAX && self.files.iter().fold(0, sum) > limit
     }
 
     /// The last words of an attempt that was stopped: what it holds on disk still counts, so that
@@ -127,10 +149,10 @@ impl Job {
     }
 
     /// `job-model.md` 4.4 row 8: without a time-out, or with a delay longer than it, every error is
-    /// fatal.
+    /// fatal; and with a method of its own (3.5), as nobody knows what a second request would do.
     fn may_retry(&self) -> bool {
         let delay = self.terms.retry_delay.max(retry::SMALLEST_DELAY);
-        self.terms.no_progress_timeout >= delay
+        self.terms.no_progress_timeout >= delay && !self.terms.has_own_method()
     }
 
     fn wait(&mut self, trouble: Trouble, now: Now) -> Step {

@@ -1,12 +1,16 @@
-//! What an owner may choose: the terms of a job, with their limits (`job-model.md` 3.2).
+//! What an owner may choose: the terms of a job, with their limits (`job-model.md` 3).
 //!
 //! A value over its limit is refused and changes nothing; a retry delay below the smallest is
-//! raised to it silently, as BITS does. When a change takes effect is not said here: the schedule
-//! and the retries read the terms when they need them.
+//! raised to it silently, as BITS does. Who may set what until when stands in
+//! [`super::property`], once for all interfaces. When a change takes effect is not said here: the
+//! schedule, the retries and the agents are told the terms when they need them.
 
+use super::property::{Property, When};
+use super::values::{AuthTarget, CostFlags, NotifyFlags, ProxySettings, SecurityFlags};
 use super::{Job, State, Step};
 use crate::refusal::Refusal;
 use crate::retry;
+use crate::token::Resource;
 
 /// How urgent a job is (BITS: `BG_JOB_PRIORITY`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,7 +42,38 @@ pub struct Terms {
     pub maximum_download_time: u32,
     /// Completed by the service as soon as everything is transferred.
     pub auto_complete: bool,
+    /// What its owner wants to be told.
+    pub notify_flags: NotifyFlags,
+    /// Milliseconds between two notices of change at least.
+    pub notification_interval: u32,
+    /// How it gets to the network.
+    pub proxy: ProxySettings,
+    /// The networks it may use, by cost; none: what the policy says.
+    pub cost_flags: Option<CostFlags>,
+    /// What is fetched is made while it is sent: no size, no ranges, from the start each time.
+    pub dynamic_content: bool,
+    /// Straight into the destination, without records of progress.
+    pub high_performance: bool,
+    /// The most bytes it may fetch in all; never 0, `u64::MAX` for no limit.
+    pub maximum_download_size: u64,
+    /// Only ranges that are asked for are fetched.
+    pub on_demand: bool,
+    /// Whether the owner's stored credentials go to the proxy.
+    pub stored_proxy_credentials: bool,
+    /// The method of its requests: [`GET`], or another, with all that brings.
+    pub http_method: String,
+    /// How strictly servers are checked, and which redirects are followed.
+    pub security_flags: SecurityFlags,
+    /// The permission bits of finished files; none: 0666 less the umask.
+    pub file_mode: Option<u32>,
+    /// The group of finished files; none: as the directory says.
+    pub file_group: Option<u32>,
 }
+
+/// The method of downloads, unless another is set.
+pub const GET: &str = "GET";
+/// The most bytes a method may have.
+const METHOD_LIMIT: u32 = 32;
 
 /// One change of the terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +92,32 @@ pub enum Setting {
     MaximumDownloadTime(u32),
     /// Whether the service completes the job.
     AutoComplete(bool),
+    /// What the owner wants to be told, as a number.
+    NotifyFlags(u32),
+    /// Milliseconds.
+    NotificationInterval(u32),
+    /// The way to the network.
+    Proxy(ProxySettings),
+    /// Networks by cost, as a number; 0 leaves it to the policy.
+    CostFlags(u32),
+    /// Whether content is made while it is sent.
+    DynamicContent(bool),
+    /// Whether speed matters more than safety.
+    HighPerformance(bool),
+    /// Bytes; 0 is refused.
+    MaximumDownloadSize(u64),
+    /// Whether only what is asked for is fetched.
+    OnDemandMode(bool),
+    /// Whose stored credentials are used; only the proxy's can be.
+    UseStoredCredentials(Option<AuthTarget>),
+    /// The method of its requests.
+    HttpMethod(String),
+    /// Checks and redirects, as a number.
+    SecurityFlags(u32),
+    /// Permission bits; none for the default.
+    FileMode(Option<u32>),
+    /// A group; none for the default.
+    FileGroup(Option<u32>),
 }
 
 impl Priority {
@@ -105,15 +166,42 @@ impl Terms {
             no_progress_timeout: 14 * 24 * 3600,
             maximum_download_time: 90 * 24 * 3600,
             auto_complete: false,
+            notify_flags: NotifyFlags::default(),
+            notification_interval: 500,
+            proxy: ProxySettings::default(),
+            cost_flags: None,
+            dynamic_content: false,
+            high_performance: false,
+            maximum_download_size: u64::MAX,
+            on_demand: false,
+            stored_proxy_credentials: false,
+            http_method: GET.to_owned(),
+            security_flags: SecurityFlags::default(),
+            file_mode: None,
+            file_group: None,
         })
+    }
+
+    /// Whether its requests are other than plain downloads: every error is fatal then, and nothing
+    /// is continued.
+    #[must_use]
+    pub fn has_own_method(&self) -> bool {
+        self.http_method != GET
+    }
+
+    /// Whether an interruption means to fetch a file from its first byte.
+    #[must_use]
+    pub fn starts_over(&self) -> bool {
+        self.has_own_method() || self.dynamic_content
     }
 
     /// Applies one change.
     ///
     /// # Errors
     ///
-    /// [`Refusal::StringTooLong`] or [`Refusal::InvalidArgument`]; then nothing has changed.
-    pub fn apply(&mut self, setting: Setting) -> Result<(), Refusal> {
+    /// What is wrong with the value, or with what it would stand beside. Then nothing that counts
+    /// has changed; whoever asks throws these terms away.
+    fn apply(&mut self, setting: Setting) -> Result<(), Refusal> {
         match setting {
             Setting::DisplayName(name) if name.is_empty() => {
                 return Err(Refusal::InvalidArgument("a job needs a name"));
@@ -130,9 +218,93 @@ impl Terms {
             }
             Setting::MaximumDownloadTime(time) => self.maximum_download_time = time,
             Setting::AutoComplete(wanted) => self.auto_complete = wanted,
+            Setting::NotifyFlags(bits) => self.notify_flags = NotifyFlags::from_bits(bits)?,
+            Setting::NotificationInterval(least) => self.notification_interval = least,
+            Setting::Proxy(settings) => self.proxy = settings.checked()?,
+            Setting::CostFlags(bits) => self.cost_flags = CostFlags::from_bits(bits)?,
+            Setting::DynamicContent(wanted) => self.dynamic_content = wanted,
+            Setting::HighPerformance(wanted) => self.high_performance = wanted,
+            Setting::MaximumDownloadSize(0) => return Err(Refusal::MaxDownloadSizeInvalidValue),
+            Setting::MaximumDownloadSize(size) => self.maximum_download_size = size,
+            Setting::OnDemandMode(wanted) => self.on_demand = wanted,
+            Setting::UseStoredCredentials(Some(AuthTarget::Server)) => {
+                return Err(Refusal::UseStoredCredentialsNotSupported);
+            }
+            Setting::UseStoredCredentials(target) => {
+                self.stored_proxy_credentials = target.is_some();
+            }
+            Setting::HttpMethod(method) => self.use_method(method)?,
+            Setting::SecurityFlags(bits) => self.security_flags = SecurityFlags::from_bits(bits)?,
+            Setting::FileMode(Some(mode)) if mode & !0o666 != 0 => {
+                return Err(Refusal::InvalidArgument(
+                    "the mode of a file has bits of 0666 only: no execute, setuid or setgid",
+                ));
+            }
+            Setting::FileMode(mode) => self.file_mode = mode,
+            Setting::FileGroup(group) => self.file_group = group,
+        }
+        self.fit_together()
+    }
+
+    fn use_method(&mut self, method: String) -> Result<(), Refusal> {
+        let method = limited("HTTP method", method, METHOD_LIMIT)?;
+        if !is_token(&method) || method == "CONNECT" {
+            return Err(Refusal::InvalidArgument("that is no HTTP method for a file"));
+        }
+        self.http_method = method;
+        if self.has_own_method() {
+            self.priority = Priority::Foreground;
         }
         Ok(())
     }
+
+    /// What may not stand beside what (`job-model.md` 3.5, 3.6).
+    fn fit_together(&self) -> Result<(), Refusal> {
+        let plain =
+            self.priority == Priority::Foreground && !self.dynamic_content && !self.on_demand;
+        if self.has_own_method() && !plain {
+            return Err(Refusal::NotSupportedWithCustomHttpMethod);
+        }
+        if self.dynamic_content && self.on_demand {
+            return Err(Refusal::UnsupportedJobConfiguration);
+        }
+        Ok(())
+    }
+}
+
+impl Setting {
+    /// Which property it changes.
+    #[must_use]
+    pub fn property(&self) -> Property {
+        match self {
+            Self::DisplayName(_) => Property::DisplayName,
+            Self::Description(_) => Property::Description,
+            Self::Priority(_) => Property::Priority,
+            Self::MinimumRetryDelay(_) => Property::MinimumRetryDelay,
+            Self::NoProgressTimeout(_) => Property::NoProgressTimeout,
+            Self::MaximumDownloadTime(_) => Property::MaximumDownloadTime,
+            Self::AutoComplete(_) => Property::AutoComplete,
+            Self::NotifyFlags(_) => Property::NotifyFlags,
+            Self::NotificationInterval(_) => Property::MinimumNotificationInterval,
+            Self::Proxy(_) => Property::ProxySettings,
+            Self::CostFlags(_) => Property::CostFlags,
+            Self::DynamicContent(_) => Property::DynamicContent,
+            Self::HighPerformance(_) => Property::HighPerformance,
+            Self::MaximumDownloadSize(_) => Property::MaximumDownloadSize,
+            Self::OnDemandMode(_) => Property::OnDemandMode,
+            Self::UseStoredCredentials(_) => Property::UseStoredCredentials,
+            Self::HttpMethod(_) => Property::HttpMethod,
+            Self::SecurityFlags(_) => Property::SecurityFlags,
+            Self::FileMode(_) => Property::FileMode,
+            Self::FileGroup(_) => Property::FileGroup,
+        }
+    }
+}
+
+/// RFC 9110, 5.6.2.
+fn is_token(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(fits)
 }
 
 fn limited(what: &'static str, text: String, limit: u32) -> Result<String, Refusal> {
@@ -144,10 +316,54 @@ fn limited(what: &'static str, text: String, limit: u32) -> Result<String, Refus
 
 impl Job {
     pub(super) fn set(&mut self, setting: Setting) -> Result<Step, Refusal> {
-        if self.state.is_final() || self.state == State::Completing {
-            return Err(Refusal::InvalidState);
+        self.not_over()?;
+        let property = setting.property();
+        let mut terms = self.terms.clone();
+        terms.apply(setting)?;
+        let same = terms == self.terms;
+        // BITS: to set the method that is set anyway is no change, at any time.
+        if same && property == Property::HttpMethod {
+            return Ok(Step::stay());
         }
-        self.terms.apply(setting)?;
-        Ok(Step::changed(vec![]))
+        self.not_too_late(property.row().when)?;
+        if let Some(group) = terms.file_group.filter(|group| Some(*group) != self.terms.file_group)
+        {
+            self.may_give_to(group)?;
+        }
+        if !same && !property.is_built() {
+            return Err(Refusal::NotSupported("this version of Ebb cannot do that yet"));
+        }
+        self.terms = terms;
+        Ok(if same || !property.is_in_requests() {
+            Step::changed(vec![])
+        } else {
+            self.start_anew()
+        })
+    }
+
+    fn not_too_late(&self, when: When) -> Result<(), Refusal> {
+        match when {
+            When::BeforeFirstResume if self.resumed => Err(Refusal::ReadOnlyPropertyAfterResume),
+            When::BeforeFirstFile if !self.files.is_empty() => {
+                Err(Refusal::ReadOnlyPropertyAfterAddfile)
+            }
+            When::BeforeTransferred if self.state == State::Transferred => {
+                Err(Refusal::InvalidState)
+            }
+            When::Always
+            | When::BeforeFirstResume
+            | When::BeforeFirstFile
+            | When::BeforeTransferred => Ok(()),
+        }
+    }
+
+    /// Files can be given to a group only by one of its members.
+    fn may_give_to(&self, group: u32) -> Result<(), Refusal> {
+        let identity = self.identity_for(Resource::LocalFile);
+        let identity = identity.map_err(|_| Refusal::TokenRequired)?;
+        if identity.gid == group || identity.groups.contains(&group) {
+            return Ok(());
+        }
+        Err(Refusal::InvalidArgument("whoever writes the files is no member of that group"))
     }
 }

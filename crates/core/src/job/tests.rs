@@ -8,6 +8,7 @@ mod endings;
 mod errors;
 mod owner;
 mod ownership;
+mod properties;
 mod remote;
 mod retry;
 mod table;

@@ -239,8 +239,7 @@ fn properties(message: &Message, member: &str, face: &Face, object: Object) -> R
         ("Set", Object::Job(id)) => {
             let (interface, name, value): (String, String, OwnedVariant) = body(message)?;
             has_properties(&interface, names::JOB)?;
-            let setting = options::property(&name, &value)
-                .ok_or(No::Unknown("Property", "there is no such property"))??;
+            let setting = options::property(&name, &value)?;
             Ok(Call::Ask(Command::Steer(id, Event::Set(setting)), Shape::Plain))
         }
         ("GetAll", Object::Manager) => {

@@ -9,54 +9,35 @@ use std::collections::HashMap;
 
 use ebb_core::file::{Wanted, split_path};
 use ebb_core::id::JobId;
-use ebb_core::job::{Priority, Setting, State};
+use ebb_core::job::{PROPERTIES, Property, Setting, State};
 use ebb_core::ranges;
 use ebb_core::refusal::Refusal;
 use zbus::{OwnedVariant, Variant};
 
+use super::terms;
 use crate::command::{Filter, NewFile, remote_name};
 
 pub(super) type Options = HashMap<String, OwnedVariant>;
 
-const WRONG_TYPE: Refusal = Refusal::InvalidArgument("an option has a value of the wrong type");
+pub(super) const WRONG_TYPE: Refusal =
+    Refusal::InvalidArgument("an option has a value of the wrong type");
 
-/// The options of `CreateJob`.
+/// The options of `CreateJob`, in the order of the table, whatever the order of the message.
 pub(super) fn settings(options: Options) -> Result<Vec<Setting>, Refusal> {
-    options.into_iter().map(|(key, value)| setting(&key, &value)).collect()
+    let mut settings = Vec::with_capacity(options.len());
+    for (key, value) in &options {
+        // The name is an argument of its own.
+        let row = PROPERTIES.iter().find(|row| row.option == key && key != "name");
+        let row = row.ok_or(Refusal::InvalidArgument("there is no such option for a job"))?;
+        settings.push(terms::setting(row.property, value)?);
+    }
+    settings.sort_by_key(Setting::property);
+    Ok(settings)
 }
 
-fn setting(key: &str, value: &Variant<'_>) -> Result<Setting, Refusal> {
-    Ok(match key {
-        "description" => Setting::Description(text(value)?),
-        "priority" => Setting::Priority(Priority::parse(&text(value)?)?),
-        "retry-delay" => Setting::MinimumRetryDelay(number(value)?),
-        "no-progress-timeout" => Setting::NoProgressTimeout(number(value)?),
-        "max-download-time" => Setting::MaximumDownloadTime(number(value)?),
-        "auto-complete" => Setting::AutoComplete(truth(value)?),
-        _ => {
-            return Err(Refusal::InvalidArgument("there is no such option for a job"));
-        }
-    })
-}
-
-/// A property that is being written; nothing where there is none of that name.
-pub(super) fn property(name: &str, value: &Variant<'_>) -> Option<Result<Setting, Refusal>> {
-    Some(match name {
-        "DisplayName" => text(value).map(Setting::DisplayName),
-        "Description" => text(value).map(Setting::Description),
-        "Priority" => text(value).and_then(|name| Priority::parse(&name)).map(Setting::Priority),
-        "MinimumRetryDelay" => number(value).map(Setting::MinimumRetryDelay),
-        "NoProgressTimeout" => number(value).map(Setting::NoProgressTimeout),
-        "MaximumDownloadTime" => number(value).map(Setting::MaximumDownloadTime),
-        "AutoComplete" => truth(value).map(Setting::AutoComplete),
-        "Id" | "Type" | "State" | "Reason" | "OwnerUid" | "Created" | "Modified"
-        | "TransferCompleted" | "NextAttempt" | "FilesTotal" | "FilesTransferred"
-        | "BytesTotal" | "BytesTransferred" | "ErrorCount" | "HelperTokenSet"
-        | "HelperTokenUid" | "HelperTokenFlags" | "Attempts" | "LastEvent" => {
-            Err(Refusal::ReadOnlyProperty)
-        }
-        _ => return None,
-    })
+/// A property that is being written.
+pub(super) fn property(name: &str, value: &Variant<'_>) -> Result<Setting, Refusal> {
+    terms::setting(Property::named(name)?, value)
 }
 
 /// The filter of `ListJobs`.
@@ -110,11 +91,11 @@ fn file(url: String, path: &[u8], options: Options) -> Result<NewFile, Refusal> 
     Ok(NewFile { url, dir, name, replace, wanted })
 }
 
-fn text(value: &Variant<'_>) -> Result<String, Refusal> {
+pub(super) fn text(value: &Variant<'_>) -> Result<String, Refusal> {
     String::try_from(value.try_clone().map_err(|_| WRONG_TYPE)?).map_err(|_| WRONG_TYPE)
 }
 
-fn number(value: &Variant<'_>) -> Result<u32, Refusal> {
+pub(super) fn number(value: &Variant<'_>) -> Result<u32, Refusal> {
     u32::try_from(value).map_err(|_| WRONG_TYPE)
 }
 
@@ -123,7 +104,7 @@ fn pairs(value: &Variant<'_>) -> Result<Vec<(u64, u64)>, Refusal> {
     Vec::try_from(pairs).map_err(|_| WRONG_TYPE)
 }
 
-fn truth(value: &Variant<'_>) -> Result<bool, Refusal> {
+pub(super) fn truth(value: &Variant<'_>) -> Result<bool, Refusal> {
     bool::try_from(value).map_err(|_| WRONG_TYPE)
 }
 
@@ -166,8 +147,9 @@ mod tests {
 
     #[test]
     fn what_the_service_sets_cannot_be_written() {
-        let written = property("State", &Variant::from("queued")).unwrap();
+        let written = property("State", &Variant::from("queued"));
         assert_eq!(written, Err(Refusal::ReadOnlyProperty));
-        assert_eq!(property("Nonsense", &Variant::from(1_u32)), None);
+        let nonsense = property("Nonsense", &Variant::from(1_u32));
+        assert_eq!(nonsense, Err(Refusal::UnknownPropertyId));
     }
 }

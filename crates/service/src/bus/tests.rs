@@ -101,9 +101,7 @@ fn arguments_that_do_not_fit_are_refused_before_anybody_is_asked() {
 fn view() -> JobView {
     JobView {
         id: JobId::from_random([0; 16]),
-        name: String::new(),
-        description: String::new(),
-        priority: "normal",
+        terms: ebb_core::job::Terms::named("x").unwrap(),
         state: "queued",
         reason: "",
         owner: 0,
@@ -116,10 +114,6 @@ fn view() -> JobView {
         bytes_total: None,
         bytes_transferred: 0,
         error_count: 0,
-        retry_delay: 0,
-        no_progress_timeout: 0,
-        maximum_download_time: 0,
-        auto_complete: false,
         helper: None,
         helper_flags: 0,
         attempts: 0,
@@ -146,7 +140,7 @@ fn exactly_the_properties_that_the_contract_calls_so_can_be_written() {
         let told = values::job(&view()).remove(name.as_str()).unwrap().try_to_owned().unwrap();
         let writable = !matches!(
             options::property(&name, &told),
-            Some(Err(ebb_core::refusal::Refusal::ReadOnlyProperty))
+            Err(ebb_core::refusal::Refusal::ReadOnlyProperty)
         );
         let line = names::JOB_XML.lines().find(|l| l.contains(&format!("name=\"{name}\" type")));
         assert_eq!(line.unwrap().contains("readwrite"), writable, "{name}");

@@ -11,6 +11,7 @@ use ebb_core::id::JobId;
 use ebb_core::refusal::Refusal;
 use zbus::{Message, ObjectPath, Variant};
 
+use super::terms;
 use crate::command::{
     Answer, Answered, ErrorView, EventKind, EventView, EventsView, FileView, JobView, StatusView,
 };
@@ -93,7 +94,7 @@ pub(super) fn reply(to: &Message, shape: &Shape, answered: Answered) -> zbus::Re
             };
             match job(&view).remove(name.as_str()) {
                 Some(value) => message.build(&(value,)),
-                None => unknown(to, "Property", "there is no such property"),
+                None => refused(to, &Refusal::UnknownPropertyId),
             }
         }
         Answer::Files(files, total) => {
@@ -135,12 +136,9 @@ pub(super) fn job_path(id: JobId) -> ObjectPath<'static> {
 
 /// A job's properties.
 pub(super) fn job(view: &JobView) -> Dict<'_> {
-    HashMap::from([
+    let mut dict = HashMap::from([
         ("Id", Variant::from(view.id.to_string())),
         ("Type", Variant::from("download")),
-        ("DisplayName", Variant::from(view.name.as_str())),
-        ("Description", Variant::from(view.description.as_str())),
-        ("Priority", Variant::from(view.priority)),
         ("State", Variant::from(view.state)),
         ("Reason", Variant::from(view.reason)),
         ("OwnerUid", Variant::from(view.owner)),
@@ -153,16 +151,14 @@ pub(super) fn job(view: &JobView) -> Dict<'_> {
         ("BytesTotal", Variant::from(view.bytes_total.unwrap_or(UNKNOWN_SIZE))),
         ("BytesTransferred", Variant::from(view.bytes_transferred)),
         ("ErrorCount", Variant::from(view.error_count)),
-        ("MinimumRetryDelay", Variant::from(view.retry_delay)),
-        ("NoProgressTimeout", Variant::from(view.no_progress_timeout)),
-        ("MaximumDownloadTime", Variant::from(view.maximum_download_time)),
-        ("AutoComplete", Variant::from(view.auto_complete)),
         ("HelperTokenSet", Variant::from(view.helper.is_some())),
         ("HelperTokenUid", Variant::from(view.helper.unwrap_or(NO_UID))),
         ("HelperTokenFlags", Variant::from(view.helper_flags)),
         ("Attempts", Variant::from(view.attempts)),
         ("LastEvent", Variant::from(view.last_event)),
-    ])
+    ]);
+    dict.extend(terms::values(&view.terms));
+    dict
 }
 
 fn listed(view: &JobView) -> Dict<'_> {

@@ -7,7 +7,7 @@
 //! the audit log anyway.
 
 use ebb_core::id::JobId;
-use ebb_core::job::{Event, Setting};
+use ebb_core::job::Event;
 use ebb_core::policy::Caller;
 use ebb_core::refusal::Refusal;
 
@@ -42,7 +42,7 @@ impl Act {
             (Event::Complete, Self::Complete),
         ];
         if let Event::Set(setting) = event {
-            Self::Property(property(setting))
+            Self::Property(setting.property().row().name)
         } else if let Event::SetRemoteNames(_) = event {
             Self::RemoteNames
         } else {
@@ -64,18 +64,6 @@ impl Act {
             Self::Property(_) => "job-property-change",
             Self::Other => "job-changed",
         }
-    }
-}
-
-fn property(setting: &Setting) -> &'static str {
-    match setting {
-        Setting::DisplayName(_) => "DisplayName",
-        Setting::Description(_) => "Description",
-        Setting::Priority(_) => "Priority",
-        Setting::MinimumRetryDelay(_) => "MinimumRetryDelay",
-        Setting::NoProgressTimeout(_) => "NoProgressTimeout",
-        Setting::MaximumDownloadTime(_) => "MaximumDownloadTime",
-        Setting::AutoComplete(_) => "AutoComplete",
     }
 }
 

@@ -98,11 +98,12 @@ impl MainLoop {
     ) -> Answered {
         let own = self.owners.alive_of(asker.caller.uid);
         self.parts.policy.admit_job(asker.caller, own, self.owners.alive())?;
-        let mut terms = Terms::named(name)?;
+        let (terms, now) = (Terms::named(name)?, clock::now());
+        let mut job = Job::new(clock::job_id(), asker.token.clone(), terms, now);
         for setting in settings {
-            terms.apply(setting)?;
+            // Of a job that is not recorded yet, nothing has to be carried out.
+            let _ = job.decide(Event::Set(setting), now)?;
         }
-        let job = Job::new(clock::job_id(), asker.token.clone(), terms, clock::now());
         let (id, owner) = (job.id, job.owner.uid);
         turn.batch.put_job(&job);
         audit::owner_captured(&job);

@@ -58,9 +58,7 @@ impl Before {
 pub(super) fn job(job: &Job, sums: &Sums, work: &Work, last_event: u64, now: Now) -> JobView {
     JobView {
         id: job.id,
-        name: job.terms.name.clone(),
-        description: job.terms.description.clone(),
-        priority: job.terms.priority.name(),
+        terms: job.terms.clone(),
         state: job.state.name(),
         reason: reason(job),
         owner: job.owner.uid,
@@ -73,10 +71,6 @@ pub(super) fn job(job: &Job, sums: &Sums, work: &Work, last_event: u64, now: Now
         bytes_total: sums.total(),
         bytes_transferred: sums.held.wrapping_add(ahead(job, work)),
         error_count: job.error_count,
-        retry_delay: job.terms.retry_delay,
-        no_progress_timeout: job.terms.no_progress_timeout,
-        maximum_download_time: job.terms.maximum_download_time,
-        auto_complete: job.terms.auto_complete,
         helper: job.helper.as_ref().map(|token| token.uid),
         helper_flags: job.flags.bits(),
         attempts: job.attempts,

@@ -5,12 +5,13 @@
 //! together when it is read.
 
 use ebb_core::id::{AttemptId, JobId};
-use ebb_core::job::{Job, Patience, Priority, Running, State, Terms, Trouble};
+use ebb_core::job::{Job, Patience, Running, State, Trouble};
 use ebb_core::time::{Moment, WallTime};
 use ebb_core::token::{BootId, SessionId, Token, TokenFlags};
 use rusqlite::types::Value;
 
 use super::failures;
+use super::terms::{put_terms, terms};
 use crate::StoreError;
 use crate::cells::{Cell, Cells, Reader, Table};
 
@@ -41,6 +42,22 @@ pub(crate) static JOB: Table = Table {
         "no_progress_timeout",
         "maximum_download_time",
         "auto_complete",
+        "notify_flags",
+        "notification_interval",
+        "proxy_usage",
+        "proxy_list",
+        "proxy_bypass",
+        "cost_flags",
+        "dynamic_content",
+        "high_performance",
+        "maximum_download_size",
+        "on_demand",
+        "stored_proxy_credentials",
+        "http_method",
+        "security_flags",
+        "file_mode",
+        "file_group",
+        "resumed",
         "state",
         "attempt",
         "retry_at",
@@ -71,6 +88,7 @@ pub(crate) fn cells(job: &Job) -> Vec<Value> {
         helper,
         flags,
         terms,
+        resumed,
         state,
         error,
         error_count,
@@ -89,6 +107,7 @@ pub(crate) fn cells(job: &Job) -> Vec<Value> {
     put_token(&mut cells, helper.as_ref());
     cells.put(*flags);
     put_terms(&mut cells, terms);
+    cells.put(*resumed);
     put_state(&mut cells, *state);
     put_trouble(&mut cells, error.as_ref());
     cells
@@ -117,6 +136,7 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<Job, StoreError> {
         helper: token(cells)?,
         flags: cells.take()?,
         terms: terms(cells)?,
+        resumed: cells.take()?,
         state: state(cells)?,
         error: trouble(cells)?,
         error_count: cells.take()?,
@@ -161,38 +181,6 @@ fn token(cells: &mut Reader<'_>) -> Result<Option<Token>, StoreError> {
         (None, None, None, None, None) if session.is_none() && label.is_none() => Ok(None),
         _ => Err(cells.nonsense("only a part of the token is there")),
     }
-}
-
-fn put_terms(cells: &mut Cells, terms: &Terms) {
-    let Terms {
-        name,
-        description,
-        priority,
-        retry_delay,
-        no_progress_timeout,
-        maximum_download_time,
-        auto_complete,
-    } = terms;
-    cells
-        .put(name.clone())
-        .put(description.clone())
-        .put(*priority)
-        .put(*retry_delay)
-        .put(*no_progress_timeout)
-        .put(*maximum_download_time)
-        .put(*auto_complete);
-}
-
-fn terms(cells: &mut Reader<'_>) -> Result<Terms, StoreError> {
-    Ok(Terms {
-        name: cells.take()?,
-        description: cells.take()?,
-        priority: cells.take()?,
-        retry_delay: cells.take()?,
-        no_progress_timeout: cells.take()?,
-        maximum_download_time: cells.take()?,
-        auto_complete: cells.take()?,
-    })
 }
 
 fn put_state(cells: &mut Cells, state: State) {
@@ -304,18 +292,6 @@ impl Cell for TokenFlags {
 
     fn restore(stored: i64) -> Option<Self> {
         Self::from_bits(stored.try_into().ok()?)
-    }
-}
-
-impl Cell for Priority {
-    type Stored = String;
-
-    fn store(self) -> String {
-        self.name().to_owned()
-    }
-
-    fn restore(stored: String) -> Option<Self> {
-        Self::parse(&stored).ok()
     }
 }
 

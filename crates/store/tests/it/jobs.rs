@@ -5,7 +5,10 @@ use ebb_core::failure::{
 };
 use ebb_core::file::{Destination, File, Progress, Temporary, Validators, Wanted};
 use ebb_core::id::{AttemptId, JobId};
-use ebb_core::job::{Job, Patience, Priority, Running, State, Terms, Trouble};
+use ebb_core::job::{
+    CostFlags, Job, NotifyFlags, Patience, Priority, ProxySettings, ProxyUsage, Running,
+    SecurityFlags, State, Terms, Trouble,
+};
 use ebb_core::ranges::Part;
 use ebb_core::time::{Moment, Now, WallTime};
 use ebb_core::token::{BootId, SessionId, Token, TokenFlags};
@@ -101,22 +104,42 @@ fn trouble() -> impl Strategy<Value = Trouble> {
     )
 }
 
+/// Any proxy settings; whether they make sense is not the store's business.
+fn proxy() -> impl Strategy<Value = ProxySettings> {
+    (proptest::sample::select(ProxyUsage::ALL.to_vec()), text(), text())
+        .prop_map(|(usage, list, bypass)| ProxySettings { usage, list, bypass })
+}
+
 fn terms() -> impl Strategy<Value = Terms> {
+    let flags = (0..0x40_u32, 0..0x20_u32, option::of(1..0x100_u32));
     (
-        text(),
-        text(),
-        proptest::sample::select(Priority::ALL.to_vec()),
-        (any::<u32>(), any::<u32>(), any::<u32>()),
-        any::<bool>(),
+        (text(), text(), text()),
+        (proptest::sample::select(Priority::ALL.to_vec()), proxy(), flags),
+        (any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>()),
+        any::<[bool; 5]>(),
+        (any::<u64>(), option::of(any::<u32>()), option::of(any::<u32>())),
     )
-        .prop_map(|(name, description, priority, seconds, auto_complete)| Terms {
-            name,
-            description,
-            priority,
+        .prop_map(|(texts, choices, seconds, yes, rest)| Terms {
+            name: texts.0,
+            description: texts.1,
+            priority: choices.0,
             retry_delay: seconds.0,
             no_progress_timeout: seconds.1,
             maximum_download_time: seconds.2,
-            auto_complete,
+            auto_complete: yes[0],
+            notify_flags: NotifyFlags::from_bits(choices.2.0).unwrap(),
+            notification_interval: seconds.3,
+            proxy: choices.1,
+            cost_flags: choices.2.2.and_then(|bits| CostFlags::from_bits(bits).unwrap()),
+            dynamic_content: yes[1],
+            high_performance: yes[2],
+            maximum_download_size: rest.0,
+            on_demand: yes[3],
+            stored_proxy_credentials: yes[4],
+            http_method: texts.2,
+            security_flags: SecurityFlags::from_bits(choices.2.1).unwrap(),
+            file_mode: rest.1,
+            file_group: rest.2,
         })
 }
 
@@ -186,7 +209,7 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
         .prop_map(|(used, since)| Running { used, since: since.map(Moment) });
     (
         (any::<[u8; 16]>(), token(), option::of(token()), flags),
-        (terms(), state(), option::of(trouble()), any::<u32>()),
+        ((terms(), any::<bool>()), state(), option::of(trouble()), any::<u32>()),
         ((any::<i64>(), any::<i64>(), any::<i64>()), option::of(any::<i64>())),
         (any::<u64>(), (patience, running), vec(any_file(), 0..4)),
     )
@@ -195,7 +218,8 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
             owner: who.1,
             helper: who.2,
             flags: who.3,
-            terms: what.0,
+            terms: what.0.0,
+            resumed: what.0.1,
             state: what.1,
             error: what.2,
             error_count: what.3,
