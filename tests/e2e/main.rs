@@ -11,6 +11,7 @@ mod administration;
 mod attacks;
 mod bad_input;
 mod command_line;
+mod conditions;
 mod configuration;
 mod contract;
 mod crash;

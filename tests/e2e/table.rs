@@ -42,6 +42,7 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Job", "GetErrorProtocol", [Answer, Nothing, Answer, Nothing]),
     ("Job", "ChangesSince", [Answer, Nothing, Answer, Nothing]),
     ("Job", "GetError", [Answer, Nothing, Answer, Nothing]),
+    ("Job", "Explain", [Answer, Nothing, Answer, Nothing]),
     ("Job", "TakeOwnership", [Answer, Nothing, Answer, Nothing]),
     ("Job", "OpenTokenOptions", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Cancel", [Answer, Nothing, Answer, Nothing]),

@@ -22,6 +22,7 @@
 
 pub mod client;
 pub mod errors;
+pub mod explanation;
 pub mod fields;
 pub mod helper;
 pub mod names;

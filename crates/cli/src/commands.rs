@@ -6,6 +6,7 @@
 mod add;
 mod check_config;
 mod create;
+mod explain;
 mod files;
 mod get;
 mod help;
@@ -39,6 +40,7 @@ pub(crate) async fn run(call: &Invocation) -> Result<Exit, Failure> {
         "create" => create::run(call).await,
         "add" => add::run(call).await,
         "show" => show::run(call).await,
+        "explain" => explain::run(call).await,
         "files" => files::run(call).await,
         "wait" => wait::run(call).await,
         "watch" => watch::run(call).await,

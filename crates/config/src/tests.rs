@@ -44,6 +44,7 @@ fn every_setting_is_taken() {
         background_slots: 4,
         foreground_slots: 5,
         job_inactivity_timeout: 999,
+        conditions: ebb_core::conditions::Rules::default(),
     };
     assert_eq!((config.policy, config.bus_address.as_deref()), (expected, Some("")));
 }

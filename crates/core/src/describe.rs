@@ -4,7 +4,7 @@
 //! place to ask "is that all of them?". Nothing is decided here; see `failure` and `refusal`.
 
 use crate::failure::{
-    Context, DestinationTrouble, Failure, NetworkTrouble, ServerTrouble, ServiceTrouble,
+    Blocked, Context, DestinationTrouble, Failure, NetworkTrouble, ServerTrouble, ServiceTrouble,
 };
 use crate::refusal::Refusal;
 
@@ -20,7 +20,7 @@ pub struct Description {
 }
 
 /// Every failure there is; statuses are represented by one.
-pub const FAILURES: [Failure; 37] = [
+pub const FAILURES: [Failure; 42] = [
     Failure::Network(NetworkTrouble::NameNotResolved),
     Failure::Network(NetworkTrouble::ConnectFailed),
     Failure::Network(NetworkTrouble::TimedOut),
@@ -58,6 +58,11 @@ pub const FAILURES: [Failure; 37] = [
     Failure::Service(ServiceTrouble::IdentityNotAdmitted),
     Failure::Service(ServiceTrouble::SandboxFailed),
     Failure::Service(ServiceTrouble::MaxDownloadTime),
+    Failure::Blocked(Blocked::NetworkDisconnected),
+    Failure::Blocked(Blocked::CostPolicy),
+    Failure::Blocked(Blocked::BandwidthPolicy),
+    Failure::Blocked(Blocked::BatterySaver),
+    Failure::Blocked(Blocked::BatteryPolicy),
 ];
 
 /// Every refusal there is, but those that only pass a failure on.

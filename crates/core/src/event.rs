@@ -54,7 +54,7 @@ pub enum What {
     TransientError {
         /// What it ran into.
         trouble: Box<Trouble>,
-        /// When it is tried again.
+        /// When it is tried again; 0 if a condition has to clear first.
         next_attempt: WallTime,
     },
     /// One file is whole.
@@ -163,7 +163,7 @@ impl Standing {
             State::Queued => Self::Queued,
             State::Connecting { .. } => Self::Connecting,
             State::Transferring { .. } => Self::Transferring,
-            State::TransientError { .. } => Self::TransientError,
+            State::TransientError { .. } | State::Blocked { .. } => Self::TransientError,
             State::Error => Self::Error,
             State::Transferred | State::Completing => Self::Transferred,
             State::Acknowledged => Self::Acknowledged,
@@ -268,11 +268,9 @@ impl Before {
         let standing = Standing::of(job.state);
         if standing != self.standing {
             found.push(What::State { now: standing, before: self.standing });
-            if let State::TransientError { retry_at } = job.state
+            if let Some(next_attempt) = next_attempt(job.state, now)
                 && let Some(trouble) = &job.error
             {
-                let wait = i64::try_from(retry_at.since(now.moment).as_secs()).unwrap_or(0);
-                let next_attempt = WallTime(now.wall.0.saturating_add(wait));
                 found.push(What::TransientError {
                     trouble: Box::new(trouble.clone()),
                     next_attempt,
@@ -292,6 +290,15 @@ impl Before {
         }
         found
     }
+}
+
+/// When a job in trouble that passes is tried again; 0 if no clock says it.
+fn next_attempt(state: State, now: Now) -> Option<WallTime> {
+    if let State::TransientError { retry_at } = state {
+        let wait = i64::try_from(retry_at.since(now.moment).as_secs()).unwrap_or(0);
+        return Some(WallTime(now.wall.0.saturating_add(wait)));
+    }
+    matches!(state, State::Blocked { .. }).then_some(WallTime(0))
 }
 
 impl Trail {

@@ -5,12 +5,14 @@
 //! between passing and lasting trouble: `job-model.md` 6.5 as ruled by `decisions.md`) and *what is
 //! it called?* (symbolic name, BITS' number where one exists, context, sentence, advice).
 
+mod blocked;
 mod context;
 mod destination;
 mod network;
 mod server;
 mod service;
 
+pub use blocked::Blocked;
 pub use context::Context;
 pub use destination::DestinationTrouble;
 pub use network::NetworkTrouble;
@@ -30,6 +32,8 @@ pub enum Failure {
     Destination(DestinationTrouble),
     /// We could not do our part.
     Service(ServiceTrouble),
+    /// The machine's surroundings do not allow it now.
+    Blocked(Blocked),
 }
 
 /// What is to be done about a failure.
@@ -51,6 +55,7 @@ impl Failure {
             // A full disk, a changed directory: nothing we could do ever mends it.
             Self::Destination(_) => Remedy::AskOwner,
             Self::Service(trouble) => trouble.remedy(),
+            Self::Blocked(_) => Remedy::Retry,
         }
     }
 
@@ -62,6 +67,7 @@ impl Failure {
             Self::Server(_) => Context::RemoteFile,
             Self::Destination(_) => Context::LocalFile,
             Self::Service(trouble) => trouble.context(),
+            Self::Blocked(_) => Context::GeneralQueueManager,
         }
     }
 
@@ -70,7 +76,7 @@ impl Failure {
     pub fn protocol(self) -> Option<&'static str> {
         match self {
             Self::Network(_) | Self::Server(_) => Some("http"),
-            Self::Destination(_) | Self::Service(_) => None,
+            Self::Destination(_) | Self::Service(_) | Self::Blocked(_) => None,
         }
     }
 
@@ -83,6 +89,7 @@ impl Failure {
             Self::Server(trouble) => trouble.name(),
             Self::Destination(trouble) => trouble.name(),
             Self::Service(trouble) => trouble.name(),
+            Self::Blocked(blocked) => blocked.name(),
         }
     }
 
@@ -91,9 +98,11 @@ impl Failure {
     pub fn full_name(self) -> String {
         match self {
             Self::Server(ServerTrouble::Status(status)) => format!("http-{status}"),
-            Self::Network(_) | Self::Server(_) | Self::Destination(_) | Self::Service(_) => {
-                self.name().to_owned()
-            }
+            Self::Network(_)
+            | Self::Server(_)
+            | Self::Destination(_)
+            | Self::Service(_)
+            | Self::Blocked(_) => self.name().to_owned(),
         }
     }
 
@@ -105,6 +114,7 @@ impl Failure {
             Self::Server(trouble) => trouble.code(),
             Self::Destination(trouble) => trouble.code(),
             Self::Service(trouble) => trouble.code(),
+            Self::Blocked(blocked) => blocked.code(),
         }
     }
 
@@ -116,6 +126,7 @@ impl Failure {
             Self::Server(trouble) => trouble.advice(),
             Self::Destination(trouble) => trouble.advice(),
             Self::Service(trouble) => trouble.advice(),
+            Self::Blocked(blocked) => blocked.advice(),
         }
     }
 }
@@ -127,6 +138,7 @@ impl fmt::Display for Failure {
             Self::Server(trouble) => trouble.fmt(f),
             Self::Destination(trouble) => trouble.fmt(f),
             Self::Service(trouble) => trouble.fmt(f),
+            Self::Blocked(blocked) => blocked.fmt(f),
         }
     }
 }

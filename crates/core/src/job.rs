@@ -6,29 +6,31 @@
 //! `decisions.md`, as far as downloads need it.
 //!
 //! ```text
-//!                | suspend      resume        complete     cancel     start       retry due
-//! ---------------+-------------------------------------------------------------------------
-//!  suspended     | .            queued        completing   cancelled  .           .
-//!  queued        | suspended    .             completing   cancelled  connecting  .
-//!  connecting    | suspended    .             completing   cancelled  .           .
-//!  transferring  | suspended    .             completing   cancelled  .           .
-//!  transient-error | suspended  queued        completing   cancelled  .           queued
-//!  error         | suspended    queued        completing   cancelled  .           .
-//!  transferred   | suspended    .             completing   cancelled  .           .
-//!  completing    | refused      refused       refused      cancelled  .           .
-//!  acknowledged  | refused      refused       refused      refused    .           .
-//!  cancelled     | refused      refused       refused      refused    .           .
+//!                | suspend      resume        complete     cancel     start       retry due   block         allow
+//! ---------------+----------------------------------------------------------------------------------------------
+//!  suspended     | .            queued        completing   cancelled  .           .           .             .
+//!  queued        | suspended    .             completing   cancelled  connecting  .           blocked       .
+//!  connecting    | suspended    .             completing   cancelled  .           .           blocked       .
+//!  transferring  | suspended    .             completing   cancelled  .           .           blocked       .
+//!  transient-error | suspended  queued        completing   cancelled  .           queued      .             .
+//!  blocked       | suspended    queued        completing   cancelled  .           .           .             queued
+//!  error         | suspended    queued        completing   cancelled  .           .           .             .
+//!  transferred   | suspended    .             completing   cancelled  .           .           .             .
+//!  completing    | refused      refused       refused      cancelled  .           .           .             .
+//!  acknowledged  | refused      refused       refused      refused    .           .           .             .
+//!  cancelled     | refused      refused       refused      refused    .           .           .             .
 //! ```
 //!
 //! (For a job with one unfinished file, or, in the last four rows, with one transferred file. A
 //! dot: it stays where it is. A test rebuilds this table from the code and compares.)
 //!
-//! `completing` is ours: Complete was asked and the file agent is renaming. The world is told
-//! `transferred`. Cancel is never refused on a job that is not over.
+//! Two are ours. `completing`: Complete was asked and the file agent is renaming; the world is told
+//! `transferred`. `blocked`: the machine's surroundings do not allow it now; the world is told
+//! `transient-error`. Cancel is never refused on a job that is not over.
 //!
-//! Start reading at [`Job::decide`]; what the owner asks is in `orders`, what
-//! agents report in `reports`, what time does in `clock`, tokens are in `tokens`; what can happen
-//! and what a decision comes to is in `events`.
+//! Start reading at [`Job::decide`]; what the owner asks is in `orders`, what agents report in
+//! `reports`, what time does in `clock`, what the network and the like do in `surroundings`, tokens
+//! are in `tokens`; what can happen and what a decision comes to is in `events`.
 
 mod clock;
 mod events;
@@ -38,6 +40,7 @@ mod property;
 mod remote;
 mod reports;
 mod settings;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -121,6 +124,11 @@ pub enum State {
         /// When.
         retry_at: Moment,
     },
+    /// A condition has to clear; tried again when it does. Shown as `transient-error`.
+    Blocked {
+        /// Since when.
+        since: Moment,
+    },
     /// Lasting trouble; waits for the owner.
     Error,
     /// Every file is in its temporary file; waits for Complete.
@@ -179,7 +187,7 @@ impl State {
             Self::Queued => "queued",
             Self::Connecting { .. } => "connecting",
             Self::Transferring { .. } => "transferring",
-            Self::TransientError { .. } => "transient-error",
+            Self::TransientError { .. } | Self::Blocked { .. } => "transient-error",
             Self::Error => "error",
             Self::Transferred | Self::Completing => "transferred",
             Self::Acknowledged => "acknowledged",
@@ -201,6 +209,7 @@ impl State {
             Self::Suspended
             | Self::Queued
             | Self::TransientError { .. }
+            | Self::Blocked { .. }
             | Self::Error
             | Self::Transferred
             | Self::Completing
@@ -264,6 +273,9 @@ impl Job {
             Event::Preempt => self.preempt(),
             Event::ClockLeapt => self.clock_leapt(),
             Event::Due => self.due(now),
+            Event::Block(by) => self.block(by, now),
+            Event::Allow => self.allow(now),
+            Event::NetworkCame => self.network_came(),
             Event::Report(attempt, report) => self.hear(attempt, report, now),
             Event::CompleteEnded(report) => self.complete_ended(report),
             Event::Deleted(file) => self.deleted(file),
@@ -291,7 +303,8 @@ impl Job {
             State::Queued
             | State::Connecting { .. }
             | State::Transferring { .. }
-            | State::TransientError { .. } => {
+            | State::TransientError { .. }
+            | State::Blocked { .. } => {
                 self.state = State::Queued;
                 self.patience.since = None;
                 self.running.since = None;

@@ -10,8 +10,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod conditions;
 pub mod describe;
 pub mod event;
+pub mod explain;
 pub mod failure;
 pub mod file;
 pub mod id;

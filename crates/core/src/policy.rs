@@ -5,6 +5,7 @@
 //! kernel says; administrators are uid 0 and members, *in the captured groups*, of the groups the
 //! configuration names (`helper-tokens.md` 2.3).
 
+use crate::conditions;
 use crate::id::JobId;
 use crate::refusal::Refusal;
 use crate::token::Token;
@@ -59,6 +60,8 @@ pub struct Policy {
     pub foreground_slots: u32,
     /// Days without activity after which a job is cancelled; 1 to 999.
     pub job_inactivity_timeout: u32,
+    /// When jobs may move.
+    pub conditions: conditions::Rules,
 }
 
 impl Default for Policy {
@@ -72,6 +75,7 @@ impl Default for Policy {
             background_slots: 3,
             foreground_slots: 32,
             job_inactivity_timeout: 90,
+            conditions: conditions::Rules::default(),
         }
     }
 }

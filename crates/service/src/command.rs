@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Error(JobId),
     /// What changed since a number: on a job, or on all that the caller may see.
     Changes { job: Option<JobId>, since: u64, limit: u32 },
+    /// Why a job does what it does.
+    Explain(JobId),
     /// The capability to set the helper token (R1).
     OpenTokenOptions(JobId),
     /// A call on an opened capability; the random part of its name.
@@ -112,6 +114,7 @@ pub(crate) enum Answer {
     Files(Vec<FileView>, u32),
     Error(ErrorView),
     Events(EventsView),
+    Explanation(Vec<ebb_core::explain::Line>),
     TokenOptions(String),
     Flags(u32),
     Identity(Option<u32>),
@@ -280,6 +283,8 @@ pub(crate) enum Message {
         expect(dead_code, reason = "sent by the session tracker, which comes with logind")
     )]
     SessionEnded(SessionId),
+    /// The machine's surroundings are, or have become, so.
+    Sighted(crate::conditions::Sighting),
     /// Other rules and limits from now on.
     Policy(ebb_core::policy::Policy),
     /// Finish cleanly.

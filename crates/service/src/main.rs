@@ -16,6 +16,7 @@ mod audit;
 mod bus;
 mod clock;
 mod command;
+mod conditions;
 mod finish;
 mod main_loop;
 mod writer;
@@ -117,12 +118,14 @@ async fn serve(
             inbox,
             outbox: outbox.clone(),
             notices,
+            surroundings: conditions::first_look(),
         },
         jobs,
         events,
     );
     println!("everyone counts as logged on: no session tracker is connected");
     start_system_bus(&arguments, &config, &face);
+    conditions::watch(outbox.clone());
     let socket = arguments.runtime_dir.join("bus");
     tokio::select! {
         ended = serve_ebbd(&launcher, &arguments.config, outbox) => ended?,

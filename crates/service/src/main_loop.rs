@@ -12,6 +12,8 @@
 //! | `turns`       | whose turn it is                                                   |
 //! | `commands`    | what callers ask: permission first, through one function           |
 //! | `tokens`      | the capability and its rules (`helper-tokens.md` 2.2, 2.4)         |
+//! | `surroundings` | who may not move now, and who may again                           |
+//! | `explain`     | why a job does what it does                                        |
 //! | `ownership`   | an administrator becomes the owner                                 |
 //! | `acts`        | what administrators do to others' jobs, noted down                 |
 //! | `owners`      | whose jobs are whose, and how they stand                           |
@@ -27,11 +29,13 @@
 mod acts;
 mod commands;
 mod events;
+mod explain;
 mod inactive;
 mod owners;
 mod ownership;
 mod queue;
 mod sums;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -43,6 +47,7 @@ mod work;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+use ebb_core::conditions::Surroundings;
 use ebb_core::event::{self, Trail};
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{Event, Job, Report, State};
@@ -63,6 +68,7 @@ use inactive::Calendar;
 use owners::{Owners, Standing};
 use queue::{Kept, Place, Queue};
 use sums::Sums;
+use surroundings::Weather;
 use tokens::Capabilities;
 use work::Work;
 
@@ -81,6 +87,7 @@ pub(crate) struct Parts {
     pub(crate) inbox: mpsc::UnboundedReceiver<Message>,
     pub(crate) outbox: mpsc::UnboundedSender<Message>,
     pub(crate) notices: broadcast::Sender<Notice>,
+    pub(crate) surroundings: Surroundings,
 }
 
 /// The jobs, and everything that belongs to deciding about them.
@@ -95,6 +102,7 @@ pub(crate) struct MainLoop {
     queue: Queue,
     owners: Owners,
     reschedule: bool,
+    weather: Weather,
     forget_at: Moment,
     calendar: Calendar,
     slice_ends: Option<Moment>,
@@ -154,6 +162,7 @@ impl MainLoop {
             queue: Queue::default(),
             owners: Owners::default(),
             reschedule: true,
+            weather: Weather::default(),
             forget_at: clock::now().moment,
             calendar: Calendar::default(),
             slice_ends: None,
@@ -248,8 +257,9 @@ impl MainLoop {
             Message::SessionEnded(session) => self.session_ended(&session, turn),
             Message::Policy(policy) => {
                 self.parts.policy = policy;
-                self.reschedule = true;
+                self.judge_all();
             }
+            Message::Sighted(sighting) => self.sighted(sighting),
             Message::Finish => self.finishing = true,
         }
     }
@@ -272,6 +282,7 @@ impl MainLoop {
         let (number, standing) = (entry.number, entry.standing());
         let untold = event::Before::of(&entry.job, Some(&event));
         let file_before = sums::Before::of(&entry.job, &event);
+        let terms_change = surroundings::may_matter(&event);
         let step = entry.job.decide(event, now)?;
         entry.sums.follow(&file_before, &entry.job, &step.files_changed);
         debug_assert_eq!(entry.sums, Sums::of(&entry.job), "sums are kept true");
@@ -283,7 +294,10 @@ impl MainLoop {
         }
         let happened = untold.what_happened(&entry.job, &step, now);
         entry.work.expect(step.effects);
-        self.reschedule |= before.state != entry.job.state;
+        if terms_change || before.state != entry.job.state {
+            self.reschedule = true;
+            self.weather.judge(id);
+        }
         self.owners.keep((number, id), Some(standing), Some(entry.standing()));
         self.tell(id, &before, happened, turn, now);
         turn.after.push(After::Act(id));

@@ -54,7 +54,8 @@ CREATE TABLE job (
     resumed             INTEGER NOT NULL,
     state               TEXT    NOT NULL,
     attempt             INTEGER,
-    retry_at            INTEGER,
+    -- When it is tried again, or since when it is blocked.
+    state_moment        INTEGER,
     -- Null when there is no error; the number is the HTTP status or the errno, if it has one.
     error               TEXT,
     error_number        INTEGER,

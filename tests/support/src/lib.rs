@@ -20,6 +20,7 @@ pub mod content;
 pub mod dice;
 pub mod instance;
 pub mod job;
+pub mod namespace;
 pub mod processes;
 pub mod scratch;
 pub mod server;

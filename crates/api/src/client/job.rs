@@ -13,6 +13,7 @@ use zbus::{OwnedObjectPath, OwnedVariant, Variant};
 use super::manager::PAGE;
 use super::{Client, TokenOptions};
 use crate::errors::ClientError;
+use crate::explanation::Explanation;
 use crate::fields::Fields;
 use crate::names;
 use crate::properties::{ErrorInfo, FileProperties, JobProperties};
@@ -158,6 +159,15 @@ impl<'a> Job<'a> {
     pub async fn error(&self) -> Result<ErrorInfo, ClientError> {
         let error: HashMap<String, OwnedVariant> = self.call("GetError", &()).await?;
         ErrorInfo::read(&Fields::from(error))
+    }
+
+    /// Why it does what it does, condition by condition.
+    ///
+    /// # Errors
+    /// As said above.
+    pub async fn explain(&self) -> Result<Vec<Explanation>, ClientError> {
+        let lines: Vec<(String, String, String, i64)> = self.call("Explain", &()).await?;
+        Ok(lines.into_iter().map(Explanation::from).collect())
     }
 
     /// Becomes its owner; for administrators.

@@ -224,6 +224,14 @@ pub(crate) const COMMANDS: &[&Command] = &[
         "One field for a script: ebb show -g state JOB",
         &[&ALL_USERS],
     ),
+    &command(
+        "explain",
+        "JOB...",
+        "why a job does what it does, and what would change that",
+        "Tells what stands in its way: no network, a network that costs too much, the hour, the \
+         battery, no slot, a retry, a missing helper. With --verbose also what does not.",
+        &[&ALL_USERS],
+    ),
     &command("files", "JOB...", "the files of a job", "", &[&ALL_USERS]),
     &command(
         "wait",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use Blocked as B;
 use DestinationTrouble as D;
 use NetworkTrouble as N;
 use ServerTrouble as R;
@@ -51,6 +52,11 @@ fn position(failure: Failure) -> usize {
         Failure::Server(R::InvalidRange) => 34,
         Failure::Server(R::WrongRange) => 35,
         Failure::Server(R::SizeLimit) => 36,
+        Failure::Blocked(B::NetworkDisconnected) => 37,
+        Failure::Blocked(B::CostPolicy) => 38,
+        Failure::Blocked(B::BandwidthPolicy) => 39,
+        Failure::Blocked(B::BatterySaver) => 40,
+        Failure::Blocked(B::BatteryPolicy) => 41,
     }
 }
 
@@ -114,7 +120,8 @@ fn other_trouble_passes_or_lasts_by_who_can_mend_it() {
     ];
     for failure in FAILURES {
         let passes = failure.remedy() == Remedy::Retry;
-        assert_eq!(passes, passing.contains(&failure), "{failure:?}");
+        let expected = passing.contains(&failure) || matches!(failure, Failure::Blocked(_));
+        assert_eq!(passes, expected, "{failure:?}");
     }
 }
 
@@ -149,6 +156,11 @@ fn failures_carry_the_numbers_of_bits() {
         (Failure::Destination(D::TemporaryLost), 0x8007_0002),
         (Failure::Service(S::TokenRequired), 0x8020_0056),
         (Failure::Service(S::IdentityNotAdmitted), 0x8007_0005),
+        (Failure::Blocked(B::NetworkDisconnected), 0x8020_0010),
+        (Failure::Blocked(B::CostPolicy), 0x8020_0059),
+        (Failure::Blocked(B::BandwidthPolicy), 0x8020_003e),
+        (Failure::Blocked(B::BatterySaver), 0x8020_0068),
+        (Failure::Blocked(B::BatteryPolicy), 0x8020_0067),
     ] {
         assert_eq!(failure.code(), code, "{failure:?}");
     }
@@ -170,7 +182,7 @@ fn every_failure_is_attributed_to_whoever_can_look_there() {
             Failure::Server(_) => "remote-file",
             Failure::Destination(_) => "local-file",
             Failure::Service(S::AgentLost) => "unknown",
-            Failure::Service(_) => "general-queue-manager",
+            Failure::Service(_) | Failure::Blocked(_) => "general-queue-manager",
         };
         assert_eq!(failure.context().name(), expected, "{failure:?}");
     }

@@ -30,6 +30,9 @@ impl Event {
             Self::Start
                 | Self::Preempt
                 | Self::Due
+                | Self::Block(_)
+                | Self::Allow
+                | Self::NetworkCame
                 | Self::HelperTokenLost
                 | Self::Report(
                     _,

@@ -1,9 +1,10 @@
 //! What can happen to a job, and what a decision about it comes to.
 //!
 //! Words only: what they mean is decided in the files that take them, [`super::orders`],
-//! [`super::reports`], [`super::clock`] and [`super::tokens`].
+//! [`super::reports`], [`super::clock`], [`super::surroundings`] and [`super::tokens`].
 
 use super::{Setting, Trouble};
+use crate::failure::Blocked;
 use crate::file::{File, Temporary, Validators};
 use crate::id::AttemptId;
 use crate::token::{Token, TokenFlags};
@@ -43,6 +44,12 @@ pub enum Event {
     ClockLeapt,
     /// A deadline has come; see [`Job::deadline`].
     Due,
+    /// The machine's surroundings do not allow it now.
+    Block(Blocked),
+    /// They do.
+    Allow,
+    /// There is a network again, or another one.
+    NetworkCame,
     /// An attempt reports.
     Report(AttemptId, Report),
     /// Complete has been carried out, as far as it went.

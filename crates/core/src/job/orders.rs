@@ -13,7 +13,11 @@ impl Job {
     pub(super) fn suspend(&mut self) -> Result<Step, Refusal> {
         match self.state {
             State::Suspended => Ok(Step::stay()),
-            State::Queued | State::TransientError { .. } | State::Error | State::Transferred => {
+            State::Queued
+            | State::TransientError { .. }
+            | State::Blocked { .. }
+            | State::Error
+            | State::Transferred => {
                 self.state = State::Suspended;
                 Ok(Step::changed(vec![]))
             }
@@ -31,7 +35,11 @@ impl Job {
         match self.state {
             State::Suspended | State::Error if self.files.is_empty() => Err(Refusal::Empty),
             State::Transferred if self.unfinished().next().is_none() => Ok(Step::stay()),
-            State::Suspended | State::TransientError { .. } | State::Error | State::Transferred => {
+            State::Suspended
+            | State::TransientError { .. }
+            | State::Blocked { .. }
+            | State::Error
+            | State::Transferred => {
                 self.state = State::Queued;
                 self.resumed = true;
                 self.patience = Patience::default();
@@ -75,6 +83,7 @@ impl Job {
             | State::Connecting { .. }
             | State::Transferring { .. }
             | State::TransientError { .. }
+            | State::Blocked { .. }
             | State::Error
             | State::Transferred => {}
         }

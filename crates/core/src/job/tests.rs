@@ -11,6 +11,7 @@ mod ownership;
 mod properties;
 mod remote;
 mod retry;
+mod surroundings;
 mod table;
 mod tokens;
 mod transfer;
@@ -18,7 +19,7 @@ mod whatever;
 
 use super::*;
 
-use crate::failure::{DestinationTrouble, NetworkTrouble, ServerTrouble};
+use crate::failure::{Blocked, DestinationTrouble, NetworkTrouble, ServerTrouble};
 use crate::file::{Destination, Temporary, Validators};
 use crate::token::BootId;
 
@@ -90,6 +91,7 @@ fn job_in(state: &str) -> Job {
         "connecting" => connecting(),
         "transferring" => transferring(),
         "transient-error" => failed_often(connecting(), 3),
+        "blocked" => connecting().after([Event::Block(Blocked::NetworkDisconnected)]),
         "error" => connecting().after([says(Report::Ended(Err(no_space())))]),
         "transferred" => transferring().after([says(done(0)), says(Report::Ended(Ok(())))]),
         "completing" => job_in("transferred").after([Event::Complete]),
@@ -103,12 +105,13 @@ fn job_in(state: &str) -> Job {
 }
 
 /// Every state a job can be in, by the names the table uses.
-const STATES: [&str; 10] = [
+const STATES: [&str; 11] = [
     "suspended",
     "queued",
     "connecting",
     "transferring",
     "transient-error",
+    "blocked",
     "error",
     "transferred",
     "completing",
@@ -116,9 +119,10 @@ const STATES: [&str; 10] = [
     "cancelled",
 ];
 
-/// `Completing` has a name of its own here; the world is told `transferred`.
+/// `Completing` and `Blocked` have names of their own here.
 fn name(state: State) -> &'static str {
-    if state == State::Completing { "completing" } else { state.name() }
+    let told = if matches!(state, State::Blocked { .. }) { "blocked" } else { state.name() };
+    if state == State::Completing { "completing" } else { told }
 }
 
 /// A report of the first attempt.

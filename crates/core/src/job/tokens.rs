@@ -52,7 +52,8 @@ impl Job {
             | State::Queued
             | State::Connecting { .. }
             | State::Transferring { .. }
-            | State::TransientError { .. } => self.stop_for_token(),
+            | State::TransientError { .. }
+            | State::Blocked { .. } => self.stop_for_token(),
             // Already waiting for the owner, or everything is transferred: files are kept.
             State::Error
             | State::Transferred

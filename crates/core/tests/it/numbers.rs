@@ -100,6 +100,10 @@ pub(crate) const PROVOKED: &[(&str, &str)] = &[
         "an_identity_the_machine_does_not_admit_is_told_when_a_file_is_added",
     ),
     ("sandbox-failed", "an_agent_without_its_sandbox_does_no_work"),
+    (
+        "network-disconnected",
+        "a_pulled_cable_stops_jobs_and_they_go_on_by_themselves_when_it_is_back",
+    ),
     ("max-download-time", "a_job_that_has_run_as_long_as_it_may_stops_and_goes_on_after_resume"),
 ];
 
@@ -115,7 +119,6 @@ pub(crate) const ABSENT: &[(u32, &str)] = &[
         0x8020_000d,
         "Linux locks no volumes; a file system that cannot be used is `io-error` or `read-only-file-system`",
     ),
-    (0x8020_0010, "not built yet"),
     (0x8020_0011, "a server that tells no size is served"),
     (0x8020_0012, "HTTP/1.0 is served; what is no HTTP is `malformed-answer`"),
     (0x8020_0013, "not built yet: a server without ranges is served, and started over"),
@@ -137,7 +140,6 @@ pub(crate) const ABSENT: &[(u32, &str)] = &[
     (0x8020_0028, "credentials are not built yet"),
     (0x8020_002b, "not built yet"),
     (0x8020_002c, "not built yet"),
-    (0x8020_003e, "not built yet"),
     (0x8020_003f, "not built yet"),
     (0x8020_0040, "credentials are not built yet"),
     (0x8020_0041, "there is no cache shared between machines"),
@@ -151,7 +153,6 @@ pub(crate) const ABSENT: &[(u32, &str)] = &[
     (0x8020_0052, "not built yet"),
     (0x8020_0053, "not built yet"),
     (0x8020_0057, "not built yet: an unknown property is D-Bus' own `UnknownProperty`"),
-    (0x8020_0059, "not built yet"),
     (0x8020_0060, "every job is a download"),
     (0x8020_0061, "not built yet"),
     (0x8020_0062, "not built yet"),
@@ -162,8 +163,6 @@ pub(crate) const ABSENT: &[(u32, &str)] = &[
         "a machine that sleeps runs nothing that could tell; transfers go on when it wakes",
     ),
     (0x8020_0066, "not built yet"),
-    (0x8020_0067, "not built yet"),
-    (0x8020_0068, "not built yet"),
     (0x8020_0069, "an agent that does not answer is `agent-lost`"),
     (0x8020_006a, "Linux has no such application packages"),
     (0x8020_006b, "Linux has no such application packages"),

@@ -201,6 +201,7 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
             let (since, limit): (u64, u32) = body(message)?;
             Command::Changes { job: Some(id), since, limit }
         }
+        "Explain" => nothing(message, Command::Explain(id))?,
         "TakeOwnership" => nothing(message, Command::TakeOwnership(id))?,
         "OpenTokenOptions" => nothing(message, Command::OpenTokenOptions(id))?,
         _ => return Err(NO_METHOD),

@@ -116,6 +116,17 @@ pub(super) fn reply(to: &Message, shape: &Shape, answered: Answered) -> zbus::Re
             let events: Vec<Dict<'_>> = events.iter().map(event).collect();
             message.build(&(events, newest, missing))
         }
+        Answer::Explanation(lines) => {
+            let lines = lines.iter().map(|line| {
+                (
+                    line.condition,
+                    line.bearing.name(),
+                    line.sentence.as_str(),
+                    line.until.map_or(0, |at| at.0),
+                )
+            });
+            message.build(&(lines.collect::<Vec<_>>(),))
+        }
         Answer::TokenOptions(random) => {
             let path = names::token_options_path(&random);
             message.build(&(ObjectPath::try_from(path)?,))

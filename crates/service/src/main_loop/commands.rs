@@ -64,6 +64,7 @@ impl MainLoop {
             }),
             Command::Error(job) => self.error(caller, job),
             Command::Changes { job, since, limit } => self.changes(caller, job, since, limit),
+            Command::Explain(job) => self.explain(caller, job),
             Command::OpenTokenOptions(job) => self.open_token_options(&asker, job),
             Command::AddFiles(job, files) => return self.add_files(asker, job, files, reply, turn),
             Command::TakeOwnership(job) => return self.take_ownership(asker, job, reply, turn),
@@ -84,7 +85,7 @@ impl MainLoop {
         self.parts.policy.permit(caller, verb, id, &entry.job.owner)
     }
 
-    fn see(&self, caller: Caller, id: JobId) -> Result<&Entry, Refusal> {
+    pub(super) fn see(&self, caller: Caller, id: JobId) -> Result<&Entry, Refusal> {
         let permit = self.permit(caller, Verb::See, id)?;
         self.jobs.get(&permit.job()).ok_or(Refusal::NotFound)
     }

@@ -91,6 +91,11 @@ impl Queue {
         choice.into_iter().map(|(_, id)| id).collect()
     }
 
+    /// All that run, oldest first.
+    pub(super) fn running(&self) -> impl Iterator<Item = JobId> {
+        self.running.values().copied()
+    }
+
     /// The next deadline.
     pub(super) fn next_deadline(&self) -> Option<Moment> {
         self.deadlines.first().map(|(at, _, _)| *at)

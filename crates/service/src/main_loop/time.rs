@@ -31,6 +31,7 @@ impl MainLoop {
         if self.slice_ends.is_some_and(|at| at <= now.moment) {
             self.reschedule = true;
         }
+        self.look_at_the_hour(now);
         if self.forget_at <= now.moment {
             self.forget_at = now.moment.after(FORGET_EVERY);
             self.forget_old(now, turn);
@@ -40,7 +41,11 @@ impl MainLoop {
     }
 
     pub(super) fn sleep(&self, now: Moment) -> Duration {
-        let next = self.queue.next_deadline().into_iter().chain(self.slice_ends).min();
+        if self.weather.is_unsettled() {
+            return Duration::ZERO;
+        }
+        let deadlines = self.queue.next_deadline().into_iter();
+        let next = deadlines.chain(self.slice_ends).chain(self.weather.changes_at()).min();
         next.map_or(LONGEST_SLEEP, |at| at.since(now).min(LONGEST_SLEEP))
     }
 

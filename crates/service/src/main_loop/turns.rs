@@ -13,6 +13,7 @@ impl MainLoop {
     /// Starts whose turn it is, and stops who has to make room.
     pub(super) fn schedule(&mut self, turn: &mut Turn) {
         while std::mem::take(&mut self.reschedule) && !self.finishing {
+            self.judge(turn);
             let now = clock::now();
             let batch = schedule::batch(&self.candidates(), self.slots(), &self.turns, now.moment);
             self.slice_ends = batch.wake_at;
@@ -20,6 +21,9 @@ impl MainLoop {
                 self.step_at(id, Event::Preempt, turn, now).ok();
             }
             for id in batch.start {
+                if self.hold_if_blocked(id, turn, now) {
+                    continue;
+                }
                 if let Some(entry) = self.jobs.get(&id) {
                     self.turns.served(id, entry.job.owner.uid);
                 }
@@ -28,7 +32,7 @@ impl MainLoop {
         }
     }
 
-    fn slots(&self) -> Slots {
+    pub(super) fn slots(&self) -> Slots {
         Slots {
             foreground: self.parts.policy.foreground_slots as usize,
             background: self.parts.policy.background_slots as usize,

@@ -3,6 +3,7 @@
 //! Views are made of what is recorded, and of the live byte count, which is marked as such by being
 //! no checkpoint. Whether somebody may see them is not decided here.
 
+use ebb_core::failure::Blocked;
 use ebb_core::file::{File, Progress, Wanted};
 use ebb_core::job::{Job, State, Trouble};
 use ebb_core::ranges::TO_END;
@@ -144,6 +145,7 @@ fn reason(job: &Job) -> &'static str {
         State::Suspended => "paused-by-user",
         State::Queued => "queued-behind",
         State::TransientError { .. } => "retry-at",
+        State::Blocked { .. } => job.blocked_by().map_or("", Blocked::reason),
         State::Error if helper_missing => "helper-required",
         State::Error => "error",
         State::Transferred if job.error.is_some() => "complete-failed",

@@ -16,7 +16,8 @@ pub(crate) fn number_of(failure: Failure) -> Option<i64> {
         Failure::Network(_)
         | Failure::Server(_)
         | Failure::Destination(_)
-        | Failure::Service(_) => None,
+        | Failure::Service(_)
+        | Failure::Blocked(_) => None,
     }
 }
 
@@ -65,7 +66,9 @@ mod tests {
             no-such-directory not-a-directory symbolic-link destination-access-denied \
             not-a-regular-file special-file-system destination-changed destination-exists \
             name-too-long no-space read-only-file-system temporary-lost io-error \
-            token-required agent-lost identity-not-admitted sandbox-failed max-download-time";
+            token-required agent-lost identity-not-admitted sandbox-failed max-download-time \
+            network-disconnected blocked-by-cost-transfer-policy blocked-by-policy \
+            blocked-by-battery-saver blocked-by-battery-policy";
         let found = FAILURES.map(Failure::name).join(" ");
         assert_eq!(found, names);
     }

@@ -60,7 +60,7 @@ pub(crate) static JOB: Table = Table {
         "resumed",
         "state",
         "attempt",
-        "retry_at",
+        "state_moment",
         "error",
         "error_number",
         "error_file",
@@ -185,12 +185,13 @@ fn token(cells: &mut Reader<'_>) -> Result<Option<Token>, StoreError> {
 
 fn put_state(cells: &mut Cells, state: State) {
     // Not `State::name`: the world is told `transferred` while a job is completing.
-    let (name, retry_at) = match state {
+    let (name, moment) = match state {
         State::Suspended => ("suspended", None),
         State::Queued => ("queued", None),
         State::Connecting { .. } => ("connecting", None),
         State::Transferring { .. } => ("transferring", None),
         State::TransientError { retry_at } => ("transient-error", Some(retry_at)),
+        State::Blocked { since } => ("blocked", Some(since)),
         State::Error => ("error", None),
         State::Transferred => ("transferred", None),
         State::Completing => ("completing", None),
@@ -200,25 +201,26 @@ fn put_state(cells: &mut Cells, state: State) {
     cells
         .put(name.to_owned())
         .put_option(state.attempt().map(|attempt| attempt.0))
-        .put_option(retry_at);
+        .put_option(moment);
 }
 
 fn state(cells: &mut Reader<'_>) -> Result<State, StoreError> {
     let name: String = cells.take()?;
     let attempt = cells.take_option()?.map(AttemptId);
-    let retry_at = cells.take_option()?;
-    Ok(match (name.as_str(), attempt, retry_at) {
+    let moment = cells.take_option()?;
+    Ok(match (name.as_str(), attempt, moment) {
         ("suspended", None, None) => State::Suspended,
         ("queued", None, None) => State::Queued,
         ("connecting", Some(attempt), None) => State::Connecting { attempt },
         ("transferring", Some(attempt), None) => State::Transferring { attempt },
         ("transient-error", None, Some(retry_at)) => State::TransientError { retry_at },
+        ("blocked", None, Some(since)) => State::Blocked { since },
         ("error", None, None) => State::Error,
         ("transferred", None, None) => State::Transferred,
         ("completing", None, None) => State::Completing,
         ("acknowledged", None, None) => State::Acknowledged,
         ("cancelled", None, None) => State::Cancelled,
-        _ => return Err(cells.nonsense("state, attempt and retry_at do not fit together")),
+        _ => return Err(cells.nonsense("state, attempt and state_moment do not fit together")),
     })
 }
 

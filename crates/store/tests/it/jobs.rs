@@ -79,6 +79,7 @@ fn state() -> impl Strategy<Value = State> {
         attempt().prop_map(|attempt| State::Connecting { attempt }),
         attempt().prop_map(|attempt| State::Transferring { attempt }),
         any::<u64>().prop_map(|at| State::TransientError { retry_at: Moment(at) }),
+        any::<u64>().prop_map(|at| State::Blocked { since: Moment(at) }),
         Just(State::Error),
         Just(State::Transferred),
         Just(State::Completing),

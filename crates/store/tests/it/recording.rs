@@ -122,8 +122,8 @@ fn an_empty_batch_does_not_touch_the_disk() {
 #[test]
 fn a_value_that_makes_no_sense_is_an_error_that_names_its_place() {
     for (change, place) in [
-        ("UPDATE job SET state = 'flying'", "table job, row 1, column retry_at"),
-        ("UPDATE job SET state = 'connecting'", "table job, row 1, column retry_at"),
+        ("UPDATE job SET state = 'flying'", "table job, row 1, column state_moment"),
+        ("UPDATE job SET state = 'connecting'", "table job, row 1, column state_moment"),
         ("UPDATE job SET priority = 'utmost'", "table job, row 1, column priority"),
         ("UPDATE job SET owner_uid = -1", "table job, row 1, column owner_uid"),
         ("UPDATE job SET owner_groups = '1,x'", "table job, row 1, column owner_groups"),

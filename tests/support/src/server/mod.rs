@@ -75,8 +75,14 @@ impl Server {
         Self::start("127.0.0.1:0", Some(Arc::clone(&authority.config)))
     }
 
+    /// Plain HTTP at another address of this machine.
+    #[must_use]
+    pub fn http_at(address: SocketAddr) -> Self {
+        Self::start(&address.to_string(), None)
+    }
+
     fn start(address: &str, tls: Option<Arc<ServerConfig>>) -> Self {
-        let listener = TcpListener::bind(address).expect("a free port on loopback");
+        let listener = TcpListener::bind(address).expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared {
             resources: Mutex::default(),

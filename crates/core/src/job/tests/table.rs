@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn columns() -> [(&'static str, Event); 6] {
+fn columns() -> [(&'static str, Event); 8] {
     [
         ("suspend", Event::Suspend),
         ("resume", Event::Resume),
@@ -10,6 +10,8 @@ fn columns() -> [(&'static str, Event); 6] {
         ("cancel", Event::Cancel),
         ("start", Event::Start),
         ("retry due", Event::Due),
+        ("block", Event::Block(Blocked::NetworkDisconnected)),
+        ("allow", Event::Allow),
     ]
 }
 
@@ -81,7 +83,7 @@ fn files_and_settings_are_taken_until_the_job_completes_or_is_over() {
 
 #[test]
 fn adding_files_leaves_the_state_as_it_is() {
-    for state in &STATES[..7] {
+    for state in &STATES[..8] {
         let mut job = job_in(state);
         let step = job.does(Event::AddFiles(vec![file(1), file(2)]));
         assert_eq!(name(job.state), *state);
@@ -95,7 +97,11 @@ fn every_name_the_world_is_told_is_one_of_bits() {
     for state in STATES {
         let told = job_in(state).state.name();
         assert!(State::NAMES.contains(&told), "{told}");
-        let expected = if state == "completing" { "transferred" } else { state };
+        let expected = match state {
+            "completing" => "transferred",
+            "blocked" => "transient-error",
+            state => state,
+        };
         assert_eq!(told, expected);
     }
 }

@@ -28,6 +28,10 @@ fn any_failure() -> impl Strategy<Value = Failure> {
     ]
 }
 
+fn any_block() -> impl Strategy<Value = Blocked> {
+    proptest::sample::select(Blocked::ALL.to_vec())
+}
+
 fn any_trouble() -> impl Strategy<Value = Trouble> {
     (any_failure(), option::of(any_index()), option::of(0..9000u32))
         .prop_map(|(failure, file, retry_after)| Trouble { file, retry_after, ..trouble(failure) })
@@ -80,6 +84,9 @@ fn any_event() -> impl Strategy<Value = Chance> {
         3 => Just(Event::Preempt),
         5 => Just(Event::Due),
         1 => Just(Event::ClockLeapt),
+        3 => any_block().prop_map(Event::Block),
+        4 => Just(Event::Allow),
+        2 => Just(Event::NetworkCame),
         3 => vec(any::<u8>().prop_map(|n| file(n.into())), 0..3).prop_map(Event::AddFiles),
         2 => (any_index(), 0..9u8)
             .prop_map(|(at, n)| Event::SetRemoteNames(vec![(at, format!("http://new/{n}"))])),
@@ -224,6 +231,7 @@ proptest! {
             let of_service = matches!(
                 seen.event,
                 Event::HelperTokenLost | Event::Start | Event::Preempt | Event::Due | Event::ClockLeapt
+                    | Event::Block(_) | Event::Allow | Event::NetworkCame
                     | Event::Report(..) | Event::CompleteEnded(_) | Event::Deleted(_)
             );
             prop_assert!(!(of_service && seen.answer.is_err()));

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::rc::Rc;
 
+use ebb_core::conditions::Surroundings;
 use ebb_core::file::Wanted;
 use ebb_core::job::{Event, Setting};
 use ebb_core::policy::Policy;
@@ -81,6 +82,7 @@ impl Stage {
             inbox,
             outbox: outbox.clone(),
             notices: tell,
+            surroundings: Surroundings::default(),
         };
         tokio::task::spawn_local(MainLoop::new(parts, jobs, events).run());
         Self { inbox: outbox, notices, seen }

@@ -1,0 +1,160 @@
+//! What a network costs, and what a job may cost (`job-model.md` 1.3).
+
+use crate::job::Priority;
+
+/// What the present network costs, in BITS' eight kinds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CostState {
+    /// No cost, no cap; also where nobody can tell.
+    #[default]
+    Unrestricted,
+    /// The plan has a cap, and nobody knows how much of it is used.
+    CappedUsageUnknown,
+    /// Under 80 % of the plan.
+    BelowCap,
+    /// 80 % to 100 % of the plan.
+    NearCap,
+    /// Over the cap, and charged for it.
+    OvercapCharged,
+    /// Over the cap, and slowed down for it.
+    OvercapThrottled,
+    /// Paid by use.
+    UsageBased,
+    /// Roaming.
+    Roaming,
+}
+
+/// Which networks a job may use: the bit of the network's cost must be set (BITS: `COST_FLAGS`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CostFlags(u32);
+
+/// What jobs may cost that do not say it themselves, by priority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CostDefaults {
+    /// For foreground jobs.
+    pub foreground: CostFlags,
+    /// For background jobs of high priority.
+    pub high: CostFlags,
+    /// For background jobs of normal priority.
+    pub normal: CostFlags,
+    /// For background jobs of low priority.
+    pub low: CostFlags,
+}
+
+impl CostState {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Unrestricted,
+        Self::CappedUsageUnknown,
+        Self::BelowCap,
+        Self::NearCap,
+        Self::OvercapCharged,
+        Self::OvercapThrottled,
+        Self::UsageBased,
+        Self::Roaming,
+    ];
+
+    /// Its bit.
+    #[must_use]
+    pub fn bit(self) -> u32 {
+        match self {
+            Self::Unrestricted => 0x1,
+            Self::CappedUsageUnknown => 0x2,
+            Self::BelowCap => 0x4,
+            Self::NearCap => 0x8,
+            Self::OvercapCharged => 0x10,
+            Self::OvercapThrottled => 0x20,
+            Self::UsageBased => 0x40,
+            Self::Roaming => 0x80,
+        }
+    }
+
+    /// What to call it in a sentence.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Unrestricted => "costs nothing",
+            Self::CappedUsageUnknown => "is metered",
+            Self::BelowCap => "has a cap",
+            Self::NearCap => "is near its cap",
+            Self::OvercapCharged => "is over its cap and charged",
+            Self::OvercapThrottled => "is over its cap and slowed down",
+            Self::UsageBased => "is paid by use",
+            Self::Roaming => "is a foreign one (roaming)",
+        }
+    }
+}
+
+impl CostFlags {
+    /// Excludes nothing.
+    pub const ALWAYS: Self = Self(0x8000_00ff);
+    /// Excludes roaming.
+    pub const NOT_ROAMING: Self = Self(0x8000_007f);
+    /// Excludes roaming, and what is charged over the cap.
+    pub const NO_SURCHARGE: Self = Self(0x8000_006f);
+    /// Excludes roaming, charges, and plans nearly used up.
+    pub const STANDARD: Self = Self(0x8000_0067);
+    /// Only networks without a cap, and those that are only slowed down.
+    pub const UNMETERED: Self = Self(0x8000_0021);
+
+    /// The presets, most generous first, by the names they have on every interface.
+    pub const PRESETS: [(&'static str, Self); 5] = [
+        ("always", Self::ALWAYS),
+        ("no-roaming", Self::NOT_ROAMING),
+        ("no-surcharge", Self::NO_SURCHARGE),
+        ("standard", Self::STANDARD),
+        ("unmetered", Self::UNMETERED),
+    ];
+
+    /// The eight kinds of cost, and the two bits BITS keeps for itself.
+    const KNOWN: u32 = 0xc000_00ff;
+
+    /// A mask of any of the known bits; `None` if others are set.
+    #[must_use]
+    pub fn from_bits(bits: u32) -> Option<Self> {
+        (bits & !Self::KNOWN == 0).then_some(Self(bits))
+    }
+
+    /// The preset of this name.
+    #[must_use]
+    pub fn preset(name: &str) -> Option<Self> {
+        Self::PRESETS.into_iter().find(|(preset, _)| *preset == name).map(|(_, flags)| flags)
+    }
+
+    /// The mask.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Whether a network that costs this may be used.
+    #[must_use]
+    pub fn allows(self, cost: CostState) -> bool {
+        self.0 & cost.bit() != 0
+    }
+}
+
+impl CostDefaults {
+    /// The same for every priority.
+    #[must_use]
+    pub const fn all(flags: CostFlags) -> Self {
+        Self { foreground: flags, high: flags, normal: flags, low: flags }
+    }
+
+    /// What a job of this priority may cost.
+    #[must_use]
+    pub fn of(&self, priority: Priority) -> CostFlags {
+        match priority {
+            Priority::Foreground => self.foreground,
+            Priority::High => self.high,
+            Priority::Normal => self.normal,
+            Priority::Low => self.low,
+        }
+    }
+}
+
+impl Default for CostDefaults {
+    fn default() -> Self {
+        Self::all(CostFlags::ALWAYS)
+    }
+}

@@ -1,0 +1,52 @@
+//! Why a job does what it does: what `core` needs to say it, gathered.
+//!
+//! Whoever may see the job may ask. Of other owners' jobs only whether there are some goes in.
+
+use ebb_core::explain::{Occupied, Standing, explain};
+use ebb_core::id::JobId;
+use ebb_core::job::{Job, Priority};
+use ebb_core::policy::Caller;
+
+use super::MainLoop;
+use crate::clock;
+use crate::command::{Answer, Answered};
+
+impl MainLoop {
+    pub(super) fn explain(&self, caller: Caller, id: JobId) -> Answered {
+        let job = &self.see(caller, id)?.job;
+        let now = clock::now();
+        let standing = Standing {
+            now,
+            time: clock::local_time(now.wall),
+            rules: &self.parts.policy.conditions,
+            surroundings: self.parts.surroundings,
+            slots: self.occupied(job),
+        };
+        Ok(Answer::Explanation(explain(job, &standing)))
+    }
+
+    /// Who holds the slots that this job could have.
+    fn occupied(&self, job: &Job) -> Occupied {
+        let slots = self.slots();
+        let foreground = |priority| priority == Priority::Foreground;
+        let (ours, all) = match foreground(job.terms.priority) {
+            true => (true, slots.foreground),
+            false => (false, slots.background),
+        };
+        let running: Vec<&Job> = self
+            .queue
+            .running()
+            .filter_map(|id| Some(&self.jobs.get(&id)?.job))
+            .filter(|other| other.id != job.id && foreground(other.terms.priority) == ours)
+            .collect();
+        let by_owner = running.iter().filter(|other| other.owner.uid == job.owner.uid).count();
+        let outranked = running.iter().any(|other| other.terms.priority < job.terms.priority);
+        Occupied {
+            all,
+            by_owner,
+            by_others: running.len() - by_owner,
+            outranked,
+            slice_ends: self.slice_ends,
+        }
+    }
+}
