@@ -39,6 +39,7 @@ mod ownership;
 mod property;
 mod remote;
 mod reports;
+mod restart;
 mod settings;
 mod surroundings;
 #[cfg(test)]
@@ -49,6 +50,7 @@ mod values;
 pub use clock::Running;
 pub use events::{CompleteReport, Effect, Event, Report, Step};
 pub use property::{NOT_BUILT, PROPERTIES, Property, READ_ONLY, ReadOnly, Row, When};
+pub use restart::Boot;
 pub use settings::{GET, Priority, Setting, Terms};
 pub use values::{
     AuthTarget, CostFlags, NotifyFlags, PROXY_LIST_LIMIT, ProxySettings, ProxyUsage, Redirects,
@@ -292,34 +294,6 @@ impl Job {
             }
         }
         Ok(step)
-    }
-
-    /// Takes a job as it was on disk into a new life of the service, and says what has to be done
-    /// again. Attempts died with the last life.
-    pub fn after_restart(&mut self) -> Step {
-        match self.state {
-            State::Queued if self.patience.since.is_none() => Step::stay(),
-            // The clock may have started anew with the machine: look at once, count from there.
-            State::Queued
-            | State::Connecting { .. }
-            | State::Transferring { .. }
-            | State::TransientError { .. }
-            | State::Blocked { .. } => {
-                self.state = State::Queued;
-                self.patience.since = None;
-                self.running.since = None;
-                Step::changed(vec![])
-            }
-            State::Completing => Step { effects: vec![Effect::Complete], ..Step::stay() },
-            State::Cancelled if self.files.iter().any(|file| file.temporary.is_some()) => {
-                Step { effects: vec![Effect::DeleteTemporaries], ..Step::stay() }
-            }
-            State::Suspended
-            | State::Error
-            | State::Transferred
-            | State::Acknowledged
-            | State::Cancelled => Step::stay(),
-        }
     }
 
     /// Who touches this resource for the job.

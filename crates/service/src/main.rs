@@ -30,6 +30,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ebb_config::Config;
+use ebb_core::job::Boot;
 use ebb_core::token::BootId;
 use ebb_sandbox::Confinement;
 use ebb_store::Store;
@@ -89,11 +90,12 @@ fn confine(arguments: &Arguments) -> Result<(), ebb_sandbox::SandboxError> {
 async fn serve(
     arguments: Arguments,
     config: Config,
-    store: Store,
+    mut store: Store,
     jobs: Vec<ebb_core::job::Job>,
     events: ebb_store::Events,
 ) -> Result<(), Box<dyn Error>> {
     let boot = BootId(fs::read_to_string(BOOT_ID)?.trim().to_owned());
+    let boot_before = if store.begin_life(&boot.0)? { Boot::Same } else { Boot::Another };
     let channel = rustix::io::dup(rustix::stdio::stdin())?;
     let launcher = Launcher::new(Channel::new(channel)?);
     let agents = Rc::new(Agents::new(Rc::clone(&launcher), arguments.sandbox));
@@ -113,6 +115,7 @@ async fn serve(
             private_to: arguments.instance.private_to(),
             policy: config.policy.clone(),
             boot,
+            boot_before,
             agents,
             writer: Writer::new(store),
             inbox,

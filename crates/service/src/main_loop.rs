@@ -50,7 +50,7 @@ use std::rc::Rc;
 use ebb_core::conditions::Surroundings;
 use ebb_core::event::{self, Trail};
 use ebb_core::id::{AttemptId, JobId};
-use ebb_core::job::{Event, Job, Report, State};
+use ebb_core::job::{Boot, Event, Job, Report, State};
 use ebb_core::policy::Policy;
 use ebb_core::refusal::Refusal;
 use ebb_core::schedule::Turns;
@@ -82,6 +82,8 @@ pub(crate) struct Parts {
     pub(crate) private_to: Option<u32>,
     pub(crate) policy: Policy,
     pub(crate) boot: BootId,
+    /// Whether the last life of the service was in the same boot.
+    pub(crate) boot_before: Boot,
     pub(crate) agents: Rc<Agents>,
     pub(crate) writer: Writer,
     pub(crate) inbox: mpsc::UnboundedReceiver<Message>,

@@ -4,6 +4,12 @@
 -- same bits. What belongs together is null together; states, failures and the like are kept by
 -- name, so that a person can read the table and no number changes its meaning.
 
+-- Which boot of the machine the last life of the service was in: moments are counted from its start.
+CREATE TABLE life (
+    one  INTEGER PRIMARY KEY CHECK (one = 1),
+    boot TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE job (
     -- Grows with every job: the order of creation.
     seq                 INTEGER PRIMARY KEY,

@@ -21,7 +21,7 @@ use std::path::Path;
 
 use ebb_core::id::JobId;
 use ebb_core::job::Job;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 pub use batch::{Batch, Recorder};
 pub use rows::event::Events;
@@ -105,6 +105,27 @@ impl Store {
     /// As [`Self::load`].
     pub fn load_events(&mut self) -> Result<Events, StoreError> {
         rows::event::load(&self.connection)
+    }
+
+    /// Begins a new life of the service in this boot of the machine, and says whether the last one
+    /// was in the same.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite said.
+    pub fn begin_life(&mut self, boot: &str) -> Result<bool, StoreError> {
+        let doing = "begin a new life";
+        let last: Option<String> = self
+            .connection
+            .query_row("SELECT boot FROM life", [], |row| row.get(0))
+            .optional()
+            .map_err(sqlite(doing))?;
+        let same = last.is_some_and(|last| last == boot);
+        if !same {
+            let put = "INSERT OR REPLACE INTO life (one, boot) VALUES (1, ?1)";
+            self.connection.execute(put, [boot]).map_err(sqlite(doing))?;
+        }
+        Ok(same)
     }
 
     /// Gets ready to record batches, for whoever has many.

@@ -4,6 +4,7 @@
 //! under way: attempts died with the last life, so a job that was connecting or transferring waits
 //! for its turn, with every byte that was synced. Clocks that run since the machine was started go
 //! on within one boot; after another they count nothing, so a job that was waiting is tried at once.
+//! Whether the surroundings still block a job is found out anew.
 
 use super::{Effect, Job, State, Step};
 
@@ -29,7 +30,8 @@ impl Job {
             State::TransientError { .. } if boot == Boot::Same => vec![],
             State::Connecting { .. }
             | State::Transferring { .. }
-            | State::TransientError { .. } => {
+            | State::TransientError { .. }
+            | State::Blocked { .. } => {
                 self.state = State::Queued;
                 vec![]
             }

@@ -78,7 +78,7 @@ impl MainLoop {
             };
             let (number, standing) = (entry.number, entry.standing());
             let before = Before::of(&entry.job, None);
-            let step = entry.job.after_restart();
+            let step = entry.job.after_restart(self.parts.boot_before);
             self.owners.keep((number, id), Some(standing), Some(entry.standing()));
             if step.job_changed {
                 turn.batch.put_job(&entry.job);

@@ -93,6 +93,15 @@ fn opening_again_changes_neither_the_file_nor_its_inode() {
     assert_eq!(after, before);
 }
 
+#[test]
+fn a_store_knows_whether_its_last_life_was_in_this_boot() {
+    let scratch = Scratch::new();
+    for (boot, same) in [("one", false), ("one", true), ("two", false), ("one", false)] {
+        let mut store = Store::open(&scratch.store()).unwrap();
+        assert_eq!(store.begin_life(boot).unwrap(), same, "{boot}");
+    }
+}
+
 /// What the first version wrote, word for word. It stays readable for ever.
 #[test]
 fn a_store_of_the_first_version_is_read_by_this_one() {

@@ -1,6 +1,7 @@
 -- One job as version 1 kept it.
 PRAGMA user_version = 1;
 PRAGMA application_id = 1164075569;
+INSERT INTO life VALUES (1, 'b0071d');
 INSERT INTO job VALUES (
     17, x'a7a7a7a7a7a747a7a7a7a7a7a7a7a7a7',
     1001, 1001, '4,27', '3', NULL, 'b0071d', 1700000000,

@@ -73,7 +73,7 @@ fn a_new_limit_counts_at_once() {
 fn what_was_used_up_survives_a_restart_and_the_pause_between_does_not_count() {
     let mut job = limited();
     let _ = job.decide(says(answered(0, 0)), at(70)).unwrap();
-    let _ = job.after_restart();
+    let _ = job.after_restart(Boot::Another);
     // The clock began anew with the machine.
     let boot = Now { moment: Moment(5000), ..at(0) };
     let _ = job.decide(Event::Start, boot).unwrap();

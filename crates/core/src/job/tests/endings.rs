@@ -133,13 +133,13 @@ fn cancel_deletes_every_temporary_file_and_nothing_else_undoes_it() {
     let step = job.does(Event::Cancel);
     let stop = Effect::StopAttempt(FIRST);
     assert_eq!(step.effects, [stop, Effect::DeleteTemporaries]);
-    assert_eq!(job.after_restart().effects, [Effect::DeleteTemporaries]);
+    assert_eq!(job.after_restart(Boot::Another).effects, [Effect::DeleteTemporaries]);
     for file in [0, 1] {
         let step = job.does(Event::Deleted(file));
         assert_eq!(step.files_changed, [file]);
     }
     assert!(job.files.iter().all(|file| file.temporary.is_none()));
-    assert_eq!(job.after_restart(), Step::default());
+    assert_eq!(job.after_restart(Boot::Another), Step::default());
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn the_helper_of_a_cancelled_job_is_kept_until_its_files_are_deleted() {
 fn a_new_life_puts_running_and_waiting_jobs_into_the_queue() {
     for state in ["connecting", "transferring", "transient-error"] {
         let mut job = job_in(state);
-        let step = job.after_restart();
+        let step = job.after_restart(Boot::Another);
         assert_eq!((job.state, step.effects), (State::Queued, vec![]), "{state}");
         assert!(step.job_changed);
     }
@@ -182,10 +182,25 @@ fn a_new_life_counts_patience_anew() {
     let retried = tried_again.clone().after([Event::Start]);
     for mut job in [waiting, queued, tried, tried_again, retried] {
         let before = job.clone();
-        let step = job.after_restart();
+        let step = job.after_restart(Boot::Another);
         assert_eq!((job.state, job.patience_ends()), (State::Queued, None));
         assert_eq!(step.job_changed, before != job);
     }
+}
+
+/// Within one boot the clock goes on, and so does everything that is counted by it.
+#[test]
+fn a_new_life_within_one_boot_lets_a_waiting_job_wait_on() {
+    let mut waiting = job_in("transient-error");
+    let before = waiting.clone();
+    assert_eq!(waiting.after_restart(Boot::Same), Step::default());
+    assert_eq!(waiting, before);
+    let mut tried_again = failed_often(connecting(), 3);
+    let _ = tried_again.decide(Event::Due, at(600)).unwrap();
+    let mut running = tried_again.clone().after([Event::Start]);
+    let ends = running.patience_ends();
+    let _ = running.after_restart(Boot::Same);
+    assert_eq!((running.state, running.patience_ends()), (State::Queued, ends));
 }
 
 #[test]
@@ -195,7 +210,7 @@ fn a_new_life_does_the_effects_of_the_last_one_again() {
     {
         let mut job = job_in(state);
         let before = job.clone();
-        assert_eq!(job.after_restart().effects, [effect]);
+        assert_eq!(job.after_restart(Boot::Another).effects, [effect]);
         assert_eq!(job, before);
     }
 }
@@ -205,7 +220,7 @@ fn a_new_life_leaves_all_other_jobs_as_they_are() {
     for state in ["suspended", "queued", "error", "transferred", "acknowledged"] {
         let mut job = job_in(state);
         let before = job.clone();
-        assert_eq!(job.after_restart(), Step::default(), "{state}");
+        assert_eq!(job.after_restart(Boot::Another), Step::default(), "{state}");
         assert_eq!(job, before);
     }
 }
@@ -213,7 +228,7 @@ fn a_new_life_leaves_all_other_jobs_as_they_are() {
 #[test]
 fn bytes_and_attempt_numbers_survive_a_new_life() {
     let mut job = transferring();
-    let _ = job.after_restart();
+    let _ = job.after_restart(Boot::Another);
     assert_eq!(job.files[0].durable, 100);
     let step = job.does(Event::Start);
     assert_eq!(step.effects, [Effect::StartAttempt(AttemptId(2))]);

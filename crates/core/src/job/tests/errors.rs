@@ -40,7 +40,7 @@ fn what_an_attempt_runs_into_is_counted_and_never_forgotten() {
     let _ = job.fails(no_space(), at(0));
     assert_eq!((job.state, job.error_count), (State::Error, 4));
     let _ = job.does(Event::Suspend);
-    let _ = job.after_restart();
+    let _ = job.after_restart(Boot::Another);
     assert_eq!(job.error_count, 4);
 }
 

@@ -82,6 +82,6 @@ fn a_network_that_comes_queues_whatever_waits_for_a_retry() {
 #[test]
 fn a_new_life_forgets_what_the_surroundings_were_like() {
     let mut job = job_in("blocked");
-    assert!(job.after_restart().job_changed);
+    assert!(job.after_restart(Boot::Another).job_changed);
     assert_eq!(job.state, State::Queued);
 }

@@ -177,7 +177,7 @@ fn a_temporary_file_made_just_before_a_cancel_is_still_known_and_deleted() {
     let step = job.does(says(Report::Created(0, temporary(OWNER))));
     assert_eq!(job.state, State::Cancelled);
     assert_eq!((step.files_changed, step.effects), (vec![0], vec![]));
-    assert_eq!(job.after_restart().effects, [Effect::DeleteTemporaries]);
+    assert_eq!(job.after_restart(Boot::Another).effects, [Effect::DeleteTemporaries]);
 }
 
 #[test]

@@ -158,6 +158,18 @@ fn may_drop(event: &Event, at: u32, held: u64) -> bool {
     new || anew || lost
 }
 
+/// What somebody sees who looks at the job. That it waits for its turn instead of running is the one
+/// thing a restart may show.
+fn shown(job: &Job) -> (Job, &'static str, Option<Moment>) {
+    let blocked = matches!(job.state, State::Blocked { .. });
+    let waits = blocked || job.state.attempt().is_some();
+    let state = if waits { "queued" } else { job.state.name() };
+    let retry =
+        if let State::TransientError { retry_at } = job.state { Some(retry_at) } else { None };
+    let hidden = (State::Suspended, Running { since: None, ..job.running });
+    (Job { state: hidden.0, running: hidden.1, ..job.clone() }, state, retry)
+}
+
 /// The job without its files.
 fn bare(job: &Job) -> Job {
     Job { files: Vec::new(), ..job.clone() }
@@ -307,12 +319,49 @@ proptest! {
         live(life, |seen| {
             let mut job = seen.after;
             let before = job.clone();
-            let step = job.after_restart();
+            let step = job.after_restart(Boot::Another);
             prop_assert_eq!(job.state.attempt(), None);
             prop_assert!(step.job_changed || before == job);
             prop_assert_eq!(before.files, job.files);
             Ok(())
         })?;
+    }
+
+    #[test]
+    fn a_restart_at_any_step_changes_nothing_anybody_can_see(life in any_life()) {
+        live(life, |seen| {
+            let mut job = seen.after;
+            let before = shown(&job);
+            let _ = job.after_restart(Boot::Same);
+            prop_assert_eq!(before, shown(&job));
+            let once = job.clone();
+            let _ = job.after_restart(Boot::Same);
+            prop_assert_eq!(once, job, "another one right after it changes nothing at all");
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn a_life_with_restarts_in_it_goes_where_one_without_them_goes(
+        life in any_life(),
+        restarts in vec(0..80usize, 0..6),
+    ) {
+        // What is not under way when the service ends is as if it had not ended.
+        let (mut plain, mut restarted, mut time) = (job(2), job(2), 0);
+        for (number, (chance, seconds)) in life.into_iter().enumerate() {
+            time += seconds;
+            let Chance::Plain(event) = chance else { continue };
+            if event == Event::Start || event == Event::Due {
+                continue;
+            }
+            if restarts.contains(&number) {
+                let _ = restarted.after_restart(Boot::Same);
+            }
+            let answers = [&mut plain, &mut restarted]
+                .map(|job| job.decide(event.clone(), at(time)));
+            prop_assert_eq!(&answers[0], &answers[1]);
+            prop_assert_eq!(&plain, &restarted);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use ebb_core::conditions::Surroundings;
 use ebb_core::file::Wanted;
-use ebb_core::job::{Event, Setting};
+use ebb_core::job::{Boot, Event, Setting};
 use ebb_core::policy::Policy;
 use ebb_core::token::{BootId, SessionId, Token};
 use ebb_store::Store;
@@ -71,12 +71,15 @@ impl Stage {
         let (outbox, inbox) = mpsc::unbounded_channel();
         let (tell, notices) = broadcast::channel(1024);
         let mut store = Store::open(&dir.join("jobs.sqlite")).unwrap();
+        let boot_before = store.begin_life(boot).unwrap();
+        let boot_before = if boot_before { Boot::Same } else { Boot::Another };
         let (jobs, events) = (store.load().unwrap(), store.load_events().unwrap());
         let parts = Parts {
             instance: "system",
             private_to,
             policy: Policy::default(),
             boot: BootId(boot.into()),
+            boot_before,
             agents: Rc::new(Agents::new(launcher, SandboxDemand::Required)),
             writer: Writer::new(store),
             inbox,
