@@ -2,6 +2,7 @@
 //! in which things are stopped, written down and told.
 
 mod events;
+mod restarts;
 mod stage;
 
 use ebb_core::job::{Event, Job, Terms};

@@ -252,7 +252,8 @@ fn open(seq: u64, dir: &[u8], name: &[u8], new: bool) -> (FromFiles, Option<Owne
     (FromFiles::Opened { seq, temporary, length: 100 }, Some(file.into()))
 }
 
-/// What a file is like goes by its name: `small…` comes at once, `missing…` is not there, and of all
+/// What a file is like goes by its name: `small…` comes at once, `missing…` is not there, of `lost…`
+/// the connection breaks, and of all
 /// others ten bytes come, and then nothing until the agent is told to stop. `large…` says that it is
 /// large, the others that they have a hundred bytes.
 async fn net_agent(channel: Channel, uid: u32, see: mpsc::UnboundedSender<Seen>) {
@@ -284,8 +285,10 @@ async fn net_agent(channel: Channel, uid: u32, see: mpsc::UnboundedSender<Seen>)
 }
 
 fn about(fetch: FetchId, offset: u64, name: &str) -> Vec<FromNet> {
-    if name.starts_with("missing") {
-        let (trouble, detail) = (NetTrouble::Status(404), String::new());
+    if name.starts_with("missing") || name.starts_with("lost") {
+        let lost = name.starts_with("lost");
+        let trouble = if lost { NetTrouble::ConnectionLost } else { NetTrouble::Status(404) };
+        let detail = String::new();
         let (retry_after, redirect) = (None, None);
         return vec![FromNet::Failed { fetch, durable: 0, trouble, retry_after, redirect, detail }];
     }
