@@ -26,7 +26,7 @@ lint:
 # The generated pages under docs, written anew. As root; look at what has changed before it is kept.
 tables: build
 	EBB_REGENERATE=1 $(CARGO) test --locked -p ebb-core --test it -- errors
-	EBB_REGENERATE=1 $(CARGO) test --locked -p ebb-tests --test e2e -- state_table
+	EBB_REGENERATE=1 $(CARGO) test --locked -p ebb-tests --test e2e -- state_table the_page_of_properties
 
 # The model case with evidence: two identities, one download. Ends 0 only if all is as promised.
 demo:

@@ -24,6 +24,7 @@ mod job_model;
 mod limits;
 mod ownership;
 mod processes;
+mod properties;
 mod state_table;
 mod stopping;
 mod swap;

@@ -5,7 +5,8 @@
 //! because the service cannot know whether a crash came before or after.
 
 use crate::{name, place, temporary, trouble};
-use ebb_wire::files::{FileTrouble, Place, Temporary};
+use ebb_wire::files::{FileTrouble, Look, Place, Temporary};
+use rustix::fs::Gid;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
@@ -23,7 +24,7 @@ pub(crate) fn finish(
     temporary: &Temporary,
     name: &[u8],
     clash: Clash,
-    modified: Option<i64>,
+    look: Look,
 ) -> Result<(), FileTrouble> {
     name::check(name)?;
     name::check(&temporary.name)?;
@@ -36,7 +37,7 @@ pub(crate) fn finish(
     if present.is_some() && clash == Clash::Keep {
         return Err(FileTrouble::Exists);
     }
-    dress(&file, modified).map_err(trouble::from)?;
+    dress(&file, look).map_err(trouble::from)?;
     take_name(&dir, temporary, name, clash)?;
     sync(&dir, &file).map_err(trouble::from)?;
     // Somebody who may write here can exchange the temporary file at the last moment. It is his
@@ -48,11 +49,17 @@ pub(crate) fn finish(
     Err(FileTrouble::TemporaryChanged)
 }
 
-/// Mode and time as they stay, and all of it on disk.
-fn dress(file: &OwnedFd, modified: Option<i64>) -> Result<(), Errno> {
-    // 0666 without the umask that the sandbox has set; never an execute or set-id bit.
-    rustix::fs::fchmod(file, Mode::from_raw_mode(0o644))?;
-    if let Some(seconds) = modified {
+/// Group, mode and time as they stay, and all of it on disk.
+fn dress(file: &OwnedFd, look: Look) -> Result<(), Errno> {
+    if let Some(group) = look.group {
+        // The kernel says whether this identity is a member; whoever gives a file away may do so.
+        rustix::fs::fchown(file, None, Some(Gid::from_raw(group)))?;
+    }
+    // Without a choice 0666 less the umask that the sandbox has set. Never an execute or set-id
+    // bit, whoever asks.
+    let mode = look.mode.unwrap_or(0o644) & 0o666;
+    rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?;
+    if let Some(seconds) = look.modified {
         let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
         let last_modification = Timespec { tv_sec: seconds, tv_nsec: 0 };
         rustix::fs::futimens(file, &Timestamps { last_access: omit, last_modification })?;

@@ -33,9 +33,9 @@ fn attempt(request: &ToFiles) -> Result<(FromFiles, Option<OwnedFd>), FileTroubl
             let opened = temporary::reopen(place, temporary)?;
             Ok(handed_out(*seq, opened))
         }
-        ToFiles::Rename { seq, place, temporary, name, replace, modified } => {
+        ToFiles::Rename { seq, place, temporary, name, replace, look } => {
             let clash = if *replace { rename::Clash::Replace } else { rename::Clash::Keep };
-            rename::finish(place, temporary, name, clash, *modified)?;
+            rename::finish(place, temporary, name, clash, *look)?;
             Ok((FromFiles::Done { seq: *seq }, None))
         }
         ToFiles::Delete { seq, place, temporary } => {

@@ -1,7 +1,7 @@
 //! Every trouble, met on purpose; and names exchanged at each step.
 
 use crate::{name, place, rename, rename::Clash, temporary};
-use ebb_wire::files::{FileTrouble, Place, Temporary};
+use ebb_wire::files::{FileTrouble, Look, Place, Temporary};
 use rustix::fs::{AtFlags, CWD, FileType, Mode};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -47,7 +47,7 @@ impl Ground {
     }
 
     fn finish(&self, temporary: &Temporary, clash: Clash) -> Result<(), FileTrouble> {
-        rename::finish(&self.place(), temporary, b"song.ogg", clash, None)
+        rename::finish(&self.place(), temporary, b"song.ogg", clash, Look::default())
     }
 }
 
@@ -80,7 +80,8 @@ fn a_file_is_made_reopened_renamed_and_the_rename_repeated() {
     assert_eq!(temporary::reopen(&ground.place(), &temporary).unwrap().length, 5);
     for _ in 0..2 {
         let place = ground.place();
-        rename::finish(&place, &temporary, b"song.ogg", Clash::Keep, Some(86_400)).unwrap();
+        let look = Look { modified: Some(86_400), ..Look::default() };
+        rename::finish(&place, &temporary, b"song.ogg", Clash::Keep, look).unwrap();
         let stat = fs::metadata(ground.at("song.ogg")).unwrap();
         assert_eq!(
             (stat.mode() & 0o7777, stat.mtime(), stat.ino()),
@@ -88,6 +89,19 @@ fn a_file_is_made_reopened_renamed_and_the_rename_repeated() {
         );
     }
     assert!(!ground.path_of(&temporary).exists());
+}
+
+#[test]
+fn a_file_gets_the_mode_and_group_asked_for_and_never_an_execute_or_set_id_bit() {
+    let group = rustix::process::getegid().as_raw();
+    for (asked, got) in [(0o666, 0o666), (0o600, 0o600), (0o6777, 0o666), (0o101_644, 0o644)] {
+        let ground = Ground::new();
+        let temporary = ground.temporary();
+        let look = Look { mode: Some(asked), group: Some(group), ..Look::default() };
+        rename::finish(&ground.place(), &temporary, b"x", Clash::Keep, look).unwrap();
+        let stat = fs::metadata(ground.at("x")).unwrap();
+        assert_eq!((stat.mode() & 0o7777, stat.gid()), (got, group), "{asked:o}");
+    }
 }
 
 #[test]
@@ -141,7 +155,7 @@ fn a_directory_exchanged_for_another_is_noticed_at_every_step() {
     let every_step = |expected: FileTrouble| {
         assert_eq!(temporary::create(&place, b"x", mark()).err(), Some(expected));
         assert_eq!(temporary::reopen(&place, &temporary).err(), Some(expected));
-        let renamed = rename::finish(&place, &temporary, b"x", Clash::Replace, None);
+        let renamed = rename::finish(&place, &temporary, b"x", Clash::Replace, Look::default());
         assert_eq!(renamed, Err(expected));
         assert_eq!(temporary::delete(&place, &temporary), Err(expected));
     };

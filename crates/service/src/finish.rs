@@ -12,6 +12,8 @@ use ebb_core::id::JobId;
 use ebb_core::job::{CompleteReport, Job, Trouble};
 use ebb_core::token::{Resource, Token};
 
+use ebb_wire::files::Look;
+
 use crate::agents::Agents;
 use crate::agents::files::FileAgent;
 
@@ -24,6 +26,8 @@ pub(crate) struct Finish {
     /// Nothing while the helper is needed and gone.
     file_identity: Option<Token>,
     files: Vec<File>,
+    /// Mode and group, as the owner chose.
+    look: Look,
     agents: Rc<Agents>,
 }
 
@@ -38,6 +42,7 @@ impl Finish {
             helper: job.helper.clone(),
             file_identity,
             files: job.files.clone(),
+            look: Look { modified: None, mode: job.terms.file_mode, group: job.terms.file_group },
             agents,
         }
     }
@@ -105,9 +110,9 @@ impl Finish {
             return Err(DestinationTrouble::TemporaryLost.into());
         }
         let File { destination, replace, modified, .. } = file;
-        let ask = async |agent: &FileAgent| {
-            agent.rename(destination, temporary, *replace, *modified).await
-        };
+        let look = Look { modified: *modified, ..self.look };
+        let ask =
+            async |agent: &FileAgent| agent.rename(destination, temporary, *replace, look).await;
         self.agents.ask_files(self.owner.uid, identity, ask).await
     }
 

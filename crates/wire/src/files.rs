@@ -26,6 +26,17 @@ pub struct Temporary {
     pub ino: u64,
 }
 
+/// What a finished file is like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Modification time to set, in seconds since the epoch.
+    pub modified: Option<i64>,
+    /// Permission bits; the agent takes no others than those of 0666.
+    pub mode: Option<u32>,
+    /// Its group; the kernel takes only one of the agent's.
+    pub group: Option<u32>,
+}
+
 /// From the service to a file agent. Every request is answered once, with the same `seq`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToFiles {
@@ -86,8 +97,8 @@ pub enum ToFiles {
         name: Vec<u8>,
         /// Whether a file of that name may be replaced.
         replace: bool,
-        /// Modification time to set, in seconds since the epoch.
-        modified: Option<i64>,
+        /// What it is to be like.
+        look: Look,
     },
     /// Delete a temporary file. One that is gone already is no error. Answered by `Done`.
     Delete {

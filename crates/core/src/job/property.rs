@@ -110,8 +110,6 @@ pub const NOT_BUILT: &[Property] = &[
     Property::UseStoredCredentials,
     Property::HttpMethod,
     Property::SecurityFlags,
-    Property::FileMode,
-    Property::FileGroup,
 ];
 
 /// Every property that can be set, in the order options are applied.

@@ -1,7 +1,7 @@
 //! The program, started as `ebbd` starts it, asked over its channel.
 
 use ebb_wire::channel::{self, Received};
-use ebb_wire::files::{FileTrouble, FromFiles, Place, Temporary, ToFiles};
+use ebb_wire::files::{FileTrouble, FromFiles, Look, Place, Temporary, ToFiles};
 use rustix::fs::CWD;
 use rustix::mount::{MountFlags, UnmountFlags};
 use std::fs;
@@ -95,7 +95,7 @@ fn rename(place: &Place, temporary: &Temporary) -> ToFiles {
         temporary: temporary.clone(),
         name: b"song".to_vec(),
         replace: true,
-        modified: Some(1_000_000_000),
+        look: Look { modified: Some(1_000_000_000), ..Look::default() },
     }
 }
 
@@ -139,6 +139,26 @@ impl Drop for Ground {
 
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+#[test]
+fn a_group_the_identity_is_no_member_of_is_refused_and_the_file_is_kept() {
+    if !is_root() {
+        return;
+    }
+    let (ground, agent) = (Ground::new(), Agent::of(ALICE));
+    let place = ground.place("alice");
+    let (FromFiles::Opened { temporary, .. }, _) = agent.ask(&create(&place)) else {
+        panic!("no temporary file");
+    };
+    let ToFiles::Rename { seq, place, temporary, name, replace, .. } = rename(&place, &temporary)
+    else {
+        panic!("a rename is a rename");
+    };
+    let look = Look { group: Some(0), ..Look::default() };
+    let given = ToFiles::Rename { seq, place, temporary, name, replace, look };
+    assert_eq!(agent.trouble(&given), FileTrouble::AccessDenied);
+    assert!(!ground.at("alice").join("song").exists());
 }
 
 #[test]

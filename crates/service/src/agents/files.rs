@@ -13,7 +13,7 @@ use std::time::Duration;
 use ebb_core::failure::{DestinationTrouble, Failure, ServiceTrouble};
 use ebb_core::file::{Destination, Temporary};
 use ebb_wire::Sandbox;
-use ebb_wire::files::{FileTrouble, FromFiles, Place, ToFiles};
+use ebb_wire::files::{FileTrouble, FromFiles, Look, Place, ToFiles};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use tokio::sync::oneshot;
 
@@ -137,7 +137,7 @@ impl FileAgent {
         destination: &Destination,
         temporary: &Temporary,
         replace: bool,
-        modified: Option<i64>,
+        look: Look,
     ) -> Result<(), Failure> {
         let question = |seq| ToFiles::Rename {
             seq,
@@ -145,7 +145,7 @@ impl FileAgent {
             temporary: wire(temporary),
             name: destination.name.clone(),
             replace,
-            modified,
+            look,
         };
         self.done(self.ask(question).await?).await
     }

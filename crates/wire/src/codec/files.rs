@@ -4,7 +4,7 @@
 //! its tag says is an error, and whoever reads it ends.
 
 use super::{DecodeError, EncodeError, Message, NAME_MAX, PATH_MAX, Part, Reader, Writer};
-use crate::files::{FileTrouble, FromFiles, Place, Temporary, ToFiles};
+use crate::files::{FileTrouble, FromFiles, Look, Place, Temporary, ToFiles};
 
 impl Message for ToFiles {
     fn encode(&self) -> Result<Vec<u8>, EncodeError> {
@@ -21,13 +21,13 @@ impl Message for ToFiles {
             Self::Reopen { seq, place, temporary } => {
                 Writer::new(3).put(seq).put(place).put(temporary)
             }
-            Self::Rename { seq, place, temporary, name, replace, modified } => Writer::new(4)
+            Self::Rename { seq, place, temporary, name, replace, look } => Writer::new(4)
                 .put(seq)
                 .put(place)
                 .put(temporary)
                 .bytes(name, NAME_MAX)
                 .put(replace)
-                .put(modified),
+                .put(look),
             Self::Delete { seq, place, temporary } => {
                 Writer::new(5).put(seq).put(place).put(temporary)
             }
@@ -63,7 +63,7 @@ impl Message for ToFiles {
                 temporary: from.get()?,
                 name: from.bytes(NAME_MAX)?,
                 replace: from.get()?,
-                modified: from.get()?,
+                look: from.get()?,
             },
             5 => Self::Delete { seq: from.get()?, place: from.get()?, temporary: from.get()? },
             _ => return Err(DecodeError::UnknownNumber),
@@ -113,6 +113,18 @@ impl Part for Place {
 
     fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self { dir: from.bytes(PATH_MAX)?, dev: from.get()?, ino: from.get()? })
+    }
+}
+
+impl Part for Look {
+    fn put(&self, to: &mut Writer) {
+        self.modified.put(to);
+        self.mode.put(to);
+        self.group.put(to);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { modified: from.get()?, mode: from.get()?, group: from.get()? })
     }
 }
 

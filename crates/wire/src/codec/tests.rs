@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::Sandbox;
-use crate::files::{FileTrouble, FromFiles, Place, Temporary, ToFiles};
+use crate::files::{FileTrouble, FromFiles, Look, Place, Temporary, ToFiles};
 use crate::launcher::{AgentId, DenyReason, FromLauncher, Identity, Role, ToLauncher};
 use crate::net::{
     FetchId, FetchOptions, FromNet, Header, NetTrouble, Piece, Redirects, Relaxed, ToNet,
@@ -80,9 +80,13 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..=NAME_MAX)
 }
 
+fn look() -> impl Strategy<Value = Look> {
+    (option::of(any::<i64>()), option::of(any::<u32>()), option::of(any::<u32>()))
+        .prop_map(|(modified, mode, group)| Look { modified, mode, group })
+}
+
 fn to_files() -> impl Strategy<Value = ToFiles> {
-    let rename =
-        (any::<u64>(), place(), temporary(), name(), any::<bool>(), option::of(any::<i64>()));
+    let rename = (any::<u64>(), place(), temporary(), name(), any::<bool>(), look());
     prop_oneof![
         (any::<u64>(), bytes_to(PATH_MAX), name()).prop_map(|(seq, dir, name)| ToFiles::Inspect {
             seq,
@@ -98,13 +102,13 @@ fn to_files() -> impl Strategy<Value = ToFiles> {
             place,
             temporary
         }),
-        rename.prop_map(|(seq, place, temporary, name, replace, modified)| ToFiles::Rename {
+        rename.prop_map(|(seq, place, temporary, name, replace, look)| ToFiles::Rename {
             seq,
             place,
             temporary,
             name,
             replace,
-            modified
+            look
         }),
         (any::<u64>(), place(), temporary()).prop_map(|(seq, place, temporary)| ToFiles::Delete {
             seq,
