@@ -4,9 +4,13 @@
 //! [`File::durable`], and only together with the [`Validators`] of the representation they belong
 //! to: both are written down in one step, so a file is never continued from another version.
 
+mod on_demand;
+
+pub use on_demand::{MOST_PIECES, MOST_RANGES, OnDemand};
+
 use crate::failure::DestinationTrouble;
 use crate::id::JobId;
-use crate::ranges::{self, Part};
+use crate::ranges::{self, Part, Range, Ranges};
 
 /// The longest path Linux takes, in bytes, without the terminator.
 pub const PATH_LIMIT: usize = 4095;
@@ -52,6 +56,22 @@ pub enum Wanted {
     /// These, one after the other in this order, without what is between them at the server
     /// (`job-model.md` 5.5). [`File::durable`] counts their bytes.
     Given(Vec<Part>),
+    /// All of them, in the order somebody wants to read them. [`File::durable`] counts those that
+    /// are there, wherever.
+    OnDemand(Box<OnDemand>),
+    /// All of them, and from the first to the last: the server gives no parts.
+    InOrder,
+}
+
+/// Something to fetch: bytes at the server, and where in the file they go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The first byte at the server.
+    pub source: u64,
+    /// How many; nothing: to the end.
+    pub length: Option<u64>,
+    /// The first byte in the file.
+    pub at: u64,
 }
 
 /// How a file stands.
@@ -133,7 +153,7 @@ impl File {
             Progress::Unfinished | Progress::Dropped => {
                 let at_server = self.validators.total.or(self.told_size);
                 match &self.wanted {
-                    Wanted::Whole => at_server,
+                    Wanted::Whole | Wanted::OnDemand(_) | Wanted::InOrder => at_server,
                     Wanted::Given(parts) => ranges::sum(parts, at_server),
                 }
             }
@@ -145,7 +165,159 @@ impl File {
     pub fn start_over(&mut self) {
         self.durable = 0;
         self.validators = Validators::default();
+        if let Wanted::OnDemand(order) = &mut self.wanted {
+            order.start_over();
+        }
     }
+
+    /// The server says what its answer is a part of.
+    pub fn answered(&mut self, validators: Validators) {
+        if let (Wanted::OnDemand(order), Some(total)) = (&mut self.wanted, validators.total) {
+            order.learn(total);
+        }
+        self.validators = validators;
+    }
+
+    /// Every byte of it is in the temporary file and synced.
+    pub fn became_whole(&mut self, length: u64) {
+        self.durable = length;
+        self.progress = Progress::Transferred;
+        if let Wanted::OnDemand(_) = self.wanted {
+            self.wanted = Wanted::Whole;
+        }
+    }
+
+    /// Whether it is asked for in pieces.
+    #[must_use]
+    pub fn comes_in_pieces(&self) -> bool {
+        match self.wanted {
+            Wanted::Given(_) | Wanted::OnDemand(_) => true,
+            Wanted::Whole | Wanted::InOrder => false,
+        }
+    }
+
+    /// Whether only ranges of what the server has are wanted.
+    #[must_use]
+    pub fn is_given_as_ranges(&self) -> bool {
+        matches!(self.wanted, Wanted::Given(_))
+    }
+
+    /// The size of what the server has, if known.
+    #[must_use]
+    pub fn size_at_server(&self) -> Option<u64> {
+        self.validators.total.or(self.told_size)
+    }
+
+    /// These bytes are in the temporary file and synced. A file that comes in order takes those
+    /// only that go on from what is there.
+    pub fn fill(&mut self, range: Range) {
+        match &mut self.wanted {
+            Wanted::OnDemand(order) => {
+                order.fill(range);
+                self.durable = order.filled.bytes();
+            }
+            Wanted::Whole | Wanted::Given(_) | Wanted::InOrder => {
+                if range.start() <= self.durable {
+                    self.durable = self.durable.max(range.end());
+                }
+            }
+        }
+    }
+
+    /// Whether these bytes are there, or of no use to it.
+    #[must_use]
+    pub fn holds(&self, range: Range) -> bool {
+        match &self.wanted {
+            Wanted::OnDemand(order) => order.filled.covers(range),
+            Wanted::Whole | Wanted::Given(_) | Wanted::InOrder => {
+                range.end() <= self.durable || range.start() > self.durable
+            }
+        }
+    }
+
+    /// Which of its bytes are in the temporary file and synced; of a file of given ranges, its own
+    /// bytes, not the server's.
+    #[must_use]
+    pub fn filled(&self) -> Ranges {
+        match &self.wanted {
+            Wanted::OnDemand(order) => order.filled.clone(),
+            Wanted::Whole | Wanted::Given(_) | Wanted::InOrder => Ranges::first(self.durable),
+        }
+    }
+
+    /// How long the temporary file has to be at least, to hold what it is said to.
+    #[must_use]
+    pub fn reach(&self) -> u64 {
+        match &self.wanted {
+            Wanted::OnDemand(order) => order.reach(),
+            Wanted::Whole | Wanted::Given(_) | Wanted::InOrder => self.durable,
+        }
+    }
+
+    /// Whether there is something to fetch; in on-demand mode only what was requested is.
+    #[must_use]
+    pub fn has_work(&self, only_requested: bool) -> bool {
+        self.progress == Progress::Unfinished
+            && match &self.wanted {
+                Wanted::Given(_) => true,
+                Wanted::Whole | Wanted::InOrder => !only_requested,
+                Wanted::OnDemand(order) => match self.size_at_server() {
+                    None => !only_requested || !order.requested.is_empty(),
+                    Some(size) => {
+                        order.is_whole(size) || !order.next(size, only_requested).is_empty()
+                    }
+                },
+            }
+    }
+
+    /// Whether the server may give parts of it, as far as that is known: something it said proves
+    /// that two answers are of the same version.
+    #[must_use]
+    pub fn may_come_in_parts(&self) -> bool {
+        let said = &self.validators;
+        let etag = said.etag.as_deref().is_some_and(|etag| etag.starts_with(b"\""));
+        let date = said.last_modified.is_some() && said.last_modified_strong;
+        *said == Validators::default() || said.total.is_some() && (etag || date)
+    }
+
+    /// What to fetch next, a file of this size at the server; nothing where it comes as a whole.
+    #[must_use]
+    pub fn next_pieces(&self, only_requested: bool) -> Option<Vec<Piece>> {
+        match &self.wanted {
+            Wanted::Whole | Wanted::InOrder => None,
+            Wanted::Given(parts) => Some(pieces(parts, self.durable, self.size_at_server())),
+            Wanted::OnDemand(order) => {
+                let next = order.next(self.size_at_server()?, only_requested);
+                let piece = |range: Range| {
+                    let (source, length) = (range.start(), Some(range.length()));
+                    Piece { source, length, at: source }
+                };
+                Some(next.into_iter().map(piece).collect())
+            }
+        }
+    }
+}
+
+/// What is missing of given ranges, of whose bytes the first `durable` are there.
+fn pieces(parts: &[Part], durable: u64, size: Option<u64>) -> Vec<Piece> {
+    let (mut at, mut there) = (0, durable);
+    let mut missing = Vec::new();
+    for part in parts {
+        let length = part.length(size);
+        let skip = length.map_or(there, |length| there.min(length));
+        let rest = length.map(|length| length - skip);
+        if rest != Some(0) {
+            missing.push(Piece { source: part.offset + skip, length: rest, at: at + skip });
+        }
+        // Where the next one goes is known once the size is.
+        if rest.is_none() {
+            break;
+        }
+        at += length.unwrap_or(skip);
+        there -= skip;
+    }
+    missing.truncate(MOST_PIECES);
+    missing
 }
 
 /// The mark of the next temporary file that would be made for this file. It stays the same until
@@ -223,6 +395,24 @@ mod tests {
         assert_eq!(file.total(), None);
         file.validators.total = Some(1000);
         assert_eq!(file.total(), Some(110));
+    }
+
+    #[test]
+    fn given_ranges_lie_one_after_the_other_and_go_on_in_the_middle_of_one() {
+        let parts = ranges::given(&[(100, 100), (900, 100), (400, ranges::TO_END)]);
+        // The last one has no end, so nothing may follow it at the server.
+        assert_eq!(parts, Err(crate::refusal::Refusal::OverlappingRanges));
+        let parts = ranges::given(&[(100, 100), (900, ranges::TO_END), (400, 100)]).unwrap();
+        let found = |durable, size| {
+            let pieces = pieces(&parts, durable, size);
+            pieces.iter().map(|p| (p.source, p.length, p.at)).collect::<Vec<_>>()
+        };
+        let all = [(100, Some(100), 0), (900, Some(100), 100), (400, Some(100), 200)];
+        assert_eq!(found(0, Some(1000)), all);
+        assert_eq!(found(150, Some(1000)), [(950, Some(50), 150), all[2]]);
+        assert_eq!(found(300, Some(1000)), []);
+        assert_eq!(found(0, None), [(100, Some(100), 0), (900, None, 100)]);
+        assert_eq!(found(100, None), [(900, None, 100)]);
     }
 
     #[test]

@@ -34,6 +34,7 @@
 
 mod clock;
 mod events;
+mod on_demand;
 mod orders;
 mod ownership;
 mod property;
@@ -264,6 +265,8 @@ impl Job {
             Event::Cancel => self.cancel()?,
             Event::Complete => self.complete()?,
             Event::AddFiles(files) => self.add_files(files)?,
+            Event::RequestRanges(file, parts) => self.request_ranges(file, &parts)?,
+            Event::SetPosition(file, offset) => self.set_position(file, offset)?,
             Event::SetRemoteNames(names) => self.set_remote_names(names)?,
             Event::Set(setting) => self.set(setting)?,
             Event::TakeOwnership(token) => self.take_ownership(token)?,
@@ -323,6 +326,9 @@ impl Job {
         }
         if self.unfinished().next().is_none() {
             return self.all_transferred(now);
+        }
+        if !self.has_work() {
+            return self.rest();
         }
         self.begin_attempt()
     }

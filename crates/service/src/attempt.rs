@@ -16,9 +16,11 @@
 //! | `attempt`  | files in their order, sizes beside them, the end of all        |
 //! | `flight`   | how many files may be in flight                               |
 //! | `one_file` | one file, from its temporary file to the last word about it   |
+//! | `pieces`   | the same for a file that is fetched in pieces                  |
 
 mod flight;
 mod one_file;
+mod pieces;
 
 use std::rc::Rc;
 
@@ -46,6 +48,8 @@ pub(crate) struct Order {
     pub(crate) file_identity: Token,
     pub(crate) network_identity: Token,
     pub(crate) files: Vec<(u32, File)>,
+    /// Of files that can be asked for in pieces, only what was requested is fetched.
+    pub(crate) only_requested: bool,
 }
 
 /// Why a file was not finished.

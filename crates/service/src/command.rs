@@ -10,6 +10,7 @@ use ebb_core::file::Wanted;
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{CompleteReport, Event, Report, Setting, Terms};
 use ebb_core::policy::Caller;
+use ebb_core::ranges::Part;
 use ebb_core::refusal::Refusal;
 use ebb_core::token::{SessionId, Token};
 use tokio::sync::oneshot;
@@ -44,6 +45,10 @@ pub(crate) enum Command {
     Status,
     /// Files for a job.
     AddFiles(JobId, Vec<NewFile>),
+    /// These bytes of a file first.
+    RequestRanges(JobId, u32, Vec<Part>),
+    /// Which bytes of a file are there.
+    FilledRanges(JobId, u32),
     /// Another beginning for all remote names that begin with the first.
     ReplaceRemotePrefix(JobId, String, String),
     /// Something the owner wants of a job.
@@ -110,6 +115,8 @@ pub(crate) enum Answer {
     FirstFile(u32),
     Outcome(&'static str),
     Replaced(u32),
+    /// Offsets and lengths.
+    Ranges(Vec<(u64, u64)>),
     Properties(Box<JobView>),
     Files(Vec<FileView>, u32),
     Error(ErrorView),
@@ -243,6 +250,8 @@ pub(crate) enum NoticeKind {
     Transferred,
     Failed(ErrorView),
     FileTransferred(u32),
+    /// Bytes of a file that is asked for in pieces are there: offset and length.
+    FileRangesTransferred(u32, (u64, u64)),
     /// Properties have new values; the whole view, to be narrowed by the sender.
     Changed(Box<JobView>),
 }

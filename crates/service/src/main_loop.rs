@@ -19,6 +19,7 @@
 //! | `owners`      | whose jobs are whose, and how they stand                           |
 //! | `events`      | what happened, with numbers                                        |
 //! | `inactive`    | jobs that nobody wants any more                                    |
+//! | `on_demand`   | ranges of files: asked for, there, told                            |
 //! | `work`        | what is being done for a job, one effect at a time                 |
 //! | `queue`       | who wants to run, who runs, which deadline is next                 |
 //! | `sums`        | what a job's files come to                                         |
@@ -31,6 +32,7 @@ mod commands;
 mod events;
 mod explain;
 mod inactive;
+mod on_demand;
 mod owners;
 mod ownership;
 mod queue;
@@ -342,8 +344,10 @@ impl MainLoop {
     fn report(&mut self, id: JobId, attempt: AttemptId, report: Report, turn: &mut Turn) -> bool {
         let counts =
             self.jobs.get(&id).is_some_and(|entry| entry.job.state.attempt() == Some(attempt));
+        let ranges = self.ranges_told(id, &report);
         // Reports are never refused; a job that is forgotten needs none.
         self.step(id, Event::Report(attempt, report), turn).ok();
+        turn.after.extend(ranges.filter(|_| counts).map(After::Tell));
         counts
     }
 

@@ -93,6 +93,13 @@ CREATE TABLE file (
     replace_existing     INTEGER NOT NULL,
     -- Null for all of it; else offset:length,offset:eof in the order of the output.
     ranges               TEXT,
+    -- Whether the server gives no parts of it.
+    in_order             INTEGER NOT NULL,
+    -- Null together for a file that comes from its beginning to its end; else the ranges that are
+    -- there and those that were requested, in that order, and where somebody reads.
+    filled               TEXT,
+    requested            TEXT,
+    position             INTEGER,
     -- Null together when there is no temporary file.
     temp_name            BLOB,
     temp_dev             INTEGER,

@@ -91,6 +91,39 @@ impl<'a> Job<'a> {
         self.call("ReplaceRemotePrefix", &(old, new)).await
     }
 
+    /// Wants these bytes of a file first: offset, and length or [`crate::values::TO_END`].
+    ///
+    /// # Errors
+    /// `Service` with `invalid-range`, or with `random-access-not-supported` where the file cannot
+    /// come in pieces.
+    pub async fn request_file_ranges(
+        &self,
+        index: u32,
+        ranges: &[(u64, u64)],
+    ) -> Result<(), ClientError> {
+        self.call("RequestFileRanges", &(index, ranges)).await
+    }
+
+    /// Says from where on somebody reads a file.
+    ///
+    /// # Errors
+    /// As [`Self::request_file_ranges`].
+    pub async fn update_download_position(
+        &self,
+        index: u32,
+        offset: u64,
+    ) -> Result<(), ClientError> {
+        self.call("UpdateDownloadPosition", &(index, offset)).await
+    }
+
+    /// Which bytes of a file are here: offsets and lengths, in order.
+    ///
+    /// # Errors
+    /// `Service` with `random-access-not-supported` where the file was added with ranges.
+    pub async fn filled_file_ranges(&self, index: u32) -> Result<Vec<(u64, u64)>, ClientError> {
+        self.call("GetFilledFileRanges", &(index,)).await
+    }
+
     /// Holds it.
     ///
     /// # Errors

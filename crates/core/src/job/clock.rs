@@ -39,6 +39,7 @@ impl Event {
                     Report::Created(..)
                         | Report::Measured(..)
                         | Report::Answered { .. }
+                        | Report::InOrder(_)
                         | Report::Ended(_)
                 )
         )

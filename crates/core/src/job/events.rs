@@ -7,6 +7,7 @@ use super::{Setting, Trouble};
 use crate::failure::Blocked;
 use crate::file::{File, Temporary, Validators};
 use crate::id::AttemptId;
+use crate::ranges::{Part, Range};
 use crate::token::{Token, TokenFlags};
 
 /// What happened.
@@ -22,6 +23,10 @@ pub enum Event {
     Complete,
     /// The owner adds files; their destinations have been looked at.
     AddFiles(Vec<File>),
+    /// The owner wants these bytes of a file first.
+    RequestRanges(u32, Vec<Part>),
+    /// The owner reads a file from here on.
+    SetPosition(u32, u64),
     /// The owner says where files come from now, by index.
     SetRemoteNames(Vec<(u32, String)>),
     /// The owner changes a property.
@@ -85,6 +90,10 @@ pub enum Report {
         /// Bytes from the beginning.
         durable: u64,
     },
+    /// These bytes of a file are synced, at their place.
+    Filled(u32, Range),
+    /// The server gives no parts of the file: it comes as a whole, from its beginning.
+    InOrder(u32),
     /// The file is whole and synced.
     FileDone {
         /// Which file.

@@ -97,6 +97,9 @@ impl Job {
         if self.state.is_final() || self.state == State::Completing {
             return Err(Refusal::InvalidState);
         }
+        if self.terms.dynamic_content && files.iter().any(File::is_given_as_ranges) {
+            return Err(Refusal::UnsupportedJobConfiguration);
+        }
         let first = self.files.len();
         self.files.extend(files);
         let added = (first..self.files.len()).filter_map(|at| u32::try_from(at).ok());

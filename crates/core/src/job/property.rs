@@ -106,7 +106,6 @@ pub const NOT_BUILT: &[Property] = &[
     Property::CostFlags,
     Property::DynamicContent,
     Property::HighPerformance,
-    Property::OnDemandMode,
     Property::UseStoredCredentials,
     Property::HttpMethod,
     Property::SecurityFlags,
@@ -375,7 +374,11 @@ impl Property {
     #[must_use]
     pub fn is_in_requests(self) -> bool {
         match self {
-            Self::ProxySettings | Self::UseStoredCredentials | Self::SecurityFlags => true,
+            Self::ProxySettings
+            | Self::UseStoredCredentials
+            | Self::SecurityFlags
+            // Not in them, but it says which are made.
+            | Self::OnDemandMode => true,
             Self::DisplayName
             | Self::Description
             | Self::Priority
@@ -386,7 +389,6 @@ impl Property {
             | Self::NotifyFlags
             | Self::MinimumNotificationInterval
             | Self::CostFlags
-            | Self::OnDemandMode
             | Self::FileMode
             | Self::FileGroup
             // Not to be changed once requests are made.

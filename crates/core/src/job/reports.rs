@@ -7,8 +7,9 @@
 
 use super::{CompleteReport, Job, Report, State, Step, Trouble};
 use crate::failure::{Failure, Remedy, ServerTrouble};
-use crate::file::{File, Progress};
+use crate::file::{File, Progress, Wanted};
 use crate::id::AttemptId;
+use crate::ranges::Range;
 use crate::retry;
 use crate::time::Now;
 
@@ -44,25 +45,30 @@ impl Job {
                     if from != file.durable {
                         file.start_over();
                     }
-                    file.validators = validators;
+                    file.answered(validators);
                     file.final_url = Some(final_url);
                     file.http_status = Some(status);
                 });
                 Step { job_changed: true, ..step }
             }
-            Report::Checkpoint { file: at, durable } => self.advance(at, durable),
+            Report::Checkpoint { file: at, durable } => self.arrived(at, Range::new(0, durable)),
+            Report::Filled(at, range) => self.arrived(at, Some(range)),
+            Report::InOrder(at) => self.change_file(at, |file| {
+                file.start_over();
+                file.wanted = Wanted::InOrder;
+            }),
             Report::FileDone { file: at, length, modified } => {
                 let step = self.change_file(at, |file| {
-                    file.durable = length;
+                    file.became_whole(length);
                     file.modified = modified;
-                    file.progress = Progress::Transferred;
                 });
                 if step != Step::stay() {
                     self.patience = Default::default();
                 }
                 step
             }
-            Report::Ended(Ok(())) if self.unfinished().next().is_some() => self.begin_attempt(),
+            Report::Ended(Ok(())) if self.has_work() => self.begin_attempt(),
+            Report::Ended(Ok(())) if self.unfinished().next().is_some() => self.rest(),
             Report::Ended(Ok(())) => self.all_transferred(now),
             Report::Ended(Err(trouble)) => self.attempt_failed(trouble, now),
         }
@@ -84,36 +90,26 @@ impl Job {
         if attempt.0 != self.attempts || self.state == State::Acknowledged {
             return Step::stay();
         }
+        if let Some((at, range)) = report.synced() {
+            return range
+                .map_or_else(Step::stay, |range| self.change_file(at, |file| file.fill(range)));
+        }
         match report {
             Report::Created(at, temporary) => self.change_file(at, |file| {
                 file.start_over();
                 file.temporary = Some(temporary);
             }),
-            Report::Checkpoint { file: at, durable } => {
-                self.change_file(at, |file| file.durable = durable.max(file.durable))
-            }
             Report::Measured(..)
+            | Report::Checkpoint { .. }
+            | Report::Filled(..)
+            | Report::InOrder(_)
             | Report::Answered { .. }
             | Report::FileDone { .. }
             | Report::Ended(_) => Step::stay(),
         }
     }
 
-    /// Only bytes that are new are progress. A checkpoint that brings none must not end the
-    /// patience, or a server that takes connections and sends nothing is tried without a pause.
-    fn advance(&mut self, at: u32, durable: u64) -> Step {
-        match self.files.get(at as usize) {
-            Some(file) if durable > file.durable => {}
-            Some(_) | None => return Step::stay(),
-        }
-        let step = self.change_file(at, |file| file.durable = durable);
-        if step != Step::stay() {
-            self.patience = Default::default();
-        }
-        step
-    }
-
-    fn change_file(&mut self, at: u32, change: impl FnOnce(&mut File)) -> Step {
+    pub(super) fn change_file(&mut self, at: u32, change: impl FnOnce(&mut File)) -> Step {
         match self.files.get_mut(at as usize) {
             Some(file) if file.progress == Progress::Unfinished => {
                 change(file);

@@ -8,6 +8,7 @@
 use super::property::{Property, When};
 use super::values::{AuthTarget, CostFlags, NotifyFlags, ProxySettings, SecurityFlags};
 use super::{Job, State, Step};
+use crate::file::File;
 use crate::refusal::Refusal;
 use crate::retry;
 use crate::token::Resource;
@@ -329,6 +330,9 @@ impl Job {
         if let Some(group) = terms.file_group.filter(|group| Some(*group) != self.terms.file_group)
         {
             self.may_give_to(group)?;
+        }
+        if terms.dynamic_content && self.files.iter().any(File::is_given_as_ranges) {
+            return Err(Refusal::UnsupportedJobConfiguration);
         }
         if !same && !property.is_built() {
             return Err(Refusal::NotSupported("this version of Ebb cannot do that yet"));

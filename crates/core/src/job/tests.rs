@@ -6,6 +6,7 @@
 mod clock;
 mod endings;
 mod errors;
+mod on_demand;
 mod owner;
 mod ownership;
 mod properties;

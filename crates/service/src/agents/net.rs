@@ -12,7 +12,7 @@ use std::time::Duration;
 use ebb_core::failure::{
     DestinationTrouble, Failure, NetworkTrouble, ServerTrouble, ServiceTrouble,
 };
-use ebb_core::file::{File, Validators};
+use ebb_core::file::{File, Piece, Validators};
 use ebb_wire::Sandbox;
 use ebb_wire::net::{FetchId, FetchOptions, FromNet, NetTrouble, ToNet};
 use tokio::sync::mpsc;
@@ -51,6 +51,24 @@ pub(crate) struct Fetch {
     pub(crate) heard: mpsc::UnboundedReceiver<FromNet>,
 }
 
+impl Fetch {
+    /// What is durable when it has ended; nothing if its agent died.
+    pub(crate) async fn last_word(&mut self) -> Option<u64> {
+        loop {
+            match self.heard.recv().await? {
+                FromNet::Stopped { durable, .. } | FromNet::Failed { durable, .. } => {
+                    return Some(durable);
+                }
+                FromNet::Done { length, .. } => return Some(length),
+                FromNet::Head { .. }
+                | FromNet::Progress { .. }
+                | FromNet::Measured { .. }
+                | FromNet::Hello { .. } => {}
+            }
+        }
+    }
+}
+
 impl NetAgent {
     /// Waits for the first message and begins to serve.
     pub(crate) async fn greet(
@@ -73,15 +91,40 @@ impl NetAgent {
 
     /// Hands a file and its descriptor to the agent.
     pub(crate) async fn fetch(&self, file: &File, fd: OwnedFd) -> Result<Fetch, Failure> {
+        self.order(file, file.durable, Vec::new(), fd).await
+    }
+
+    /// The same for pieces of a file; none of them is there.
+    pub(crate) async fn fetch_pieces(
+        &self,
+        file: &File,
+        pieces: &[Piece],
+        fd: OwnedFd,
+    ) -> Result<Fetch, Failure> {
+        let piece = |piece: &Piece| ebb_wire::net::Piece {
+            source: piece.source,
+            length: piece.length,
+            at: piece.at,
+        };
+        self.order(file, 0, pieces.iter().map(piece).collect(), fd).await
+    }
+
+    async fn order(
+        &self,
+        file: &File,
+        offset: u64,
+        pieces: Vec<ebb_wire::net::Piece>,
+        fd: OwnedFd,
+    ) -> Result<Fetch, Failure> {
         let id = FetchId(self.next.replace(self.next.get() + 1));
         let (tell, heard) = mpsc::unbounded_channel();
         self.fetches.borrow_mut().listeners.insert(id, tell);
         let order = ToNet::Fetch {
             fetch: id,
             url: file.url.clone(),
-            offset: file.durable,
+            offset,
             validators: to_wire(&file.validators),
-            pieces: Vec::new(),
+            pieces,
             options: FetchOptions::default(),
             bucket: 0,
             stall_timeout_ms: STALL_TIMEOUT_MS,

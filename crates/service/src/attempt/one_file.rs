@@ -12,6 +12,7 @@ use ebb_core::job::Report;
 use ebb_wire::net::FromNet;
 use tokio::sync::{oneshot, watch};
 
+use super::pieces::Outcome;
 use super::{Attempt, Break, Order, stopped, trouble};
 use crate::agents::files::{FileAgent, Opened};
 use crate::agents::net::{Fetch, NetAgent, STOP_PATIENCE, failure_of, from_wire};
@@ -32,7 +33,7 @@ struct Following {
 }
 
 /// The answer whose bytes come.
-enum Answer {
+pub(super) enum Answer {
     /// None yet, or none that is written down.
     Missing,
     /// Reported; whether it counts will be told.
@@ -42,17 +43,32 @@ enum Answer {
 }
 
 /// The head of an answer.
-struct Head {
-    status: u16,
-    validators: Validators,
-    final_url: String,
-    from: u64,
-    anew: bool,
+pub(super) struct Head {
+    pub(super) status: u16,
+    pub(super) validators: Validators,
+    pub(super) final_url: String,
+    pub(super) from: u64,
+    pub(super) anew: bool,
+}
+
+impl Answer {
+    pub(super) fn is_there(&self) -> bool {
+        !matches!(self, Self::Missing)
+    }
+
+    /// Waits until it is written down. False if it never will be.
+    pub(super) async fn is_accepted(&mut self) -> bool {
+        if let Self::Reported(told) = self {
+            let counts = told.await.unwrap_or(false);
+            *self = if counts { Self::Accepted } else { Self::Missing };
+        }
+        self.is_there()
+    }
 }
 
 impl Following {
     fn has_answer(&self) -> bool {
-        !matches!(self.answer, Answer::Missing)
+        self.answer.is_there()
     }
 
     /// An answer begins where we stand, or drops everything; a further one goes on somewhere.
@@ -67,11 +83,7 @@ impl Following {
 
     /// Waits until the answer in hand is written down. False if it never will be.
     async fn is_accepted(&mut self) -> bool {
-        if let Answer::Reported(told) = &mut self.answer {
-            let counts = told.await.unwrap_or(false);
-            self.answer = if counts { Answer::Accepted } else { Answer::Missing };
-        }
-        self.has_answer()
+        self.answer.is_accepted().await
     }
 }
 
@@ -93,6 +105,11 @@ impl Attempt {
         let net = self.agents.net(self.order.owner, &self.order.network_identity);
         let net = net.await.map_err(of)?;
         self.unless_halted()?;
+        if file.comes_in_pieces()
+            && self.in_pieces(&net, &opened.fd, at, &mut file).await? == Outcome::Done
+        {
+            return Ok(());
+        }
         let fetch = net.fetch(&file, opened.fd).await.map_err(of)?;
         let (held, halt) = (file.durable, self.halt.subscribe());
         let answer = Answer::Missing;
@@ -104,7 +121,7 @@ impl Attempt {
         let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
         let before = file.temporary.clone();
         if let Some(temporary) = &before {
-            match files.reopen(&file.destination, temporary, file.durable).await {
+            match files.reopen(&file.destination, temporary, file.reach()).await {
                 Ok(opened) => return Ok(opened),
                 Err(Failure::Destination(
                     DestinationTrouble::TemporaryLost | DestinationTrouble::AccessDenied,
@@ -211,7 +228,7 @@ impl Attempt {
         accepted
     }
 
-    async fn out_of_its_mind(&self, net: &NetAgent, at: u32) -> Result<(), Break> {
+    pub(super) async fn out_of_its_mind(&self, net: &NetAgent, at: u32) -> Result<(), Break> {
         eprintln!("job {}: a network agent broke the protocol; it is ended", self.order.job);
         net.end().await;
         Err(lost(at))
@@ -220,7 +237,7 @@ impl Attempt {
     /// Stops a fetch, and waits until it has stopped or its agent is dead.
     async fn wind_up(&self, net: &NetAgent, mut one: Following) -> Result<(), Break> {
         net.stop(one.fetch.id).await;
-        match tokio::time::timeout(STOP_PATIENCE, last_word(&mut one.fetch)).await {
+        match tokio::time::timeout(STOP_PATIENCE, one.fetch.last_word()).await {
             // Whether it counts or not, this is over.
             Ok(Some(durable)) => drop(self.checkpoint(&mut one, durable).await),
             Ok(None) => {}
@@ -243,27 +260,11 @@ impl Attempt {
         accepted
     }
 
-    fn unless_halted(&self) -> Result<(), Break> {
+    pub(super) fn unless_halted(&self) -> Result<(), Break> {
         if *self.halt.borrow() { Err(Break::Stopped) } else { Ok(()) }
     }
 }
 
-/// What is durable when a fetch has ended; nothing if its agent died.
-async fn last_word(fetch: &mut Fetch) -> Option<u64> {
-    loop {
-        match fetch.heard.recv().await? {
-            FromNet::Stopped { durable, .. } | FromNet::Failed { durable, .. } => {
-                return Some(durable);
-            }
-            FromNet::Done { length, .. } => return Some(length),
-            FromNet::Head { .. }
-            | FromNet::Progress { .. }
-            | FromNet::Measured { .. }
-            | FromNet::Hello { .. } => {}
-        }
-    }
-}
-
-fn lost(at: u32) -> Break {
+pub(super) fn lost(at: u32) -> Break {
     Break::Trouble(trouble(at, LOST, String::new(), None))
 }

@@ -6,6 +6,7 @@
 use ebb_api::names;
 use ebb_core::id::JobId;
 use ebb_core::job::Event;
+use ebb_core::ranges;
 use ebb_core::refusal::Refusal;
 use zbus::Message;
 use zbus::OwnedVariant;
@@ -183,6 +184,18 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
             let (index, url): (u32, String) = body(message)?;
             remote_name::check(&url)?;
             Command::Steer(id, Event::SetRemoteNames(vec![(index, url)]))
+        }
+        "RequestFileRanges" => {
+            let (index, ranges): (u32, Vec<(u64, u64)>) = body(message)?;
+            Command::RequestRanges(id, index, ranges::parts(&ranges)?)
+        }
+        "UpdateDownloadPosition" => {
+            let (index, offset): (u32, u64) = body(message)?;
+            Command::Steer(id, Event::SetPosition(index, offset))
+        }
+        "GetFilledFileRanges" => {
+            let (index,): (u32,) = body(message)?;
+            Command::FilledRanges(id, index)
         }
         "ReplaceRemotePrefix" => {
             let (old, new): (String, String) = body(message)?;

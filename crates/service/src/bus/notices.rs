@@ -73,6 +73,9 @@ fn signal(notice: &Notice, destination: Option<&OwnedUniqueName>) -> zbus::Resul
         NoticeKind::Transferred => of_job("Transferred").build(&(number,)),
         NoticeKind::Failed(error) => of_job("Failed").build(&(values::error(error), number)),
         NoticeKind::FileTransferred(index) => of_job("FileTransferred").build(&(index, number)),
+        NoticeKind::FileRangesTransferred(index, range) => {
+            of_job("FileRangesTransferred").build(&(index, vec![*range]))
+        }
         NoticeKind::Changed(view) => {
             let none: [&str; 0] = [];
             let changed = values::job(view);

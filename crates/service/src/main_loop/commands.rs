@@ -67,6 +67,10 @@ impl MainLoop {
             Command::Explain(job) => self.explain(caller, job),
             Command::OpenTokenOptions(job) => self.open_token_options(&asker, job),
             Command::AddFiles(job, files) => return self.add_files(asker, job, files, reply, turn),
+            Command::FilledRanges(job, file) => self.filled_ranges(caller, job, file),
+            Command::RequestRanges(job, file, parts) => {
+                return self.request_ranges(caller, job, file, parts, reply, turn);
+            }
             Command::TakeOwnership(job) => return self.take_ownership(asker, job, reply, turn),
             Command::ReplaceRemotePrefix(job, old, new) => {
                 return self.replace_remote_prefix(caller, job, &old, &new, reply, turn);
@@ -187,7 +191,7 @@ impl MainLoop {
         opened.map(Answer::TokenOptions)
     }
 
-    fn steer(
+    pub(super) fn steer(
         &mut self,
         caller: Caller,
         id: JobId,
@@ -260,12 +264,8 @@ impl MainLoop {
 
     fn admit_ranges(&self, caller: Caller, file: &NewFile) -> Result<(), Refusal> {
         match &file.wanted {
-            Wanted::Whole => Ok(()),
-            Wanted::Given(parts) => {
-                self.parts.policy.admit_ranges(caller, parts.len())?;
-                // Until the engine fetches pieces.
-                Err(Refusal::NotSupported("ranges of a file cannot be fetched yet"))
-            }
+            Wanted::Whole | Wanted::OnDemand(_) | Wanted::InOrder => Ok(()),
+            Wanted::Given(parts) => self.parts.policy.admit_ranges(caller, parts.len()),
         }
     }
 

@@ -91,6 +91,8 @@ fn about(event: &Event) -> Option<u32> {
         | Report::Measured(at, _)
         | Report::Answered { file: at, .. }
         | Report::Checkpoint { file: at, .. }
+        | Report::Filled(at, _)
+        | Report::InOrder(at)
         | Report::FileDone { file: at, .. },
     ) = event
     {

@@ -112,7 +112,7 @@ pub(super) fn error(job: &Job, trouble: &Trouble) -> ErrorView {
 /// The ranges a file was given, as they are on every interface.
 fn ranges(file: &File) -> Vec<(u64, u64)> {
     match &file.wanted {
-        Wanted::Whole => Vec::new(),
+        Wanted::Whole | Wanted::OnDemand(_) | Wanted::InOrder => Vec::new(),
         Wanted::Given(parts) => {
             parts.iter().map(|part| (part.offset, part.length.unwrap_or(TO_END))).collect()
         }

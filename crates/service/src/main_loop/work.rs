@@ -238,7 +238,8 @@ impl MainLoop {
             owner: job.owner.uid,
             file_identity: file_identity.clone(),
             network_identity: network_identity.clone(),
-            files: job.unfinished().map(|at| (at, job.files[at as usize].clone())).collect(),
+            files: job.to_fetch().map(|at| (at, job.files[at as usize].clone())).collect(),
+            only_requested: job.terms.on_demand,
         };
         let (stop, stopped) = watch::channel(false);
         let (agents, outbox) = (Rc::clone(&self.parts.agents), self.parts.outbox.clone());

@@ -3,8 +3,8 @@
 //! The bytes of paths and validators are kept as bytes, because Linux and HTTP give no promise that
 //! they are text.
 
-use ebb_core::file::{Destination, File, Progress, Temporary, Validators, Wanted};
-use ebb_core::ranges;
+use ebb_core::file::{Destination, File, OnDemand, Progress, Temporary, Validators, Wanted};
+use ebb_core::ranges::{self, Part, Range};
 use rusqlite::types::Value;
 
 use crate::StoreError;
@@ -21,6 +21,10 @@ pub(crate) static FILE: Table = Table {
         "dir_ino",
         "replace_existing",
         "ranges",
+        "in_order",
+        "filled",
+        "requested",
+        "position",
         "temp_name",
         "temp_dev",
         "temp_ino",
@@ -63,6 +67,10 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         .put(destination.ino)
         .put(*replace)
         .put_option(given(wanted))
+        .put(*wanted == Wanted::InOrder)
+        .put_option(order(wanted).map(|order| list(order.filled.iter())))
+        .put_option(order(wanted).map(|order| list(order.requested.iter())))
+        .put_option(order(wanted).map(|order| order.position))
         .put_option(temporary.as_ref().map(|t| t.name.clone()))
         .put_option(temporary.as_ref().map(|t| t.dev))
         .put_option(temporary.as_ref().map(|t| t.ino))
@@ -110,21 +118,52 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<File, StoreError> {
 
 fn given(wanted: &Wanted) -> Option<String> {
     match wanted {
-        Wanted::Whole => None,
-        Wanted::Given(parts) => {
-            let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
-            Some(parts.join(","))
-        }
+        Wanted::Given(parts) => Some(list(parts.iter())),
+        Wanted::Whole | Wanted::OnDemand(_) | Wanted::InOrder => None,
     }
 }
 
-fn wanted(cells: &mut Reader<'_>) -> Result<Wanted, StoreError> {
-    match cells.take_option::<String>()? {
-        None => Ok(Wanted::Whole),
-        Some(text) => ranges::read(&text)
-            .map(Wanted::Given)
-            .map_err(|_| cells.nonsense("not a list of ranges")),
+fn order(wanted: &Wanted) -> Option<&OnDemand> {
+    match wanted {
+        Wanted::OnDemand(order) => Some(order),
+        Wanted::Whole | Wanted::Given(_) | Wanted::InOrder => None,
     }
+}
+
+/// As [`ranges::read`] takes them; an empty text for none.
+fn list(ranges: impl Iterator<Item = impl ToString>) -> String {
+    ranges.map(|range| range.to_string()).collect::<Vec<_>>().join(",")
+}
+
+fn wanted(cells: &mut Reader<'_>) -> Result<Wanted, StoreError> {
+    let given = cells.take_option::<String>()?.map(|text| parts(cells, &text)).transpose()?;
+    let in_order = cells.take()?;
+    let filled = cells.take_option::<String>()?.map(|text| some(cells, &text)).transpose()?;
+    let requested = cells.take_option::<String>()?.map(|text| some(cells, &text)).transpose()?;
+    let position = cells.take_option()?;
+    match (given, in_order, filled, requested, position) {
+        (None, false, None, None, None) => Ok(Wanted::Whole),
+        (None, true, None, None, None) => Ok(Wanted::InOrder),
+        (Some(given), false, None, None, None) => Ok(Wanted::Given(given)),
+        (None, false, Some(filled), Some(requested), Some(position)) => {
+            let filled = filled.into_iter().collect();
+            Ok(Wanted::OnDemand(Box::new(OnDemand { filled, requested, position })))
+        }
+        _ => Err(cells.nonsense("what is wanted of the file contradicts itself")),
+    }
+}
+
+fn parts(cells: &Reader<'_>, text: &str) -> Result<Vec<Part>, StoreError> {
+    ranges::read(text).map_err(|_| cells.nonsense("not a list of ranges"))
+}
+
+/// Ranges, of which there may be none.
+fn some(cells: &Reader<'_>, text: &str) -> Result<Vec<Range>, StoreError> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let parts = parts(cells, text)?;
+    Ok(parts.into_iter().filter_map(|part| part.range(None)).collect())
 }
 
 fn temporary(cells: &mut Reader<'_>) -> Result<Option<Temporary>, StoreError> {

@@ -3,13 +3,13 @@
 use ebb_core::failure::{
     DestinationTrouble, Failure, NetworkTrouble, ServerTrouble, ServiceTrouble,
 };
-use ebb_core::file::{Destination, File, Progress, Temporary, Validators, Wanted};
+use ebb_core::file::{Destination, File, OnDemand, Progress, Temporary, Validators, Wanted};
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{
     CostFlags, Job, NotifyFlags, Patience, Priority, ProxySettings, ProxyUsage, Running,
     SecurityFlags, State, Terms, Trouble,
 };
-use ebb_core::ranges::Part;
+use ebb_core::ranges::{Part, Range};
 use ebb_core::time::{Moment, Now, WallTime};
 use ebb_core::token::{BootId, SessionId, Token, TokenFlags};
 use proptest::collection::vec;
@@ -172,7 +172,20 @@ fn progress() -> impl Strategy<Value = Progress> {
 fn wanted() -> impl Strategy<Value = Wanted> {
     let part = (0..u64::MAX / 2, option::of(1..u64::MAX / 2))
         .prop_map(|(offset, length)| Part { offset, length });
-    prop_oneof![Just(Wanted::Whole), vec(part, 1..4).prop_map(Wanted::Given)]
+    let range = (0..u64::MAX / 2, 1..u64::MAX / 2)
+        .prop_map(|(start, length)| Range::new(start, start + length).unwrap());
+    let order = (vec(range.clone(), 0..4), vec(range, 0..4), any::<u64>()).prop_map(
+        |(filled, requested, position)| {
+            let filled = filled.into_iter().collect();
+            Wanted::OnDemand(Box::new(OnDemand { filled, requested, position }))
+        },
+    );
+    prop_oneof![
+        Just(Wanted::Whole),
+        Just(Wanted::InOrder),
+        vec(part, 1..4).prop_map(Wanted::Given),
+        order,
+    ]
 }
 
 /// Any file.

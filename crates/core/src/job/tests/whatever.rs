@@ -5,6 +5,8 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
+use crate::file::Wanted;
+use crate::ranges::{Part, Range};
 
 /// An event as chance names it: which attempt it is about depends on where the job stands.
 #[derive(Clone, Debug)]
@@ -16,6 +18,10 @@ enum Chance {
 
 fn any_index() -> impl Strategy<Value = u32> {
     0..4u32
+}
+
+fn any_part() -> impl Strategy<Value = Part> {
+    (0..600u64, option::of(1..300u64)).prop_map(|(offset, length)| Part { offset, length })
 }
 
 fn any_failure() -> impl Strategy<Value = Failure> {
@@ -43,6 +49,10 @@ fn any_report() -> impl Strategy<Value = Report> {
         (any_index(), any::<u32>()).prop_map(|(at, uid)| Report::Created(at, temporary(uid))),
         (any_index(), bytes()).prop_map(|(at, from)| answered(at, from)),
         (any_index(), bytes()).prop_map(|(at, durable)| checkpoint(at, durable)),
+        (any_index(), 0..450u64, 1..50u64).prop_map(|(at, start, length)| {
+            Report::Filled(at, Range::new(start, start + length).unwrap())
+        }),
+        any_index().prop_map(Report::InOrder),
         // A whole file is at least as long as what was held of it.
         any_index().prop_map(|file| Report::FileDone { file, length: 500, modified: None }),
         any_trouble().prop_map(|trouble| Report::Ended(Err(trouble))),
@@ -90,6 +100,8 @@ fn any_event() -> impl Strategy<Value = Chance> {
         3 => vec(any::<u8>().prop_map(|n| file(n.into())), 0..3).prop_map(Event::AddFiles),
         2 => (any_index(), 0..9u8)
             .prop_map(|(at, n)| Event::SetRemoteNames(vec![(at, format!("http://new/{n}"))])),
+        3 => (any_index(), any_part()).prop_map(|(at, part)| Event::RequestRanges(at, vec![part])),
+        1 => (any_index(), 0..600u64).prop_map(|(at, offset)| Event::SetPosition(at, offset)),
         3 => any_setting().prop_map(Event::Set),
         3 => any::<u32>().prop_map(|uid| Event::SetHelperToken(token(uid))),
         2 => (0..8u32)
@@ -155,7 +167,8 @@ fn may_drop(event: &Event, at: u32, held: u64) -> bool {
         Event::CompleteEnded(CompleteReport { trouble: Some(trouble), .. })
             if trouble.lost_temporary() == Some(at)
     );
-    new || anew || lost
+    let in_order = matches!(event, Event::Report(_, Report::InOrder(file)) if *file == at);
+    new || anew || lost || in_order
 }
 
 /// What somebody sees who looks at the job. That it waits for its turn instead of running is the one
@@ -209,6 +222,39 @@ proptest! {
             for (at, (before, after)) in (0..).zip(files) {
                 let kept = before.durable <= after.durable;
                 prop_assert!(kept || may_drop(&seen.event, at, before.durable), "{:?}", seen.event);
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn what_is_filled_is_what_counts_and_shrinks_only_with_it(life in any_life()) {
+        live(life, |seen| {
+            let files = seen.before.files.iter().zip(&seen.after.files);
+            for (at, (before, after)) in (0..).zip(files) {
+                prop_assert_eq!(after.filled().bytes(), after.durable);
+                let kept = before.filled().iter().all(|range| after.filled().covers(range));
+                prop_assert!(kept || may_drop(&seen.event, at, before.durable), "{:?}", seen.event);
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn nothing_is_asked_for_that_is_there_and_every_request_is_asked_for(life in any_life()) {
+        live(life, |seen| {
+            for file in &seen.after.files {
+                let Wanted::OnDemand(order) = &file.wanted else { continue };
+                let mut known = order.filled.clone();
+                for range in &order.requested {
+                    prop_assert_eq!(known.missing_in(*range).bytes(), range.length());
+                    known.insert(*range);
+                }
+                for piece in file.next_pieces(false).into_iter().flatten() {
+                    let range = Range::new(piece.source, piece.source + piece.length.unwrap());
+                    prop_assert_eq!(piece.source, piece.at);
+                    prop_assert!(order.filled.missing_in(range.unwrap()).bytes() == piece.length.unwrap());
+                }
             }
             Ok(())
         })?;
