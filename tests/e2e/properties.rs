@@ -257,6 +257,27 @@ fn a_job_fetches_no_more_than_it_may() {
     }
 }
 
+#[test]
+fn the_command_line_sets_and_shows_what_the_owner_chooses_and_says_what_is_refused() {
+    let (instance, server) = (Instance::start(), Server::http());
+    server.put("/f", Resource::new(FILE));
+    let user = User::ordinary();
+    let path = instance.directory_of(&user).join("f");
+    let (url, place) = (server.url("/f"), path.to_str().unwrap());
+    let terms = ["--file-mode", "600", "--max-download-size", "1M"];
+    let words = [&["submit", &url, "-o", place, "--suspended"][..], &terms].concat();
+    let id = instance.must(&user, &words);
+    instance.must(&user, &["set", &id, "file-mode=640"]);
+    assert_eq!(instance.must(&user, &["show", "-g", "file_mode", &id]), "0640");
+    assert_eq!(instance.must(&user, &["show", "-g", "max_download_size", &id]), "1048576");
+    let refused = instance.run(&user, &["set", &id, "file-mode=755"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("0666"), "{said}");
+    instance.must(&user, &["resume", &id]);
+    instance.must(&user, &["wait", &id]);
+    assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o640);
+}
+
 const HEAD: &str = "\
 # Properties
 

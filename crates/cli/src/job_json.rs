@@ -39,6 +39,19 @@ pub(crate) const FIELDS: &[&str] = &[
     "no_progress_timeout",
     "max_download_time",
     "auto_complete",
+    "notify_flags",
+    "notification_interval",
+    "proxy",
+    "cost",
+    "dynamic_content",
+    "high_performance",
+    "max_download_size",
+    "on_demand",
+    "stored_credentials",
+    "http_method",
+    "security_flags",
+    "file_mode",
+    "file_group",
     "helper",
     "files",
 ];
@@ -71,7 +84,9 @@ pub(crate) fn job(job: &JobProperties, error: Option<&ErrorInfo>) -> Map<String,
         "auto_complete": job.auto_complete,
         "helper": helper(job),
     });
-    into_map(fields)
+    let mut fields = into_map(fields);
+    fields.extend(into_map(crate::terms::json(&job.terms)));
+    fields
 }
 
 /// `null` where no helper is set and none is wanted (any more).

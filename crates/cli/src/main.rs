@@ -27,6 +27,7 @@ mod private;
 mod progress;
 mod reference;
 mod table;
+mod terms;
 mod units;
 mod users;
 

@@ -23,7 +23,7 @@ pub(crate) fn terms(call: &Invocation) -> Result<JobOptions, Failure> {
         no_progress_timeout: call.duration("no-progress-timeout")?,
         maximum_download_time: call.duration("max-download-time")?,
         auto_complete: Some(!call.has("no-auto-complete")),
-        terms: Vec::new(),
+        terms: crate::terms::of(call)?,
     })
 }
 

@@ -35,6 +35,22 @@ pub(crate) fn parse_ranges(text: &str) -> Option<Vec<(u64, u64)>> {
     text.split(',').map(range).collect()
 }
 
+/// Reads a size: `5000`, or `20M` with K, M, G or T of 1024.
+#[must_use]
+pub(crate) fn parse_size(text: &str) -> Option<u64> {
+    let unit = text.chars().last()?;
+    let shift = match unit {
+        'K' => 10,
+        'M' => 20,
+        'G' => 30,
+        'T' => 40,
+        _ => 0,
+    };
+    let digits = if shift == 0 { text } else { &text[..text.len() - 1] };
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse::<u64>().ok().filter(|_| plain)?.checked_mul(1 << shift)
+}
+
 fn seconds_per(unit: char) -> Option<u32> {
     match unit {
         's' => Some(1),

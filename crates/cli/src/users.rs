@@ -28,6 +28,17 @@ pub(crate) fn named(name: &str) -> Option<User> {
     find(name, |user| user.name == name)
 }
 
+/// The number of a group, by name or number.
+#[must_use]
+pub(crate) fn group(name: &str) -> Option<u32> {
+    if let Ok(number) = name.parse() {
+        return Some(number);
+    }
+    let output = Command::new("getent").args(["--", "group", name]).output().ok()?;
+    let line = String::from_utf8_lossy(&output.stdout).into_owned();
+    line.split(':').nth(2)?.parse().ok()
+}
+
 fn find(key: &str, fits: impl Fn(&User) -> bool) -> Option<User> {
     let file = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let known = file.lines().filter_map(read_line).find(|user| fits(user));

@@ -122,6 +122,18 @@ const MAX_DOWNLOAD_TIME: Opt = value(
     "DURATION",
     "stop with an error after it has run for so long since it was resumed",
 );
+const MAX_DOWNLOAD_SIZE: Opt =
+    value("max-download-size", None, "SIZE", "stop with an error if there is more, such as 20M");
+const FILE_MODE: Opt = value("file-mode", None, "MODE", "permissions of the files, such as 640");
+const FILE_GROUP: Opt = value("file-group", None, "GROUP", "a group of yours to give the files to");
+const PROXY: Opt = value(
+    "proxy",
+    None,
+    "none|automatic|PROXIES[,HOSTS]",
+    "how to get to the network, and the hosts to reach without proxy",
+);
+const COST: Opt = value("cost", None, "NAME", "which networks may be used: always, standard, ...");
+const HTTP_METHOD: Opt = value("http-method", None, "NAME", "another method than GET");
 const NO_AUTO_COMPLETE: Opt =
     flag("no-auto-complete", None, "keep the finished files aside until: ebb complete");
 const NO_CLOBBER: Opt = flag("no-clobber", None, "do not replace a file that is there");
@@ -188,6 +200,12 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &RETRY_DELAY,
             &NO_PROGRESS,
             &MAX_DOWNLOAD_TIME,
+            &MAX_DOWNLOAD_SIZE,
+            &FILE_MODE,
+            &FILE_GROUP,
+            &PROXY,
+            &COST,
+            &HTTP_METHOD,
             &NO_AUTO_COMPLETE,
             &NO_CLOBBER,
             &CANCEL_ON_INTERRUPT,
@@ -211,6 +229,12 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &RETRY_DELAY,
             &NO_PROGRESS,
             &MAX_DOWNLOAD_TIME,
+            &MAX_DOWNLOAD_SIZE,
+            &FILE_MODE,
+            &FILE_GROUP,
+            &PROXY,
+            &COST,
+            &HTTP_METHOD,
             &NO_AUTO_COMPLETE,
             &NO_CLOBBER,
             &SUSPENDED,
@@ -281,6 +305,12 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &RETRY_DELAY,
             &NO_PROGRESS,
             &MAX_DOWNLOAD_TIME,
+            &MAX_DOWNLOAD_SIZE,
+            &FILE_MODE,
+            &FILE_GROUP,
+            &PROXY,
+            &COST,
+            &HTTP_METHOD,
             &NO_AUTO_COMPLETE,
         ],
     ),
@@ -296,7 +326,10 @@ pub(crate) const COMMANDS: &[&Command] = &[
         "JOB KEY=VALUE...",
         "change a job",
         "Keys: name, description, priority, retry-delay, no-progress-timeout, max-download-time, \
-         auto-complete (yes or no).",
+         auto-complete (yes or no), max-download-size, file-mode, file-group, proxy, cost, \
+         http-method, dynamic-content, high-performance, on-demand, stored-credentials, \
+         security-flags, notify-flags, notification-interval. What this version cannot do yet is \
+         refused. ebb show -f help lists them as fields.",
         &[&ALL_USERS],
     ),
     &command(

@@ -4,12 +4,14 @@
 //! service's business: what it refuses is shown as it says it.
 
 use ebb_api::client::Job;
+use ebb_api::terms::Term;
 use ebb_api::values::Priority;
 
 use crate::args::Invocation;
 use crate::args::closest::closest;
 use crate::exit::Exit;
 use crate::failure::{Failure, cannot};
+use crate::terms::{self, yes_or_no};
 use crate::{connect, new_job, reference, units};
 
 const KEYS: &[&str] = &[
@@ -32,6 +34,7 @@ enum Change {
     NoProgressTimeout(u32),
     MaximumDownloadTime(u32),
     AutoComplete(bool),
+    Term(Term),
 }
 
 /// Reads all changes, then makes them, in order.
@@ -65,23 +68,16 @@ fn read(pair: &str) -> Result<Change, Failure> {
         "no-progress-timeout" => seconds().map(Change::NoProgressTimeout),
         "max-download-time" => seconds().map(Change::MaximumDownloadTime),
         "auto-complete" => yes_or_no(value).map(Change::AutoComplete),
-        _ => Err(unknown(key)),
-    }
-}
-
-fn yes_or_no(word: &str) -> Result<bool, Failure> {
-    match word {
-        "yes" | "true" => Ok(true),
-        "no" | "false" => Ok(false),
-        _ => Err(Failure::usage(format!("{word:?} is neither yes nor no"))),
+        _ => terms::read(key, value)?.map(Change::Term).ok_or_else(|| unknown(key)),
     }
 }
 
 fn unknown(key: &str) -> Failure {
     let failure = Failure::new(Exit::NotFound, format!("there is no property {key:?} to set"));
-    match closest(key, KEYS.iter().copied()) {
+    let keys = || KEYS.iter().chain(terms::KEYS).copied();
+    match closest(key, keys()) {
         Some(close) => failure.hint(format!("did you mean {close}?")),
-        None => failure.hint(format!("properties: {}", KEYS.join(" "))),
+        None => failure.hint(format!("properties: {}", keys().collect::<Vec<_>>().join(" "))),
     }
 }
 
@@ -94,6 +90,7 @@ async fn apply(job: &Job<'_>, change: Change) -> Result<(), Failure> {
         Change::NoProgressTimeout(seconds) => job.set_no_progress_timeout(*seconds).await,
         Change::MaximumDownloadTime(seconds) => job.set_maximum_download_time(*seconds).await,
         Change::AutoComplete(auto) => job.set_auto_complete(*auto).await,
+        Change::Term(term) => job.set_term(term).await,
     };
     done.map_err(cannot("change the job"))
 }
@@ -107,6 +104,8 @@ mod tests {
         assert_eq!(read("name=a=b").unwrap(), Change::Name("a=b".into()));
         assert_eq!(read("priority=low").unwrap(), Change::Priority(Priority::Low));
         assert_eq!(read("retry-delay=10m").unwrap(), Change::RetryDelay(600));
+        let mode = Change::Term(Term::FileMode(Some(0o640)));
+        assert_eq!(read("file-mode=640").unwrap(), mode);
         assert_eq!(read("auto-complete=no").unwrap(), Change::AutoComplete(false));
         assert_eq!(read("name").unwrap_err().exit, Exit::Usage);
         assert_eq!(read("retry-delay=soon").unwrap_err().exit, Exit::Usage);

@@ -86,11 +86,14 @@ fn text(job: &JobProperties, document: &Document) -> String {
         ),
         ("runs for", format!("{} at most", units::duration(u64::from(job.maximum_download_time)))),
         ("auto-complete", if job.auto_complete { "yes" } else { "no" }.to_owned()),
+    ];
+    lines.extend(crate::terms::lines(&job.terms));
+    lines.extend([
         ("helper", helper(job, &word("helper.name"))),
         ("errors", job.error_count.to_string()),
         ("error", error(document)),
         ("advice", word("error.advice")),
-    ];
+    ]);
     lines.retain(|(_, value)| !value.is_empty());
     let lines: Vec<String> =
         lines.iter().map(|(name, value)| format!("{name:>13}: {value}")).collect();
