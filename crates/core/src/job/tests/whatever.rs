@@ -80,6 +80,13 @@ fn any_setting() -> impl Strategy<Value = Setting> {
         (0..9000u32).prop_map(Setting::NoProgressTimeout),
         (0..9000u32).prop_map(Setting::MaximumDownloadTime),
         any::<bool>().prop_map(Setting::AutoComplete),
+        (0..2000u64).prop_map(Setting::MaximumDownloadSize),
+        option::of(0..0o1000u32).prop_map(Setting::FileMode),
+        option::of(prop_oneof![Just(OWNER), Just(HELPER)]).prop_map(Setting::FileGroup),
+        any::<u32>().prop_map(Setting::NotifyFlags),
+        any::<bool>().prop_map(Setting::DynamicContent),
+        any::<bool>().prop_map(Setting::OnDemandMode),
+        "GET|POST| ".prop_map(Setting::HttpMethod),
     ]
 }
 
