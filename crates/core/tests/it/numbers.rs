@@ -3,6 +3,7 @@
 
 /// An error by its name, and a test that provokes it.
 pub(crate) const PROVOKED: &[(&str, &str)] = &[
+    ("redirect-refused", "a_redirect_that_is_refused_tells_its_status_and_where_it_leads"),
     ("read-only-property-after-addfile", "every_property_is_fixed_from_the_time_its_row_says"),
     ("read-only-property-after-resume", "every_property_is_fixed_from_the_time_its_row_says"),
     ("unknown-property-id", "a_property_nobody_has_and_one_nobody_may_write_are_told_apart"),
