@@ -32,3 +32,4 @@ mod stopping;
 mod swap;
 mod system_bus;
 mod table;
+mod validation;

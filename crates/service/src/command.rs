@@ -65,6 +65,10 @@ pub(crate) enum Command {
     Changes { job: Option<JobId>, since: u64, limit: u32 },
     /// Why a job does what it does.
     Explain(JobId),
+    /// Which of the caller's jobs are transferred or in error, and nobody has said they know.
+    Unacknowledged,
+    /// The caller knows what happened to their jobs, up to this number.
+    Acknowledge(u64),
     /// The capability to set the helper token (R1).
     OpenTokenOptions(JobId),
     /// A call on an opened capability; the random part of its name.
@@ -168,6 +172,7 @@ pub(crate) struct FileView {
     pub(crate) temporary: Vec<u8>,
     pub(crate) final_url: String,
     pub(crate) http_status: u16,
+    pub(crate) valid: bool,
 }
 
 /// An error, as callers see it.

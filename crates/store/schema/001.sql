@@ -115,6 +115,7 @@ CREATE TABLE file (
     http_status          INTEGER,
     modified             INTEGER,
     told_size            INTEGER,
+    valid                INTEGER NOT NULL,
     PRIMARY KEY (job, idx)
 ) STRICT, WITHOUT ROWID;
 

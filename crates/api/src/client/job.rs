@@ -124,6 +124,15 @@ impl<'a> Job<'a> {
         self.call("GetFilledFileRanges", &(index,)).await
     }
 
+    /// Says whether a file that is here is what it should be; a no stops the job, and Resume
+    /// fetches the file again.
+    ///
+    /// # Errors
+    /// `Service` with `pending` while the file is not all here.
+    pub async fn set_validation_state(&self, index: u32, valid: bool) -> Result<(), ClientError> {
+        self.call("SetValidationState", &(index, valid)).await
+    }
+
     /// Holds it.
     ///
     /// # Errors

@@ -59,6 +59,15 @@ pub enum Event {
     Report(AttemptId, Report),
     /// Complete has been carried out, as far as it went.
     CompleteEnded(CompleteReport),
+    /// Whoever can tell says whether a file that is here is what it should be.
+    SetValidationState {
+        /// Which file.
+        file: u32,
+        /// Whether it is.
+        valid: bool,
+    },
+    /// It is time to try again what could not be deleted.
+    SweepLeftOvers,
     /// The temporary file of this file is deleted.
     Deleted(u32),
 }

@@ -208,7 +208,7 @@ impl Job {
             };
             self.error = report.trouble;
             if self.state == State::Acknowledged {
-                self.helper = None;
+                self.forget_helper_when_clean();
             }
         }
         Step::changed(vec![]).and_files(touched)
@@ -217,6 +217,7 @@ impl Job {
     fn settle(&mut self, at: u32, progress: Progress, temporary_gone: bool) {
         if let Some(file) = self.files.get_mut(at as usize) {
             file.progress = progress;
+            file.valid |= progress == Progress::Completed;
             if temporary_gone {
                 file.temporary = None;
             }
@@ -224,8 +225,20 @@ impl Job {
     }
 
     pub(super) fn deleted(&mut self, at: u32) -> Step {
-        if self.state != State::Cancelled {
-            return Step::stay();
+        let left = self.files.get(at as usize).is_some_and(|file| file.temporary.is_some());
+        match self.state {
+            State::Cancelled => {}
+            State::Acknowledged if left => {}
+            State::Suspended
+            | State::Queued
+            | State::Connecting { .. }
+            | State::Transferring { .. }
+            | State::TransientError { .. }
+            | State::Blocked { .. }
+            | State::Error
+            | State::Transferred
+            | State::Completing
+            | State::Acknowledged => return Step::stay(),
         }
         self.settle(at, Progress::Dropped, true);
         self.forget_helper_when_clean();

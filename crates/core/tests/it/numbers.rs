@@ -110,6 +110,8 @@ pub(crate) const PROVOKED: &[(&str, &str)] = &[
         "redirect-invalid",
         "a_server_that_answers_nonsense_is_an_error_with_a_name_and_leaves_nothing_in_place",
     ),
+    ("validation-failed", "a_file_declared_invalid_stops_the_job_and_is_fetched_again"),
+    ("pending", "a_file_declared_invalid_stops_the_job_and_is_fetched_again"),
     ("size-changed", "more_bytes_than_announced_are_not_written"),
     ("no-such-directory", "a_destination_that_does_not_do_is_refused_by_name_and_never_followed"),
     ("not-a-directory", "a_destination_that_does_not_do_is_refused_by_name_and_never_followed"),

@@ -193,6 +193,7 @@ fn file(view: &FileView) -> Dict<'_> {
         ("TemporaryName", Variant::from(view.temporary.as_slice())),
         ("FinalUrl", Variant::from(view.final_url.as_str())),
         ("HttpStatus", Variant::from(u32::from(view.http_status))),
+        ("ValidationState", Variant::from(view.valid)),
     ])
 }
 

@@ -39,6 +39,7 @@ pub(crate) static FILE: Table = Table {
         "http_status",
         "modified",
         "told_size",
+        "valid",
     ],
 };
 
@@ -57,6 +58,7 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         http_status,
         modified,
         told_size,
+        valid,
     } = file;
     let mut cells = Cells::default();
     cells
@@ -84,7 +86,8 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         .put_option(final_url.clone())
         .put_option(*http_status)
         .put_option(*modified)
-        .put_option(*told_size);
+        .put_option(*told_size)
+        .put(*valid);
     cells.into_values()
 }
 
@@ -113,6 +116,7 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<File, StoreError> {
         http_status: cells.take_option()?,
         modified: cells.take_option()?,
         told_size: cells.take_option()?,
+        valid: cells.take()?,
     })
 }
 

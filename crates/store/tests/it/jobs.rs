@@ -196,9 +196,9 @@ pub(crate) fn any_file() -> impl Strategy<Value = File> {
         (text(), destination, any::<bool>(), option::of(temporary()), wanted()),
         (any::<u64>(), validators(), progress()),
         (option::of(text()), option::of(any::<u16>()), option::of(any::<i64>())),
-        option::of(any::<u64>()),
+        (option::of(any::<u64>()), any::<bool>()),
     )
-        .prop_map(|(place, held, said, told_size)| File {
+        .prop_map(|(place, held, said, (told_size, valid))| File {
             url: place.0,
             destination: place.1,
             replace: place.2,
@@ -211,6 +211,7 @@ pub(crate) fn any_file() -> impl Strategy<Value = File> {
             http_status: said.1,
             modified: said.2,
             told_size,
+            valid,
         })
 }
 

@@ -16,7 +16,7 @@ INSERT INTO job VALUES (
 INSERT INTO file VALUES (
     17, 0, 'https://localhost/nightly.img', x'2f737276', x'6e696768746c792e696d67', 2049, 131073, 1, NULL, 0, NULL, NULL, NULL,
     x'2e6e696768746c792e696d672e58585858585858582e656262', 2049, -1, 1002,
-    4096, x'22763122', NULL, 0, 8192, 'unfinished', NULL, 206, NULL, 8192
+    4096, x'22763122', NULL, 0, 8192, 'unfinished', NULL, 206, NULL, 8192, 0
 );
 INSERT INTO event VALUES (
     40, x'a7a7a7a7a7a747a7a7a7a7a7a7a7a7a7', 1700000002, 0, 'state',
