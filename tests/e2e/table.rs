@@ -38,6 +38,7 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Job", "ReplaceRemotePrefix", [Answer, Nothing, Answer, Nothing]),
     ("Job", "RequestFileRanges", [Answer, Nothing, Answer, Nothing]),
     ("Job", "UpdateDownloadPosition", [Answer, Nothing, Answer, Nothing]),
+    ("Job", "GetFileHeaders", [Answer, Nothing, Answer, Nothing]),
     ("Job", "GetFilledFileRanges", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Suspend", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Resume", [Answer, Nothing, Answer, Nothing]),
@@ -100,7 +101,9 @@ fn outcome(
             caller.call(&job.path, JOB, method, &(0_u32, [(0_u64, 1_u64)].as_slice()))
         }
         ("Job", "UpdateDownloadPosition") => caller.call(&job.path, JOB, method, &(0_u32, 0_u64)),
-        ("Job", "GetFilledFileRanges") => caller.call(&job.path, JOB, method, &0_u32),
+        ("Job", "GetFileHeaders" | "GetFilledFileRanges") => {
+            caller.call(&job.path, JOB, method, &0_u32)
+        }
         ("Job", "ReplaceRemotePrefix") => caller.call(&job.path, JOB, method, &("a", "b")),
         ("Job", _) => caller.call(&job.path, JOB, method, &()),
         (_, "SetHelperTokenFlags") => caller.call(&options, TOKEN_OPTIONS, method, &0_u32),

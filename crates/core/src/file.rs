@@ -47,6 +47,8 @@ pub struct File {
     pub told_size: Option<u64>,
     /// Whether somebody has said that it is what it should be; Complete says so of all.
     pub valid: bool,
+    /// The fields of the last answer about it, in its order. For people: nothing is decided by them.
+    pub headers: Vec<(String, String)>,
 }
 
 /// Which bytes of what the server has make the file.
@@ -146,6 +148,7 @@ impl File {
             modified: None,
             told_size: None,
             valid: false,
+            headers: Vec::new(),
         }
     }
 

@@ -47,6 +47,8 @@ pub(crate) enum Command {
     AddFiles(JobId, Vec<NewFile>),
     /// These bytes of a file first.
     RequestRanges(JobId, u32, Vec<Part>),
+    /// The fields of the last answer about a file.
+    FileHeaders(JobId, u32),
     /// Which bytes of a file are there.
     FilledRanges(JobId, u32),
     /// Another beginning for all remote names that begin with the first.
@@ -119,6 +121,8 @@ pub(crate) enum Answer {
     FirstFile(u32),
     Outcome(&'static str),
     Replaced(u32),
+    /// Names and values.
+    Headers(Vec<(String, String)>),
     /// Offsets and lengths.
     Ranges(Vec<(u64, u64)>),
     Properties(Box<JobView>),

@@ -116,6 +116,8 @@ CREATE TABLE file (
     modified             INTEGER,
     told_size            INTEGER,
     valid                INTEGER NOT NULL,
+    -- The fields of the last answer: a name, a colon and a value each line; null without any.
+    headers              TEXT,
     PRIMARY KEY (job, idx)
 ) STRICT, WITHOUT ROWID;
 

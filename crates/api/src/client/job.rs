@@ -116,6 +116,14 @@ impl<'a> Job<'a> {
         self.call("UpdateDownloadPosition", &(index, offset)).await
     }
 
+    /// The fields of the server's last answer about a file: names and values.
+    ///
+    /// # Errors
+    /// `Service` where there is no such file.
+    pub async fn file_headers(&self, index: u32) -> Result<Vec<(String, String)>, ClientError> {
+        self.call("GetFileHeaders", &(index,)).await
+    }
+
     /// Which bytes of a file are here: offsets and lengths, in order.
     ///
     /// # Errors

@@ -39,6 +39,7 @@ impl Event {
                     Report::Created(..)
                         | Report::Measured(..)
                         | Report::Answered { .. }
+                        | Report::Headers(..)
                         | Report::InOrder(_)
                         | Report::Ended(_)
                 )

@@ -92,6 +92,8 @@ pub enum Report {
         /// The first byte it will send; 0 drops what is held.
         from: u64,
     },
+    /// The server's answer about this file has these fields.
+    Headers(u32, Vec<(String, String)>),
     /// So many bytes are synced.
     Checkpoint {
         /// Which file.

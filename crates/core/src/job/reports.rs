@@ -52,6 +52,7 @@ impl Job {
                 Step { job_changed: true, ..step }
             }
             Report::Checkpoint { file: at, durable } => self.arrived(at, Range::new(0, durable)),
+            Report::Headers(at, headers) => self.change_file(at, |file| file.headers = headers),
             Report::Filled(at, range) => self.arrived(at, Some(range)),
             Report::InOrder(at) => self.change_file(at, |file| {
                 file.start_over();
@@ -102,6 +103,7 @@ impl Job {
             Report::Measured(..)
             | Report::Checkpoint { .. }
             | Report::Filled(..)
+            | Report::Headers(..)
             | Report::InOrder(_)
             | Report::Answered { .. }
             | Report::FileDone { .. }

@@ -164,7 +164,10 @@ impl Attempt {
                 () = stopped(&mut one.halt) => return self.wind_up(net, one).await,
             };
             match heard {
-                Some(FromNet::Head { status, validators, final_url, from, anew, .. }) => {
+                Some(FromNet::Head {
+                    status, validators, final_url, from, anew, fields, ..
+                }) => {
+                    drop(self.report_later(Report::Headers(one.at, fields)));
                     let validators = from_wire(validators);
                     let head = Head { status, validators, final_url, from, anew };
                     if !one.takes(&head) {

@@ -198,6 +198,10 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
             let (index, offset): (u32, u64) = body(message)?;
             Command::Steer(id, Event::SetPosition(index, offset))
         }
+        "GetFileHeaders" => {
+            let (index,): (u32,) = body(message)?;
+            Command::FileHeaders(id, index)
+        }
         "GetFilledFileRanges" => {
             let (index,): (u32,) = body(message)?;
             Command::FilledRanges(id, index)

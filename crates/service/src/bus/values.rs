@@ -131,6 +131,7 @@ pub(super) fn reply(to: &Message, shape: &Shape, answered: Answered) -> zbus::Re
             let path = names::token_options_path(&random);
             message.build(&(ObjectPath::try_from(path)?,))
         }
+        Answer::Headers(fields) => message.build(&(fields,)),
         Answer::Ranges(ranges) => message.build(&(ranges,)),
         Answer::Flags(flags) => message.build(&(flags,)),
         Answer::Identity(uid) => {

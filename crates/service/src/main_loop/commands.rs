@@ -69,6 +69,7 @@ impl MainLoop {
             Command::Explain(job) => self.explain(caller, job),
             Command::OpenTokenOptions(job) => self.open_token_options(&asker, job),
             Command::AddFiles(job, files) => return self.add_files(asker, job, files, reply, turn),
+            Command::FileHeaders(job, file) => self.file_headers(caller, job, file),
             Command::FilledRanges(job, file) => self.filled_ranges(caller, job, file),
             Command::RequestRanges(job, file, parts) => {
                 return self.request_ranges(caller, job, file, parts, reply, turn);

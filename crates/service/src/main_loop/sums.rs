@@ -93,6 +93,7 @@ fn about(event: &Event) -> Option<u32> {
         | Report::Checkpoint { file: at, .. }
         | Report::Filled(at, _)
         | Report::InOrder(at)
+        | Report::Headers(at, _)
         | Report::FileDone { file: at, .. },
     ) = event
     {

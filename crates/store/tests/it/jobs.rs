@@ -196,9 +196,9 @@ pub(crate) fn any_file() -> impl Strategy<Value = File> {
         (text(), destination, any::<bool>(), option::of(temporary()), wanted()),
         (any::<u64>(), validators(), progress()),
         (option::of(text()), option::of(any::<u16>()), option::of(any::<i64>())),
-        (option::of(any::<u64>()), any::<bool>()),
+        (option::of(any::<u64>()), any::<bool>(), vec(("[A-Za-z-]{1,8}", "[ -~]{0,12}"), 0..3)),
     )
-        .prop_map(|(place, held, said, (told_size, valid))| File {
+        .prop_map(|(place, held, said, (told_size, valid, headers))| File {
             url: place.0,
             destination: place.1,
             replace: place.2,
@@ -212,6 +212,7 @@ pub(crate) fn any_file() -> impl Strategy<Value = File> {
             modified: said.2,
             told_size,
             valid,
+            headers,
         })
 }
 
