@@ -8,6 +8,7 @@
 
 mod access;
 mod administration;
+mod asking;
 mod attacks;
 mod bad_input;
 mod command_line;
@@ -32,4 +33,3 @@ mod stopping;
 mod swap;
 mod system_bus;
 mod table;
-mod validation;

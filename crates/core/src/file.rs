@@ -45,10 +45,6 @@ pub struct File {
     /// The size the server told when it was only asked for that. For people: the file's bytes are
     /// judged by [`File::validators`] alone.
     pub told_size: Option<u64>,
-    /// Whether somebody has said that it is what it should be; Complete says so of all.
-    pub valid: bool,
-    /// The fields of the last answer about it, in its order. For people: nothing is decided by them.
-    pub headers: Vec<(String, String)>,
 }
 
 /// Which bytes of what the server has make the file.
@@ -147,8 +143,6 @@ impl File {
             http_status: None,
             modified: None,
             told_size: None,
-            valid: false,
-            headers: Vec::new(),
         }
     }
 
@@ -174,7 +168,6 @@ impl File {
         if let Wanted::OnDemand(order) = &mut self.wanted {
             order.start_over();
         }
-        self.valid = false;
     }
 
     /// The server says what its answer is a part of.

@@ -38,8 +38,8 @@ pub(crate) fn order(
 /// How it is to be asked for, as the engine wants it. An error if that cannot be written down.
 pub(crate) fn asked(options: &net::FetchOptions) -> Result<Options, Unwritable> {
     let method = Method::from_bytes(options.method.as_bytes()).map_err(|_| Unwritable)?;
-    // These are not about a file.
-    if [Method::CONNECT, Method::TRACE].contains(&method) {
+    // That is no way to a file.
+    if method == Method::CONNECT {
         return Err(Unwritable);
     }
     let mut fields = OwnFields::default();

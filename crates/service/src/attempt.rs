@@ -14,10 +14,12 @@
 //! | file       | holds                                                         |
 //! |------------|---------------------------------------------------------------|
 //! | `attempt`  | files in their order, sizes beside them, the end of all        |
+//! | `asking`   | how the job's terms say files are to be asked for              |
 //! | `flight`   | how many files may be in flight                               |
 //! | `one_file` | one file, from its temporary file to the last word about it   |
 //! | `pieces`   | the same for a file that is fetched in pieces                  |
 
+mod asking;
 mod flight;
 mod one_file;
 mod pieces;
@@ -27,7 +29,7 @@ use std::rc::Rc;
 use ebb_core::failure::Failure;
 use ebb_core::file::File;
 use ebb_core::id::{AttemptId, JobId};
-use ebb_core::job::{Report, Trouble};
+use ebb_core::job::{Report, Terms, Trouble};
 use ebb_core::token::Token;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -35,6 +37,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::agents::Agents;
 use crate::command::Message;
+pub(crate) use asking::room;
 use flight::Flight;
 
 /// Of more files than this nobody asks for the sizes: it would take as long as the files.
@@ -47,6 +50,9 @@ pub(crate) struct Order {
     pub(crate) owner: u32,
     pub(crate) file_identity: Token,
     pub(crate) network_identity: Token,
+    pub(crate) terms: Terms,
+    /// What it may still fetch; nothing: no limit.
+    pub(crate) room: Option<u64>,
     pub(crate) files: Vec<(u32, File)>,
     /// Of files that can be asked for in pieces, only what was requested is fetched.
     pub(crate) only_requested: bool,
@@ -144,17 +150,20 @@ impl Attempt {
         mut is_over: watch::Receiver<bool>,
     ) -> impl Future<Output = ()> + use<> {
         let unknown = files.iter().filter(|(_, file)| file.total().is_none());
-        let unknown: Vec<_> = unknown.map(|(at, file)| (*at, file.url.clone())).collect();
+        let asking = |file| asking::asking(&self.order.terms, file, None);
+        let wanted = asking::may_measure(&self.order.terms);
+        let unknown: Vec<_> =
+            unknown.map(|(at, file)| (*at, file.url.clone(), asking(file))).collect();
         let Order { job, attempt, owner, .. } = self.order;
         let identity = self.order.network_identity.clone();
         let (agents, inbox, mut stop) =
             (Rc::clone(&self.agents), self.inbox.clone(), self.stop.clone());
         async move {
-            if !(2..=MOST_MEASURED).contains(&unknown.len()) {
+            if !wanted || !(2..=MOST_MEASURED).contains(&unknown.len()) {
                 return;
             }
             let Ok(net) = agents.net(owner, &identity).await else { return };
-            for (at, url) in unknown.into_iter().rev() {
+            for (at, url, options) in unknown.into_iter().rev() {
                 if *stop.borrow() || *is_over.borrow() {
                     return;
                 }
@@ -164,7 +173,7 @@ impl Attempt {
                         () = stopped(&mut is_over) => {}
                     }
                 };
-                let Some(size) = net.measure(&url, over).await else { continue };
+                let Some(size) = net.measure(&url, options, over).await else { continue };
                 let (tell, _) = oneshot::channel();
                 // The main loop ends only with the process.
                 let _ = inbox.send(Message::Report(job, attempt, Report::Measured(at, size), tell));

@@ -14,7 +14,6 @@ mod introspect;
 mod notices;
 mod options;
 mod peer;
-mod socket;
 mod system;
 mod terms;
 #[cfg(test)]

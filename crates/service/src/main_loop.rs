@@ -18,7 +18,6 @@
 //! | `acts`        | what administrators do to others' jobs, noted down                 |
 //! | `owners`      | whose jobs are whose, and how they stand                           |
 //! | `events`      | what happened, with numbers                                        |
-//! | `janitor`     | what could not be deleted when its job ended                       |
 //! | `inactive`    | jobs that nobody wants any more                                    |
 //! | `on_demand`   | ranges of files: asked for, there, told                            |
 //! | `work`        | what is being done for a job, one effect at a time                 |
@@ -33,7 +32,6 @@ mod commands;
 mod events;
 mod explain;
 mod inactive;
-mod janitor;
 mod on_demand;
 mod owners;
 mod ownership;
@@ -123,7 +121,6 @@ struct Entry {
     sums: Sums,
     kept: Kept,
     trail: Trail,
-    swept: janitor::Swept,
 }
 
 impl Entry {
@@ -338,7 +335,7 @@ impl MainLoop {
         self.next_number += 1;
         self.order.insert(number, id);
         let (work, sums, kept) = (Work::default(), Sums::of(&job), Kept::default());
-        let entry = Entry { job, number, work, sums, kept, trail: Trail::default(), swept: None };
+        let entry = Entry { job, number, work, sums, kept, trail: Trail::default() };
         self.owners.keep((number, id), None, Some(entry.standing()));
         self.jobs.insert(id, entry);
         self.index(id);

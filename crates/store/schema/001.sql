@@ -115,9 +115,6 @@ CREATE TABLE file (
     http_status          INTEGER,
     modified             INTEGER,
     told_size            INTEGER,
-    valid                INTEGER NOT NULL,
-    -- The fields of the last answer: a name, a colon and a value each line; null without any.
-    headers              TEXT,
     PRIMARY KEY (job, idx)
 ) STRICT, WITHOUT ROWID;
 

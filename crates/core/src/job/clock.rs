@@ -38,8 +38,8 @@ impl Event {
                     _,
                     Report::Created(..)
                         | Report::Measured(..)
+                        | Report::Moved(..)
                         | Report::Answered { .. }
-                        | Report::Headers(..)
                         | Report::InOrder(_)
                         | Report::Ended(_)
                 )

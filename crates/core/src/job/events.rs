@@ -59,15 +59,6 @@ pub enum Event {
     Report(AttemptId, Report),
     /// Complete has been carried out, as far as it went.
     CompleteEnded(CompleteReport),
-    /// Whoever can tell says whether a file that is here is what it should be.
-    SetValidationState {
-        /// Which file.
-        file: u32,
-        /// Whether it is.
-        valid: bool,
-    },
-    /// It is time to try again what could not be deleted.
-    SweepLeftOvers,
     /// The temporary file of this file is deleted.
     Deleted(u32),
 }
@@ -79,6 +70,9 @@ pub enum Report {
     Created(u32, Temporary),
     /// The server was asked for the size of this file, and told it.
     Measured(u32, u64),
+    /// The server has sent us elsewhere for this file, and by the job's terms that is its remote
+    /// name from now on.
+    Moved(u32, String),
     /// The server answers, and will send bytes beginning at `from`.
     Answered {
         /// Which file.
@@ -92,8 +86,6 @@ pub enum Report {
         /// The first byte it will send; 0 drops what is held.
         from: u64,
     },
-    /// The server's answer about this file has these fields.
-    Headers(u32, Vec<(String, String)>),
     /// So many bytes are synced.
     Checkpoint {
         /// Which file.

@@ -38,6 +38,7 @@ impl Job {
                 file.temporary = Some(temporary);
             }),
             Report::Measured(at, size) => self.change_file(at, |file| file.told_size = Some(size)),
+            Report::Moved(at, url) => self.change_file(at, |file| file.url = url),
             Report::Answered { file: at, validators, final_url, status, from } => {
                 self.state = State::Transferring { attempt };
                 self.error = None;
@@ -52,7 +53,6 @@ impl Job {
                 Step { job_changed: true, ..step }
             }
             Report::Checkpoint { file: at, durable } => self.arrived(at, Range::new(0, durable)),
-            Report::Headers(at, headers) => self.change_file(at, |file| file.headers = headers),
             Report::Filled(at, range) => self.arrived(at, Some(range)),
             Report::InOrder(at) => self.change_file(at, |file| {
                 file.start_over();
@@ -103,8 +103,8 @@ impl Job {
             Report::Measured(..)
             | Report::Checkpoint { .. }
             | Report::Filled(..)
-            | Report::Headers(..)
             | Report::InOrder(_)
+            | Report::Moved(..)
             | Report::Answered { .. }
             | Report::FileDone { .. }
             | Report::Ended(_) => Step::stay(),
@@ -210,7 +210,7 @@ impl Job {
             };
             self.error = report.trouble;
             if self.state == State::Acknowledged {
-                self.forget_helper_when_clean();
+                self.helper = None;
             }
         }
         Step::changed(vec![]).and_files(touched)
@@ -219,7 +219,6 @@ impl Job {
     fn settle(&mut self, at: u32, progress: Progress, temporary_gone: bool) {
         if let Some(file) = self.files.get_mut(at as usize) {
             file.progress = progress;
-            file.valid |= progress == Progress::Completed;
             if temporary_gone {
                 file.temporary = None;
             }
@@ -227,20 +226,8 @@ impl Job {
     }
 
     pub(super) fn deleted(&mut self, at: u32) -> Step {
-        let left = self.files.get(at as usize).is_some_and(|file| file.temporary.is_some());
-        match self.state {
-            State::Cancelled => {}
-            State::Acknowledged if left => {}
-            State::Suspended
-            | State::Queued
-            | State::Connecting { .. }
-            | State::Transferring { .. }
-            | State::TransientError { .. }
-            | State::Blocked { .. }
-            | State::Error
-            | State::Transferred
-            | State::Completing
-            | State::Acknowledged => return Step::stay(),
+        if self.state != State::Cancelled {
+            return Step::stay();
         }
         self.settle(at, Progress::Dropped, true);
         self.forget_helper_when_clean();

@@ -36,7 +36,7 @@ impl Job {
                 vec![]
             }
             State::Completing => vec![Effect::Complete],
-            State::Cancelled | State::Acknowledged if self.has_left_overs() => {
+            State::Cancelled if self.files.iter().any(|file| file.temporary.is_some()) => {
                 vec![Effect::DeleteTemporaries]
             }
             State::Suspended

@@ -16,7 +16,6 @@ mod surroundings;
 mod table;
 mod tokens;
 mod transfer;
-mod validation;
 mod whatever;
 
 use super::*;

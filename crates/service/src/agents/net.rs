@@ -89,9 +89,14 @@ impl NetAgent {
         !self.fetches.borrow().over
     }
 
-    /// Hands a file and its descriptor to the agent.
-    pub(crate) async fn fetch(&self, file: &File, fd: OwnedFd) -> Result<Fetch, Failure> {
-        self.order(file, file.durable, Vec::new(), fd).await
+    /// Hands a file and its descriptor to the agent, which asks for it in this way.
+    pub(crate) async fn fetch(
+        &self,
+        file: &File,
+        options: FetchOptions,
+        fd: OwnedFd,
+    ) -> Result<Fetch, Failure> {
+        self.order(file, file.durable, Vec::new(), options, fd).await
     }
 
     /// The same for pieces of a file; none of them is there.
@@ -99,6 +104,7 @@ impl NetAgent {
         &self,
         file: &File,
         pieces: &[Piece],
+        options: FetchOptions,
         fd: OwnedFd,
     ) -> Result<Fetch, Failure> {
         let piece = |piece: &Piece| ebb_wire::net::Piece {
@@ -106,7 +112,7 @@ impl NetAgent {
             length: piece.length,
             at: piece.at,
         };
-        self.order(file, 0, pieces.iter().map(piece).collect(), fd).await
+        self.order(file, 0, pieces.iter().map(piece).collect(), options, fd).await
     }
 
     async fn order(
@@ -114,6 +120,7 @@ impl NetAgent {
         file: &File,
         offset: u64,
         pieces: Vec<ebb_wire::net::Piece>,
+        options: FetchOptions,
         fd: OwnedFd,
     ) -> Result<Fetch, Failure> {
         let id = FetchId(self.next.replace(self.next.get() + 1));
@@ -125,7 +132,7 @@ impl NetAgent {
             offset,
             validators: to_wire(&file.validators),
             pieces,
-            options: FetchOptions::default(),
+            options,
             bucket: 0,
             stall_timeout_ms: STALL_TIMEOUT_MS,
         };
@@ -135,14 +142,19 @@ impl NetAgent {
 
     /// Asks the server for the size of a file. When `over` ends first, the question is taken back,
     /// and by the return nothing of it is under way any more.
-    pub(crate) async fn measure(&self, url: &str, over: impl Future<Output = ()>) -> Option<u64> {
+    pub(crate) async fn measure(
+        &self,
+        url: &str,
+        options: FetchOptions,
+        over: impl Future<Output = ()>,
+    ) -> Option<u64> {
         let id = FetchId(self.next.replace(self.next.get() + 1));
         let (tell, mut heard) = mpsc::unbounded_channel();
         self.fetches.borrow_mut().listeners.insert(id, tell);
         let order = ToNet::Measure {
             fetch: id,
             url: url.to_owned(),
-            options: FetchOptions::default(),
+            options,
             stall_timeout_ms: MEASURE_TIMEOUT_MS,
         };
         self.channel.send(&order, None).await.ok()?;

@@ -8,10 +8,11 @@
 use ebb_core::failure::{DestinationTrouble, Failure, ServiceTrouble};
 use ebb_core::file::{File, Validators, next_mark};
 use ebb_core::id::AttemptId;
-use ebb_core::job::Report;
+use ebb_core::job::{Redirects, Report};
 use ebb_wire::net::FromNet;
 use tokio::sync::{oneshot, watch};
 
+use super::asking::{asking, is_elsewhere};
 use super::pieces::Outcome;
 use super::{Attempt, Break, Order, stopped, trouble};
 use crate::agents::files::{FileAgent, Opened};
@@ -24,6 +25,8 @@ const LOST: Failure = Failure::Service(ServiceTrouble::AgentLost);
 struct Following {
     fetch: Fetch,
     at: u32,
+    /// Where it is asked for.
+    remote_name: String,
     /// Bytes held when it began.
     held: u64,
     answer: Answer,
@@ -110,10 +113,13 @@ impl Attempt {
         {
             return Ok(());
         }
-        let fetch = net.fetch(&file, opened.fd).await.map_err(of)?;
+        let options = asking(&self.order.terms, &file, self.order.room);
+        let fetch = net.fetch(&file, options, opened.fd).await.map_err(of)?;
         let (held, halt) = (file.durable, self.halt.subscribe());
+        let remote_name = file.url;
         let answer = Answer::Missing;
-        self.follow(&net, Following { fetch, at, held, answer, durable: held, halt }).await
+        self.follow(&net, Following { fetch, at, remote_name, held, answer, durable: held, halt })
+            .await
     }
 
     /// The temporary file of an earlier attempt, if it is still ours; else a new one.
@@ -164,10 +170,7 @@ impl Attempt {
                 () = stopped(&mut one.halt) => return self.wind_up(net, one).await,
             };
             match heard {
-                Some(FromNet::Head {
-                    status, validators, final_url, from, anew, fields, ..
-                }) => {
-                    drop(self.report_later(Report::Headers(one.at, fields)));
+                Some(FromNet::Head { status, validators, final_url, from, anew, .. }) => {
                     let validators = from_wire(validators);
                     let head = Head { status, validators, final_url, from, anew };
                     if !one.takes(&head) {
@@ -189,8 +192,18 @@ impl Attempt {
                     let done = Report::FileDone { file: one.at, length, modified };
                     return if self.report(done).await { Ok(()) } else { Err(Break::Stopped) };
                 }
-                Some(FromNet::Failed { durable, trouble: told, retry_after, detail, .. }) => {
+                Some(FromNet::Failed {
+                    durable,
+                    trouble: told,
+                    retry_after,
+                    redirect,
+                    detail,
+                    ..
+                }) => {
                     self.checkpoint(&mut one, durable).await;
+                    if let Some(there) = redirect {
+                        self.report(Report::Moved(one.at, there)).await;
+                    }
                     let found = trouble(one.at, failure_of(told), detail, retry_after);
                     return Err(Break::Trouble(found));
                 }
@@ -217,6 +230,7 @@ impl Attempt {
         }
         let (drops, first) = (one.drops(&head), one.held == 0 && !one.has_answer());
         let Head { status, validators, final_url, from, anew: _ } = head;
+        self.tell_if_moved(one.at, &one.remote_name, &final_url);
         let answered = Report::Answered { file: one.at, validators, final_url, status, from };
         one.answer = Answer::Reported(self.report_later(answered));
         one.durable = from;
@@ -229,6 +243,14 @@ impl Attempt {
             net.proceed(one.fetch.id).await;
         }
         accepted
+    }
+
+    /// A redirect that was followed is the file's remote name from now on, if the job wants that.
+    pub(super) fn tell_if_moved(&self, at: u32, remote_name: &str, final_url: &str) {
+        let wanted = self.order.terms.security_flags.redirects() == Redirects::Report;
+        if wanted && is_elsewhere(remote_name, final_url) {
+            self.report_later(Report::Moved(at, final_url.to_owned()));
+        }
     }
 
     pub(super) async fn out_of_its_mind(&self, net: &NetAgent, at: u32) -> Result<(), Break> {

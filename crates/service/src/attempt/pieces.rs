@@ -17,6 +17,7 @@ use ebb_core::ranges::Range;
 use ebb_wire::net::FromNet;
 use tokio::sync::watch;
 
+use super::asking::asking;
 use super::one_file::{Answer, Head, lost};
 use super::{Attempt, Break, Order, stopped, trouble};
 use crate::agents::net::{Fetch, NetAgent, STOP_PATIENCE, failure_of, from_wire};
@@ -115,7 +116,8 @@ impl Attempt {
             return Ok(());
         }
         let mut halt = self.halt.subscribe();
-        if let Some(size) = net.measure(&file.url, stopped(&mut halt)).await {
+        let options = asking(&self.order.terms, file, None);
+        if let Some(size) = net.measure(&file.url, options, stopped(&mut halt)).await {
             file.told_size = Some(size);
             self.report(Report::Measured(at, size)).await;
         }
@@ -155,7 +157,8 @@ impl Attempt {
         modified: &mut Option<i64>,
     ) -> Result<(), Break> {
         let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
-        let fetch = net.fetch_pieces(file, &pieces, fd).await.map_err(of)?;
+        let options = asking(&self.order.terms, file, self.order.room);
+        let fetch = net.fetch_pieces(file, &pieces, options, fd).await.map_err(of)?;
         let (before, halt) = (file.durable, self.halt.subscribe());
         let answer = Answer::Missing;
         let known = file.modified;
@@ -175,8 +178,7 @@ impl Attempt {
                 () = stopped(&mut one.halt) => return self.break_off(net, one).await,
             };
             match heard {
-                Some(FromNet::Head { status, validators, final_url, anew, fields, .. }) => {
-                    drop(self.report_later(Report::Headers(one.at, fields)));
+                Some(FromNet::Head { status, validators, final_url, anew, .. }) => {
                     let validators = from_wire(validators);
                     // `from` counts bytes of the pieces; what is there stays or goes as a whole.
                     let from = if anew { 0 } else { one.before };
@@ -207,8 +209,18 @@ impl Attempt {
                     let counts = self.synced(one, length).await;
                     return if counts { Ok(Brought::Everything) } else { Err(Break::Stopped) };
                 }
-                Some(FromNet::Failed { durable, trouble: told, retry_after, detail, .. }) => {
+                Some(FromNet::Failed {
+                    durable,
+                    trouble: told,
+                    retry_after,
+                    redirect,
+                    detail,
+                    ..
+                }) => {
                     self.synced(one, durable).await;
+                    if let Some(there) = redirect {
+                        self.report(Report::Moved(one.at, there)).await;
+                    }
                     let found = trouble(one.at, failure_of(told), detail, retry_after);
                     return Err(Break::Trouble(found));
                 }
@@ -243,6 +255,7 @@ impl Attempt {
         // Wherever they go, bytes of the new version are of use; but given ranges go on from what
         // is there.
         let kept = !anew || one.before == 0 || !one.file.is_given_as_ranges();
+        self.tell_if_moved(one.at, &one.file.url, &final_url);
         let told = validators.clone();
         let answered = Report::Answered { file: one.at, validators: told, final_url, status, from };
         one.answer = Answer::Reported(self.report_later(answered));

@@ -89,11 +89,11 @@ fn about(event: &Event) -> Option<u32> {
         _,
         Report::Created(at, _)
         | Report::Measured(at, _)
+        | Report::Moved(at, _)
         | Report::Answered { file: at, .. }
         | Report::Checkpoint { file: at, .. }
         | Report::Filled(at, _)
         | Report::InOrder(at)
-        | Report::Headers(at, _)
         | Report::FileDone { file: at, .. },
     ) = event
     {

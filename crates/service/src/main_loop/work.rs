@@ -16,7 +16,7 @@ use ebb_core::token::Resource;
 use tokio::sync::{oneshot, watch};
 
 use super::{After, MainLoop, Turn};
-use crate::attempt::{Attempt, Order};
+use crate::attempt::{Attempt, Order, room};
 use crate::clock;
 use crate::command::{Answer, Answered, Message, Notice};
 use crate::finish::Finish;
@@ -238,6 +238,8 @@ impl MainLoop {
             owner: job.owner.uid,
             file_identity: file_identity.clone(),
             network_identity: network_identity.clone(),
+            terms: job.terms.clone(),
+            room: room(&job.terms, &job.files),
             files: job.to_fetch().map(|at| (at, job.files[at as usize].clone())).collect(),
             only_requested: job.terms.on_demand,
         };

@@ -39,8 +39,6 @@ pub(crate) static FILE: Table = Table {
         "http_status",
         "modified",
         "told_size",
-        "valid",
-        "headers",
     ],
 };
 
@@ -59,8 +57,6 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         http_status,
         modified,
         told_size,
-        valid,
-        headers,
     } = file;
     let mut cells = Cells::default();
     cells
@@ -88,9 +84,7 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         .put_option(final_url.clone())
         .put_option(*http_status)
         .put_option(*modified)
-        .put_option(*told_size)
-        .put(*valid)
-        .put_option(lines(headers));
+        .put_option(*told_size);
     cells.into_values()
 }
 
@@ -119,8 +113,6 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<File, StoreError> {
         http_status: cells.take_option()?,
         modified: cells.take_option()?,
         told_size: cells.take_option()?,
-        valid: cells.take()?,
-        headers: headers(cells)?,
     })
 }
 
@@ -172,24 +164,6 @@ fn some(cells: &Reader<'_>, text: &str) -> Result<Vec<Range>, StoreError> {
     }
     let parts = parts(cells, text)?;
     Ok(parts.into_iter().filter_map(|part| part.range(None)).collect())
-}
-
-/// Fields have no line ends: the network agent's words are printable.
-fn lines(headers: &[(String, String)]) -> Option<String> {
-    let lines = headers.iter().map(|(name, value)| format!("{name}:{value}"));
-    (!headers.is_empty()).then(|| lines.collect::<Vec<_>>().join("\n"))
-}
-
-fn headers(cells: &mut Reader<'_>) -> Result<Vec<(String, String)>, StoreError> {
-    let Some(text) = cells.take_option::<String>()? else {
-        return Ok(Vec::new());
-    };
-    let field = |line: &str| {
-        let (name, value) = line.split_once(':')?;
-        Some((name.to_owned(), value.to_owned()))
-    };
-    let fields: Option<Vec<_>> = text.split('\n').map(field).collect();
-    fields.ok_or_else(|| cells.nonsense("not the fields of an answer"))
 }
 
 fn temporary(cells: &mut Reader<'_>) -> Result<Option<Temporary>, StoreError> {

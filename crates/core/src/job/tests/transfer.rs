@@ -19,6 +19,18 @@ fn row_2_an_answer_makes_a_connecting_job_transfer() {
 }
 
 #[test]
+fn a_file_that_has_moved_has_another_remote_name_and_keeps_its_bytes() {
+    let mut job = transferring();
+    let moved = Report::Moved(0, "http://there.example/x".into());
+    assert_eq!(job.does(says(moved.clone())).files_changed, [0]);
+    assert_eq!((job.files[0].url.as_str(), job.files[0].durable), ("http://there.example/x", 100));
+    // Not by the last words of an attempt that was stopped.
+    let mut late = transferring().after([Event::Suspend]);
+    let _ = late.does(says(moved));
+    assert_ne!(late.files[0].url, "http://there.example/x");
+}
+
+#[test]
 fn row_4_a_preempted_job_goes_back_to_the_queue_with_its_bytes() {
     let mut job = transferring();
     let step = job.does(Event::Preempt);

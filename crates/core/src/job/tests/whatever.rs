@@ -118,9 +118,6 @@ fn any_event() -> impl Strategy<Value = Chance> {
         1 => Just(Event::HelperTokenLost),
         4 => any_end().prop_map(Event::CompleteEnded),
         2 => any_index().prop_map(Event::Deleted),
-        1 => (any_index(), any::<bool>())
-            .prop_map(|(file, valid)| Event::SetValidationState { file, valid }),
-        1 => Just(Event::SweepLeftOvers),
     ];
     prop_oneof![
         plain.prop_map(Chance::Plain),
