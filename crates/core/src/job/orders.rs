@@ -68,7 +68,7 @@ impl Job {
 
     /// A job that is over needs its helper only to delete what was made under that identity.
     pub(super) fn forget_helper_when_clean(&mut self) {
-        if self.files.iter().all(|file| file.temporary.is_none()) {
+        if !self.files.iter().any(File::has_temporary) {
             self.helper = None;
         }
     }

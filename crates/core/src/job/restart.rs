@@ -36,7 +36,7 @@ impl Job {
                 vec![]
             }
             State::Completing => vec![Effect::Complete],
-            State::Cancelled if self.files.iter().any(|file| file.temporary.is_some()) => {
+            State::Cancelled if self.files.iter().any(File::has_temporary) => {
                 vec![Effect::DeleteTemporaries]
             }
             State::Suspended
