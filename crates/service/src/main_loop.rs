@@ -239,9 +239,9 @@ impl MainLoop {
             Message::Live(job, attempt, file, received) => {
                 self.live(job, attempt, file, received);
             }
-            Message::AttemptOver(job, attempt) => {
+            Message::AttemptOver(job, attempt, kept) => {
                 if let Some(entry) = self.jobs.get_mut(&job) {
-                    entry.work.attempt_over(attempt);
+                    entry.work.attempt_over(attempt, kept, &entry.job);
                 }
                 self.reschedule = true;
                 turn.after.push(After::Act(job));

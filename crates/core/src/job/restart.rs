@@ -7,6 +7,7 @@
 //! Whether the surroundings still block a job is found out anew.
 
 use super::{Effect, Job, State, Step};
+use crate::file::File;
 
 /// Whether the machine was started anew since the last life of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
