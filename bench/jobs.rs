@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! jobs make serial|pipelined COUNT DIRECTORY [queued]    prints seconds
+//! jobs make CLIENTS COUNT DIRECTORY [queued]             so many clients, each one job after the other
 //! jobs list                                              prints milliseconds of one page of 1000
 //! ```
 
@@ -27,8 +28,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let begun = Instant::now();
     match words[..] {
         ["make", how, count, directory, ref rest @ ..] => {
-            let at_once = if how == "serial" { 1 } else { UNDER_WAY };
-            make(&client, at_once, count.parse()?, directory, rest == ["queued"]).await?;
+            let (count, queued) = (count.parse()?, rest == ["queued"]);
+            match how.parse::<usize>() {
+                Ok(clients) => make_by_many(clients, count, directory, queued).await?,
+                Err(_) if how == "serial" => make(&client, 1, count, directory, queued).await?,
+                Err(_) => make(&client, UNDER_WAY, count, directory, queued).await?,
+            }
             println!("{:.3}", begun.elapsed().as_secs_f64());
         }
         ["list"] => {
@@ -50,6 +55,21 @@ async fn make(
 ) -> Result<(), Box<dyn Error>> {
     let jobs = stream::iter(0..count).map(|at| make_one(client, at, directory, queued));
     jobs.buffer_unordered(at_once).try_collect::<Vec<()>>().await?;
+    Ok(())
+}
+
+/// Each client has a connection of its own, and waits for every answer.
+async fn make_by_many(
+    clients: usize,
+    count: usize,
+    directory: &str,
+    queued: bool,
+) -> Result<(), Box<dyn Error>> {
+    let each = (0..clients).map(|_| async {
+        let client = Client::connect(&std::env::var("EBB_BUS")?.parse()?).await?;
+        make(&client, 1, count / clients, directory, queued).await
+    });
+    futures_util::future::try_join_all(each).await?;
     Ok(())
 }
 

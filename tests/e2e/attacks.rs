@@ -236,6 +236,37 @@ fn garbage_on_the_socket_harms_nobody_but_its_sender() {
     drop(instance.bus(&User::bob()));
 }
 
+/// Sixteen bytes that claim a message of 120 MiB: none of it is waited for, and no room is made.
+#[test]
+fn a_message_that_claims_too_much_ends_its_connection_and_takes_no_memory() {
+    use std::io::{Read as _, Write as _};
+    let (instance, alice) = (Instance::start(), User::ordinary());
+    let bus = instance.bus(&alice);
+    let job = Job::create(&bus, "mine");
+    let memory = || {
+        let service = instance.processes("ebb-service").remove(0);
+        let kilobytes = service.status("VmHWM");
+        kilobytes.split_whitespace().next().unwrap().parse::<u64>().unwrap()
+    };
+    let before = memory();
+    for _ in 0..8 {
+        let connect = || std::os::unix::net::UnixStream::connect(instance.socket()).unwrap();
+        let mut socket = alice.run(connect);
+        let greeting = format!("\0AUTH EXTERNAL {}\r\n", hex(&alice.uid.to_string()));
+        socket.write_all(greeting.as_bytes()).unwrap();
+        let mut answer = [0; 256];
+        assert!(socket.read(&mut answer).unwrap() > 0, "the greeting is answered");
+        socket.write_all(b"BEGIN\r\n").unwrap();
+        let claim = 120_u32 << 20;
+        let head = [&[b'l', 1, 0, 1][..], &claim.to_le_bytes(), &[1, 0, 0, 0], &[0; 4]].concat();
+        socket.write_all(&head).unwrap();
+        socket.set_read_timeout(Some(support::server::PATIENCE)).unwrap();
+        assert_eq!(socket.read(&mut answer).unwrap(), 0, "the connection is closed");
+    }
+    assert!(memory() < before + 40_000, "{} kB before, {} after", before, memory());
+    assert_eq!(job.state(), "suspended", "others go on");
+}
+
 fn hex(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -6,7 +6,7 @@ use support::bus::JOB;
 use support::content::Content;
 use support::instance::Instance;
 use support::job::Job;
-use support::server::{Gate, Resource, Server};
+use support::server::{Gate, Lie, Resource, Server};
 use support::users::User;
 use zbus::{OwnedVariant, Variant};
 
@@ -107,4 +107,47 @@ fn a_job_that_has_run_as_long_as_it_may_stops_and_goes_on_after_resume() {
     FILE.check(&instance.directory_of(&User::ordinary()).join("f"));
     let last = server.log().last().map(|request| request.from);
     assert_eq!(last, Some(FILE.size / 2), "what was there is kept");
+}
+
+#[test]
+fn what_the_server_said_of_a_file_can_be_read_and_survives_a_restart() {
+    let (mut instance, server, alice) = (Instance::start(), Server::http(), User::ordinary());
+    let odd = Lie::Field("X-Odd".into(), "a: b".into());
+    server.put("/f", Resource::new(FILE).always(odd));
+    let bus = instance.bus(&alice);
+    let job = Job::create(&bus, "headers");
+    job.add(&server.url("/f"), &instance.directory_of(&alice).join("f"));
+    job.resume();
+    job.wait_for(&["transferred", "error"]);
+    instance.kill_one("ebbd");
+    let bus = instance.bus(&alice);
+    let job = job.over(&bus);
+    let asked = bus.ask(&job.path, JOB, "GetFileHeaders", &0_u32);
+    let fields: Vec<(String, String)> = asked.unwrap();
+    let odd = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("x-odd"));
+    assert_eq!(odd.unwrap().1, "a: b", "{fields:?}");
+    let shown = instance.must(&alice, &["files", "--headers", &job.id]);
+    assert!(shown.to_ascii_lowercase().contains("x-odd: a: b"), "{shown}");
+    let none = bus.ask::<_, Vec<(String, String)>>(&job.path, JOB, "GetFileHeaders", &7_u32);
+    assert_eq!(none.unwrap_err().name, "FileNotFound");
+}
+
+#[test]
+fn files_added_to_a_transferred_job_are_fetched_after_resume() {
+    let (instance, server, alice) = (Instance::start(), Server::http(), User::ordinary());
+    server.put("/f", Resource::new(FILE));
+    let directory = instance.directory_of(&alice);
+    let bus = instance.bus(&alice);
+    let job = Job::create(&bus, "more");
+    job.add(&server.url("/f"), &directory.join("f"));
+    job.resume();
+    job.wait_for(&["transferred", "error"]);
+    job.add(&server.url("/f"), &directory.join("g"));
+    assert_eq!(job.state(), "transferred");
+    assert_eq!(server.requests("/f").len(), 1, "nothing is fetched before Resume");
+    job.resume();
+    job.finish();
+    FILE.check(&directory.join("f"));
+    FILE.check(&directory.join("g"));
+    assert_eq!(server.requests("/f").len(), 2, "what is there is not fetched again");
 }

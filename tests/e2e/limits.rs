@@ -69,6 +69,25 @@ fn the_two_hundred_and_first_file_is_refused_and_none_of_its_kind_is_added() {
 }
 
 #[test]
+fn the_five_hundred_and_first_range_of_a_file_is_refused() {
+    let (instance, alice) = (Instance::start(), User::ordinary());
+    let bus = instance.bus(&alice);
+    let job = Job::create(&bus, "ranges");
+    let path = instance.directory_of(&alice).join("f");
+    let add = |count: u64| {
+        let ranges: Vec<(u64, u64)> = (0..count).map(|at| (at * 10, 1)).collect();
+        let options = Options::from([("ranges", Variant::from(ranges))]);
+        let files = [("http://localhost/f", path.as_os_str().as_bytes(), options)];
+        job.bus.call(&job.path, JOB, "AddFiles", &(files.as_slice(),)).map(|_| ())
+    };
+    if alice.uid != 0 {
+        assert_eq!(told(add(501)), is("TooManyRangesInFile", 0x8020_0052));
+    }
+    // Whatever is said of five hundred, it is not that there are too many.
+    assert!(add(500).err().is_none_or(|no| no.name != "TooManyRangesInFile"));
+}
+
+#[test]
 fn strings_may_be_as_long_as_their_limit_and_not_one_longer() {
     let (instance, alice) = (Instance::start(), User::ordinary());
     let bus = instance.bus(&alice);
@@ -111,6 +130,8 @@ fn values_that_are_none_of_those_there_are_are_refused_by_name() {
         |filter: Options<'_>| bus.call(MANAGER_PATH, MANAGER, "ListJobs", &(filter, "", 1_u32));
     let state = list(Options::from([("state", "paused".into())])).map(|_| ());
     assert_eq!(told(state), is("InvalidArgument", 0x8007_0057));
+    let moon = told(job.set("UseStoredCredentials", Variant::from("moon")));
+    assert_eq!(moon, is("InvalidAuthTarget", 0x8020_0027));
     let options = job.open_token_options().unwrap();
     let flags = bus.call(&options, TOKEN_OPTIONS, "SetHelperTokenFlags", &8_u32).map(|_| ());
     assert_eq!(told(flags), is("InvalidArgument", 0x8007_0057));

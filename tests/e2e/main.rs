@@ -33,3 +33,4 @@ mod stopping;
 mod swap;
 mod system_bus;
 mod table;
+mod validation;

@@ -28,6 +28,8 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Manager", "DescribeError", [Answer, Answer, Answer, Answer]),
     ("Manager", "DescribeErrorContext", [Answer, Answer, Answer, Answer]),
     ("Manager", "ChangesSince", [Answer, Answer, Answer, Answer]),
+    ("Manager", "Unacknowledged", [Answer, Answer, Answer, Answer]),
+    ("Manager", "Acknowledge", [Answer, Answer, Answer, Answer]),
     ("Manager", "GetStatus", [Answer, Answer, Answer, Answer]),
     ("Manager", "Subscribe", [Answer, Answer, Answer, Answer]),
     ("Manager", "Unsubscribe", [Answer, Answer, Answer, Answer]),
@@ -36,6 +38,7 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Job", "ReplaceRemotePrefix", [Answer, Nothing, Answer, Nothing]),
     ("Job", "RequestFileRanges", [Answer, Nothing, Answer, Nothing]),
     ("Job", "UpdateDownloadPosition", [Answer, Nothing, Answer, Nothing]),
+    ("Job", "GetFileHeaders", [Answer, Nothing, Answer, Nothing]),
     ("Job", "GetFilledFileRanges", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Suspend", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Resume", [Answer, Nothing, Answer, Nothing]),
@@ -44,6 +47,7 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Job", "GetErrorFile", [Answer, Nothing, Answer, Nothing]),
     ("Job", "GetErrorProtocol", [Answer, Nothing, Answer, Nothing]),
     ("Job", "ChangesSince", [Answer, Nothing, Answer, Nothing]),
+    ("Job", "SetValidationState", [Answer, Nothing, Answer, Nothing]),
     ("Job", "GetError", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Explain", [Answer, Nothing, Answer, Nothing]),
     ("Job", "TakeOwnership", [Answer, Nothing, Answer, Nothing]),
@@ -84,10 +88,12 @@ fn outcome(
             caller.call(MANAGER_PATH, MANAGER, method, &"local-file")
         }
         ("Manager", "ChangesSince") => caller.call(MANAGER_PATH, MANAGER, method, &(0_u64, 10_u32)),
+        ("Manager", "Acknowledge") => caller.call(MANAGER_PATH, MANAGER, method, &0_u64),
         ("Manager", _) => caller.call(MANAGER_PATH, MANAGER, method, &()),
         ("Job", "AddFiles") => caller.call(&job.path, JOB, method, &(file.as_slice(),)),
         ("Job", "GetFiles") => caller.call(&job.path, JOB, method, &(0_u32, 10_u32)),
         ("Job", "ChangesSince") => caller.call(&job.path, JOB, method, &(0_u64, 10_u32)),
+        ("Job", "SetValidationState") => caller.call(&job.path, JOB, method, &(0_u32, true)),
         ("Job", "SetRemoteName") => {
             caller.call(&job.path, JOB, method, &(0_u32, "http://localhost/f"))
         }
@@ -95,7 +101,9 @@ fn outcome(
             caller.call(&job.path, JOB, method, &(0_u32, [(0_u64, 1_u64)].as_slice()))
         }
         ("Job", "UpdateDownloadPosition") => caller.call(&job.path, JOB, method, &(0_u32, 0_u64)),
-        ("Job", "GetFilledFileRanges") => caller.call(&job.path, JOB, method, &0_u32),
+        ("Job", "GetFileHeaders" | "GetFilledFileRanges") => {
+            caller.call(&job.path, JOB, method, &0_u32)
+        }
         ("Job", "ReplaceRemotePrefix") => caller.call(&job.path, JOB, method, &("a", "b")),
         ("Job", _) => caller.call(&job.path, JOB, method, &()),
         (_, "SetHelperTokenFlags") => caller.call(&options, TOKEN_OPTIONS, method, &0_u32),

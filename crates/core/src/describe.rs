@@ -20,7 +20,7 @@ pub struct Description {
 }
 
 /// Every failure there is; statuses are represented by one.
-pub const FAILURES: [Failure; 42] = [
+pub const FAILURES: [Failure; 43] = [
     Failure::Network(NetworkTrouble::NameNotResolved),
     Failure::Network(NetworkTrouble::ConnectFailed),
     Failure::Network(NetworkTrouble::TimedOut),
@@ -40,6 +40,7 @@ pub const FAILURES: [Failure; 42] = [
     Failure::Server(ServerTrouble::InvalidRange),
     Failure::Server(ServerTrouble::WrongRange),
     Failure::Server(ServerTrouble::SizeLimit),
+    Failure::Server(ServerTrouble::ValidationFailed),
     Failure::Destination(DestinationTrouble::NoSuchDirectory),
     Failure::Destination(DestinationTrouble::NotADirectory),
     Failure::Destination(DestinationTrouble::SymbolicLink),
@@ -66,7 +67,7 @@ pub const FAILURES: [Failure; 42] = [
 ];
 
 /// Every refusal there is, but those that only pass a failure on.
-pub const REFUSALS: [Refusal; 36] = [
+pub const REFUSALS: [Refusal; 37] = [
     Refusal::NotFound,
     Refusal::AccessDenied,
     Refusal::InvalidState,
@@ -91,6 +92,7 @@ pub const REFUSALS: [Refusal; 36] = [
     Refusal::FileNotAvailable,
     Refusal::ProtocolNotAvailable,
     Refusal::FileNotFound,
+    Refusal::Pending,
     Refusal::ReadOnlyProperty,
     Refusal::ReadOnlyPropertyAfterAddfile,
     Refusal::ReadOnlyPropertyAfterResume,

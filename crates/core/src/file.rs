@@ -30,9 +30,6 @@ pub struct File {
     pub wanted: Wanted,
     /// The temporary file, once there is one.
     pub temporary: Option<Temporary>,
-    /// A second one, in which nothing counts: it is being filled to take the first one's place, or
-    /// its place was taken. To be deleted.
-    pub spare: Option<Temporary>,
     /// Bytes from the beginning that are in the temporary file and synced.
     pub durable: u64,
     /// Which representation those bytes belong to.
@@ -48,6 +45,10 @@ pub struct File {
     /// The size the server told when it was only asked for that. For people: the file's bytes are
     /// judged by [`File::validators`] alone.
     pub told_size: Option<u64>,
+    /// Whether somebody has said that it is what it should be; Complete says so of all.
+    pub valid: bool,
+    /// The fields of the last answer about it, in its order. For people: nothing is decided by them.
+    pub headers: Vec<(String, String)>,
 }
 
 /// Which bytes of what the server has make the file.
@@ -139,7 +140,6 @@ impl File {
             replace,
             wanted: Wanted::Whole,
             temporary: None,
-            spare: None,
             durable: 0,
             validators: Validators::default(),
             progress: Progress::Unfinished,
@@ -147,6 +147,8 @@ impl File {
             http_status: None,
             modified: None,
             told_size: None,
+            valid: false,
+            headers: Vec::new(),
         }
     }
 
@@ -165,12 +167,6 @@ impl File {
         }
     }
 
-    /// Whether there is anything of it in its directory that is still to be deleted.
-    #[must_use]
-    pub fn has_temporary(&self) -> bool {
-        self.temporary.is_some() || self.spare.is_some()
-    }
-
     /// Forgets every byte that is held, and what they were part of.
     pub fn start_over(&mut self) {
         self.durable = 0;
@@ -178,6 +174,7 @@ impl File {
         if let Wanted::OnDemand(order) = &mut self.wanted {
             order.start_over();
         }
+        self.valid = false;
     }
 
     /// The server says what its answer is a part of.
@@ -336,9 +333,9 @@ fn pieces(parts: &[Part], durable: u64, size: Option<u64>) -> Vec<Piece> {
 #[must_use]
 pub fn next_mark(job: JobId, at: u32, file: &File) -> u64 {
     let half = |at: usize| job.as_bytes()[at..at + 8].iter().fold(0, |n, b| n << 8 | u64::from(*b));
-    let before = file.temporary.iter().chain(&file.spare).flat_map(|temporary| &temporary.name);
+    let before = file.temporary.as_ref().map_or(&[][..], |temporary| &temporary.name);
     let seed = half(0) ^ half(8).rotate_left(17) ^ u64::from(at);
-    mix(before.fold(seed, |seed, byte| mix(seed ^ u64::from(*byte)))) & 0xff_ffff_ffff
+    mix(before.iter().fold(seed, |seed, byte| mix(seed ^ u64::from(*byte)))) & 0xff_ffff_ffff
 }
 
 /// The finisher of SplitMix64: every bit that goes in reaches every bit that comes out.
@@ -392,12 +389,9 @@ mod tests {
         assert_eq!(first, next_mark(job, 0, &file));
         assert_ne!(first, next_mark(job, 1, &file));
         assert_ne!(first, next_mark(JobId::from_random([8; 16]), 0, &file));
-        let named = |name: &[u8]| Temporary { name: name.into(), dev: 1, ino: 2, made_by: 0 };
-        file.temporary = Some(named(b".x.abcdefgh.ebb"));
-        let second = next_mark(job, 0, &file);
-        assert_ne!(first, second);
-        file.spare = Some(named(b".x.ijklmnop.ebb"));
-        assert!(![first, second].contains(&next_mark(job, 0, &file)));
+        file.temporary =
+            Some(Temporary { name: b".x.abcdefgh.ebb".into(), dev: 1, ino: 2, made_by: 0 });
+        assert_ne!(first, next_mark(job, 0, &file));
     }
 
     #[test]

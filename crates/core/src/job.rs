@@ -46,6 +46,7 @@ mod surroundings;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod validation;
 mod values;
 
 pub use clock::Running;
@@ -269,6 +270,7 @@ impl Job {
             Event::SetPosition(file, offset) => self.set_position(file, offset)?,
             Event::SetRemoteNames(names) => self.set_remote_names(names)?,
             Event::Set(setting) => self.set(setting)?,
+            Event::SetValidationState { file, valid } => self.set_validation_state(file, valid)?,
             Event::TakeOwnership(token) => self.take_ownership(token)?,
             Event::SetHelperToken(token) => self.set_helper_token(token)?,
             Event::SetHelperTokenFlags(flags) => self.set_helper_token_flags(flags)?,
@@ -284,6 +286,7 @@ impl Job {
             Event::Report(attempt, report) => self.hear(attempt, report, now),
             Event::CompleteEnded(report) => self.complete_ended(report),
             Event::Deleted(file) => self.deleted(file),
+            Event::SweepLeftOvers => self.sweep_left_overs(),
         };
         let files = self.files.len();
         step.files_changed.retain(|&at| (at as usize) < files);

@@ -66,6 +66,8 @@ pub enum Refusal {
     ProtocolNotAvailable,
     /// The job has no file of that number.
     FileNotFound,
+    /// The file is not fully here yet.
+    Pending,
     /// The property cannot be written.
     ReadOnlyProperty,
     /// It could be written until a file was added.
@@ -123,6 +125,7 @@ impl Refusal {
             Self::FileNotAvailable => "file-not-available",
             Self::ProtocolNotAvailable => "protocol-not-available",
             Self::FileNotFound => "file-not-found",
+            Self::Pending => "pending",
             Self::ReadOnlyProperty => "read-only-property",
             Self::ReadOnlyPropertyAfterAddfile => "read-only-property-after-addfile",
             Self::ReadOnlyPropertyAfterResume => "read-only-property-after-resume",
@@ -170,6 +173,7 @@ impl Refusal {
             Self::FileNotAvailable => 0x8020_0004,
             Self::ProtocolNotAvailable => 0x8020_0005,
             Self::FileNotFound => 0x8020_0029,
+            Self::Pending => 0x8000_000a,
             Self::ReadOnlyProperty => 0x8020_0058,
             Self::ReadOnlyPropertyAfterAddfile => 0x8020_0061,
             Self::ReadOnlyPropertyAfterResume => 0x8020_0062,
@@ -226,6 +230,7 @@ impl Refusal {
                 "read the error itself: its context says where it belongs"
             }
             Self::FileNotFound => "list the job's files; they are numbered from 0",
+            Self::Pending => "wait until the file is transferred",
             Self::ReadOnlyProperty => "this property is set by the service",
             Self::ReadOnlyPropertyAfterAddfile => "set it before the first file is added",
             Self::ReadOnlyPropertyAfterResume => "set it before the job is first resumed",
@@ -275,6 +280,7 @@ impl fmt::Display for Refusal {
             Self::FileNotAvailable => f.write_str("the error is about no file"),
             Self::ProtocolNotAvailable => f.write_str("the error is about no protocol"),
             Self::FileNotFound => f.write_str("the job has no file of that number"),
+            Self::Pending => f.write_str("the file is not fully here yet"),
             Self::ReadOnlyProperty => f.write_str("the property cannot be written"),
             Self::ReadOnlyPropertyAfterAddfile => {
                 f.write_str("the property cannot be written once the job has a file")

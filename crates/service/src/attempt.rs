@@ -18,17 +18,12 @@
 //! | `flight`   | how many files may be in flight                               |
 //! | `one_file` | one file, from its temporary file to the last word about it   |
 //! | `pieces`   | the same for a file that is fetched in pieces                  |
-//! | `open`     | a temporary file to go on with, or another in its place       |
-//! | `kept`     | descriptors for an attempt under another file identity        |
 
 mod asking;
 mod flight;
-pub(crate) mod kept;
 mod one_file;
-mod open;
 mod pieces;
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use ebb_core::failure::Failure;
@@ -44,7 +39,6 @@ use crate::agents::Agents;
 use crate::command::Message;
 pub(crate) use asking::room;
 use flight::Flight;
-use kept::KeptFiles;
 
 /// Of more files than this nobody asks for the sizes: it would take as long as the files.
 const MOST_MEASURED: usize = 200;
@@ -59,8 +53,6 @@ pub(crate) struct Order {
     pub(crate) terms: Terms,
     /// What it may still fetch; nothing: no limit.
     pub(crate) room: Option<u64>,
-    /// Who may delete what is left over, the file identity first.
-    pub(crate) clear_up_as: Vec<Token>,
     pub(crate) files: Vec<(u32, File)>,
     /// Of files that can be asked for in pieces, only what was requested is fetched.
     pub(crate) only_requested: bool,
@@ -84,20 +76,17 @@ pub(crate) struct Attempt {
     /// Tells its files to stop, because the attempt is to, or because one of them failed.
     halt: watch::Sender<bool>,
     flight: Flight,
-    /// What attempts leave for the one that follows.
-    kept: RefCell<KeptFiles>,
 }
 
 impl Attempt {
     pub(crate) fn new(
         order: Order,
-        kept: KeptFiles,
         agents: Rc<Agents>,
         inbox: mpsc::UnboundedSender<Message>,
         stop: watch::Receiver<bool>,
     ) -> Self {
         let (halt, flight) = (watch::Sender::new(false), Flight::default());
-        Self { order, agents, inbox, stop, halt, flight, kept: RefCell::new(kept) }
+        Self { order, agents, inbox, stop, halt, flight }
     }
 
     /// Does it, and says at the very end that nothing of it runs any more.
@@ -111,8 +100,7 @@ impl Attempt {
         if let Some(result) = ended {
             self.report(Report::Ended(result)).await;
         }
-        let kept = self.kept.take();
-        self.tell(Message::AttemptOver(self.order.job, self.order.attempt, kept));
+        self.tell(Message::AttemptOver(self.order.job, self.order.attempt));
     }
 
     async fn all_files(&self, files: Vec<(u32, File)>) -> Result<(), Break> {

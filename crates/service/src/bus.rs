@@ -14,6 +14,7 @@ mod introspect;
 mod notices;
 mod options;
 mod peer;
+mod socket;
 mod system;
 mod terms;
 #[cfg(test)]

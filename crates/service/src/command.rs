@@ -15,8 +15,6 @@ use ebb_core::refusal::Refusal;
 use ebb_core::token::{SessionId, Token};
 use tokio::sync::oneshot;
 
-use crate::attempt::kept::KeptFiles;
-
 /// One connection of a client; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ConnectionId(pub(crate) u64);
@@ -49,6 +47,8 @@ pub(crate) enum Command {
     AddFiles(JobId, Vec<NewFile>),
     /// These bytes of a file first.
     RequestRanges(JobId, u32, Vec<Part>),
+    /// The fields of the last answer about a file.
+    FileHeaders(JobId, u32),
     /// Which bytes of a file are there.
     FilledRanges(JobId, u32),
     /// Another beginning for all remote names that begin with the first.
@@ -67,6 +67,10 @@ pub(crate) enum Command {
     Changes { job: Option<JobId>, since: u64, limit: u32 },
     /// Why a job does what it does.
     Explain(JobId),
+    /// Which of the caller's jobs are transferred or in error, and nobody has said they know.
+    Unacknowledged,
+    /// The caller knows what happened to their jobs, up to this number.
+    Acknowledge(u64),
     /// The capability to set the helper token (R1).
     OpenTokenOptions(JobId),
     /// A call on an opened capability; the random part of its name.
@@ -117,6 +121,8 @@ pub(crate) enum Answer {
     FirstFile(u32),
     Outcome(&'static str),
     Replaced(u32),
+    /// Names and values.
+    Headers(Vec<(String, String)>),
     /// Offsets and lengths.
     Ranges(Vec<(u64, u64)>),
     Properties(Box<JobView>),
@@ -170,6 +176,7 @@ pub(crate) struct FileView {
     pub(crate) temporary: Vec<u8>,
     pub(crate) final_url: String,
     pub(crate) http_status: u16,
+    pub(crate) valid: bool,
 }
 
 /// An error, as callers see it.
@@ -283,7 +290,7 @@ pub(crate) enum Message {
     /// So many bytes of this file have come; not durable yet.
     Live(JobId, AttemptId, u32, u64),
     /// An attempt has ended; nothing of it runs any more.
-    AttemptOver(JobId, AttemptId, KeptFiles),
+    AttemptOver(JobId, AttemptId),
     /// Complete has been carried out.
     Completed(JobId, CompleteReport),
     /// Temporary files have been deleted.

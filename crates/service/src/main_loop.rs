@@ -18,6 +18,7 @@
 //! | `acts`        | what administrators do to others' jobs, noted down                 |
 //! | `owners`      | whose jobs are whose, and how they stand                           |
 //! | `events`      | what happened, with numbers                                        |
+//! | `janitor`     | what could not be deleted when its job ended                       |
 //! | `inactive`    | jobs that nobody wants any more                                    |
 //! | `on_demand`   | ranges of files: asked for, there, told                            |
 //! | `work`        | what is being done for a job, one effect at a time                 |
@@ -32,6 +33,7 @@ mod commands;
 mod events;
 mod explain;
 mod inactive;
+mod janitor;
 mod on_demand;
 mod owners;
 mod ownership;
@@ -121,6 +123,7 @@ struct Entry {
     sums: Sums,
     kept: Kept,
     trail: Trail,
+    swept: janitor::Swept,
 }
 
 impl Entry {
@@ -239,9 +242,9 @@ impl MainLoop {
             Message::Live(job, attempt, file, received) => {
                 self.live(job, attempt, file, received);
             }
-            Message::AttemptOver(job, attempt, kept) => {
+            Message::AttemptOver(job, attempt) => {
                 if let Some(entry) = self.jobs.get_mut(&job) {
-                    entry.work.attempt_over(attempt, kept, &entry.job);
+                    entry.work.attempt_over(attempt);
                 }
                 self.reschedule = true;
                 turn.after.push(After::Act(job));
@@ -335,7 +338,7 @@ impl MainLoop {
         self.next_number += 1;
         self.order.insert(number, id);
         let (work, sums, kept) = (Work::default(), Sums::of(&job), Kept::default());
-        let entry = Entry { job, number, work, sums, kept, trail: Trail::default() };
+        let entry = Entry { job, number, work, sums, kept, trail: Trail::default(), swept: None };
         self.owners.keep((number, id), None, Some(entry.standing()));
         self.jobs.insert(id, entry);
         self.index(id);

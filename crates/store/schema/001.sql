@@ -105,11 +105,6 @@ CREATE TABLE file (
     temp_dev             INTEGER,
     temp_ino             INTEGER,
     temp_made_by         INTEGER,
-    -- In the same way: the one that is about to take its place, or whose place it took.
-    spare_name           BLOB,
-    spare_dev            INTEGER,
-    spare_ino            INTEGER,
-    spare_made_by        INTEGER,
     durable              INTEGER NOT NULL,
     etag                 BLOB,
     last_modified        BLOB,
@@ -120,6 +115,9 @@ CREATE TABLE file (
     http_status          INTEGER,
     modified             INTEGER,
     told_size            INTEGER,
+    valid                INTEGER NOT NULL,
+    -- The fields of the last answer: a name, a colon and a value each line; null without any.
+    headers              TEXT,
     PRIMARY KEY (job, idx)
 ) STRICT, WITHOUT ROWID;
 

@@ -96,6 +96,23 @@ impl Client {
         read(self.manage("ChangesSince", &(since, PAGE)).await?)
     }
 
+    /// Of each of the caller's jobs that waits for them, why it does, as long as nobody has
+    /// acknowledged it; at most a page.
+    ///
+    /// # Errors
+    /// As [`Self::changes_since`].
+    pub async fn unacknowledged(&self) -> Result<Changes, ClientError> {
+        read(self.manage("Unacknowledged", &()).await?)
+    }
+
+    /// Says that the caller knows what happened to their jobs, up to this number.
+    ///
+    /// # Errors
+    /// `NotReachable` where the service is gone.
+    pub async fn acknowledge(&self, up_to: u64) -> Result<(), ClientError> {
+        self.manage("Acknowledge", &up_to).await
+    }
+
     /// The number of the newest event.
     ///
     /// # Errors

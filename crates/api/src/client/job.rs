@@ -116,12 +116,29 @@ impl<'a> Job<'a> {
         self.call("UpdateDownloadPosition", &(index, offset)).await
     }
 
+    /// The fields of the server's last answer about a file: names and values.
+    ///
+    /// # Errors
+    /// `Service` where there is no such file.
+    pub async fn file_headers(&self, index: u32) -> Result<Vec<(String, String)>, ClientError> {
+        self.call("GetFileHeaders", &(index,)).await
+    }
+
     /// Which bytes of a file are here: offsets and lengths, in order.
     ///
     /// # Errors
     /// `Service` with `random-access-not-supported` where the file was added with ranges.
     pub async fn filled_file_ranges(&self, index: u32) -> Result<Vec<(u64, u64)>, ClientError> {
         self.call("GetFilledFileRanges", &(index,)).await
+    }
+
+    /// Says whether a file that is here is what it should be; a no stops the job, and Resume
+    /// fetches the file again.
+    ///
+    /// # Errors
+    /// `Service` with `pending` while the file is not all here.
+    pub async fn set_validation_state(&self, index: u32, valid: bool) -> Result<(), ClientError> {
+        self.call("SetValidationState", &(index, valid)).await
     }
 
     /// Holds it.

@@ -105,6 +105,7 @@ const RANGE: Opt = value(
     "OFFSET:LENGTH,...",
     "only these bytes, one after the other (one URL only); LENGTH may be eof",
 );
+const HEADERS: Opt = flag("headers", None, "what the server said of each file");
 const NAME: Opt = value("name", None, "NAME", "what to call the job");
 const DESCRIPTION: Opt = value("description", None, "TEXT", "what to say about it");
 const PRIORITY: Opt = value("priority", None, "foreground|high|normal|low", "how much it matters");
@@ -256,7 +257,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
          battery, no slot, a retry, a missing helper. With --verbose also what does not.",
         &[&ALL_USERS],
     ),
-    &command("files", "JOB...", "the files of a job", "", &[&ALL_USERS]),
+    &command("files", "JOB...", "the files of a job", "", &[&HEADERS, &ALL_USERS]),
     &command(
         "wait",
         "JOB... [--for transferred|done|any-change]",

@@ -1,7 +1,8 @@
 //! `ebb files`: the files of a job.
 
+use ebb_api::Client;
 use ebb_api::properties::FileProperties;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::args::Invocation;
 use crate::escape::{shown, shown_path};
@@ -15,6 +16,10 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     let client = connect::service(call).await?;
     for job in reference::several(&client, call).await? {
         let files = client.job(&job.id).files().await.map_err(cannot("read the files"))?;
+        if call.has("headers") {
+            headers(&client, &job.id, &files, json).await?;
+            continue;
+        }
         match json {
             Some(form) => {
                 output::objects(form, files.iter().map(job_json::file).collect::<Vec<Value>>())?
@@ -23,6 +28,30 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Success)
+}
+
+/// What the server said of each file: a block of fields for people, an object each for programs.
+async fn headers(
+    client: &Client,
+    job: &str,
+    files: &[FileProperties],
+    json: Option<output::Json>,
+) -> Result<(), Failure> {
+    let mut objects = Vec::new();
+    for file in files {
+        let asked = client.job(job).file_headers(file.index).await;
+        let fields = asked.map_err(cannot("read what the server said"))?;
+        match json {
+            Some(_) => objects.push(json!({ "index": file.index, "headers": fields })),
+            None => {
+                output::line(&format!("{} {}", file.index, shown(&file.remote_name)))?;
+                for (name, value) in fields {
+                    output::line(&format!("  {}: {}", shown(&name), shown(&value)))?;
+                }
+            }
+        }
+    }
+    json.map_or(Ok(()), |form| output::objects(form, objects))
 }
 
 /// The files as a table.

@@ -33,6 +33,8 @@ pub enum ServerTrouble {
     WrongRange,
     /// There is more than the owner allows the job to fetch.
     SizeLimit,
+    /// The owner says that what came is not the file.
+    ValidationFailed,
 }
 
 impl ServerTrouble {
@@ -49,7 +51,8 @@ impl ServerTrouble {
             | Self::NoRangeSupport
             | Self::InvalidRange
             | Self::WrongRange
-            | Self::SizeLimit => Remedy::AskOwner,
+            | Self::SizeLimit
+            | Self::ValidationFailed => Remedy::AskOwner,
         }
     }
 
@@ -68,6 +71,7 @@ impl ServerTrouble {
             Self::InvalidRange => "invalid-range",
             Self::WrongRange => "invalid-server-response",
             Self::SizeLimit => "max-download-size-limit-reached",
+            Self::ValidationFailed => "validation-failed",
         }
     }
 
@@ -84,6 +88,7 @@ impl ServerTrouble {
             Self::InvalidRange => 0x8020_002b,
             Self::WrongRange => 0x8020_001b,
             Self::SizeLimit => 0x8020_0064,
+            Self::ValidationFailed => 0x8020_0053,
         }
     }
 
@@ -111,6 +116,7 @@ impl ServerTrouble {
                 "add the whole file without ranges; tell the server's administrator"
             }
             Self::SizeLimit => "cancel, and allow a new job more bytes",
+            Self::ValidationFailed => "resume to fetch the file again, or cancel",
         }
     }
 }
@@ -144,6 +150,7 @@ impl fmt::Display for ServerTrouble {
             Self::InvalidRange => "the file ends before the range that was asked for",
             Self::WrongRange => "the server answered with another range than asked for",
             Self::SizeLimit => "there is more to fetch than the job is allowed",
+            Self::ValidationFailed => "the file was declared not to be what it should be",
         })
     }
 }

@@ -57,6 +57,7 @@ fn position(failure: Failure) -> usize {
         Failure::Blocked(B::BandwidthPolicy) => 39,
         Failure::Blocked(B::BatterySaver) => 40,
         Failure::Blocked(B::BatteryPolicy) => 41,
+        Failure::Server(R::ValidationFailed) => 42,
     }
 }
 

@@ -37,12 +37,10 @@ impl Event {
                 | Self::Report(
                     _,
                     Report::Created(..)
-                        | Report::Prepared(..)
-                        | Report::TookOver(_)
-                        | Report::SpareDeleted(_)
                         | Report::Measured(..)
                         | Report::Moved(..)
                         | Report::Answered { .. }
+                        | Report::Headers(..)
                         | Report::InOrder(_)
                         | Report::Ended(_)
                 )

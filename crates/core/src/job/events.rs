@@ -59,6 +59,15 @@ pub enum Event {
     Report(AttemptId, Report),
     /// Complete has been carried out, as far as it went.
     CompleteEnded(CompleteReport),
+    /// Whoever can tell says whether a file that is here is what it should be.
+    SetValidationState {
+        /// Which file.
+        file: u32,
+        /// Whether it is.
+        valid: bool,
+    },
+    /// It is time to try again what could not be deleted.
+    SweepLeftOvers,
     /// The temporary file of this file is deleted.
     Deleted(u32),
 }
@@ -66,15 +75,8 @@ pub enum Event {
 /// What an attempt reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// A new, empty temporary file was made, in place of the one there was.
+    /// A new, empty temporary file was made.
     Created(u32, Temporary),
-    /// A second temporary file was made; what is held is about to be copied into it.
-    Prepared(u32, Temporary),
-    /// The second temporary file holds, synced, every byte that counts, and takes the first one's
-    /// place.
-    TookOver(u32),
-    /// The second temporary file is deleted.
-    SpareDeleted(u32),
     /// The server was asked for the size of this file, and told it.
     Measured(u32, u64),
     /// The server has sent us elsewhere for this file, and by the job's terms that is its remote
@@ -93,6 +95,8 @@ pub enum Report {
         /// The first byte it will send; 0 drops what is held.
         from: u64,
     },
+    /// The server's answer about this file has these fields.
+    Headers(u32, Vec<(String, String)>),
     /// So many bytes are synced.
     Checkpoint {
         /// Which file.

@@ -90,7 +90,7 @@ impl Job {
         self.not_over()?;
         let no = |why| Err(Refusal::RandomAccessNotSupported(why));
         let file = self.files.get(at as usize);
-        let file = file.ok_or(Refusal::InvalidArgument("the job has no file of that number"))?;
+        let file = file.ok_or(Refusal::FileNotFound)?;
         match file.wanted {
             _ if self.terms.starts_over() => no("what this job fetches is never continued"),
             Wanted::Given(_) => no("the file was added with ranges, and comes in their order"),
@@ -106,11 +106,11 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// [`Refusal::RandomAccessNotSupported`], and why; [`Refusal::InvalidArgument`] for a file that
+    /// [`Refusal::RandomAccessNotSupported`], and why; [`Refusal::FileNotFound`] for a file that
     /// is not there.
     pub fn filled_ranges(&self, at: u32) -> Result<Vec<Range>, Refusal> {
         match self.files.get(at as usize) {
-            None => Err(Refusal::InvalidArgument("the job has no file of that number")),
+            None => Err(Refusal::FileNotFound),
             Some(File { wanted: Wanted::Given(_), .. }) => {
                 Err(Refusal::RandomAccessNotSupported("the file was added with ranges"))
             }
@@ -142,13 +142,11 @@ impl Report {
             Self::Filled(file, range) => Some((*file, Some(*range))),
             Self::Created(..)
             | Self::Moved(..)
-            | Self::Prepared(..)
-            | Self::TookOver(_)
-            | Self::SpareDeleted(_)
             | Self::Measured(..)
             | Self::Answered { .. }
             | Self::FileDone { .. }
             | Self::InOrder(_)
+            | Self::Headers(..)
             | Self::Ended(_) => None,
         }
     }

@@ -66,9 +66,22 @@ impl Job {
         Ok(Step::changed(stop.into_iter().chain([Effect::DeleteTemporaries]).collect()))
     }
 
+    /// Whether the job is over and a temporary file of its is still there.
+    #[must_use]
+    pub fn has_left_overs(&self) -> bool {
+        self.state.is_final() && self.files.iter().any(|file| file.temporary.is_some())
+    }
+
+    pub(super) fn sweep_left_overs(&self) -> Step {
+        match self.has_left_overs() {
+            true => Step { effects: vec![Effect::DeleteTemporaries], ..Step::stay() },
+            false => Step::stay(),
+        }
+    }
+
     /// A job that is over needs its helper only to delete what was made under that identity.
     pub(super) fn forget_helper_when_clean(&mut self) {
-        if !self.files.iter().any(File::has_temporary) {
+        if self.files.iter().all(|file| file.temporary.is_none()) {
             self.helper = None;
         }
     }

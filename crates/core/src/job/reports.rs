@@ -33,10 +33,10 @@ impl Job {
 
     fn hear_now(&mut self, attempt: AttemptId, report: Report, now: Now) -> Step {
         match report {
-            Report::Created(..)
-            | Report::Prepared(..)
-            | Report::TookOver(_)
-            | Report::SpareDeleted(_) => self.hear_of_temporary(report),
+            Report::Created(at, temporary) => self.change_file(at, |file| {
+                file.start_over();
+                file.temporary = Some(temporary);
+            }),
             Report::Measured(at, size) => self.change_file(at, |file| file.told_size = Some(size)),
             Report::Moved(at, url) => self.change_file(at, |file| file.url = url),
             Report::Answered { file: at, validators, final_url, status, from } => {
@@ -53,6 +53,7 @@ impl Job {
                 Step { job_changed: true, ..step }
             }
             Report::Checkpoint { file: at, durable } => self.arrived(at, Range::new(0, durable)),
+            Report::Headers(at, headers) => self.change_file(at, |file| file.headers = headers),
             Report::Filled(at, range) => self.arrived(at, Some(range)),
             Report::InOrder(at) => self.change_file(at, |file| {
                 file.start_over();
@@ -96,46 +97,17 @@ impl Job {
                 .map_or_else(Step::stay, |range| self.change_file(at, |file| file.fill(range)));
         }
         match report {
-            Report::Created(..)
-            | Report::Prepared(..)
-            | Report::TookOver(_)
-            | Report::SpareDeleted(_) => self.hear_of_temporary(report),
-            Report::Measured(..)
-            | Report::Checkpoint { .. }
-            | Report::Filled(..)
-            | Report::InOrder(_)
-            | Report::Moved(..)
-            | Report::Answered { .. }
-            | Report::FileDone { .. }
-            | Report::Ended(_) => Step::stay(),
-        }
-    }
-
-    /// What is on the disk is written down whoever asks for it: it has to be deleted some day. Which
-    /// of two files counts changes in one step, so that at any moment one of them does.
-    fn hear_of_temporary(&mut self, report: Report) -> Step {
-        match report {
             Report::Created(at, temporary) => self.change_file(at, |file| {
                 file.start_over();
-                if let Some(former) = file.temporary.replace(temporary) {
-                    file.spare = Some(former);
-                }
+                file.temporary = Some(temporary);
             }),
-            Report::Prepared(at, temporary) => {
-                self.change_file(at, |file| file.spare = Some(temporary))
-            }
-            Report::TookOver(at) => self.change_file(at, |file| {
-                if file.spare.is_some() {
-                    std::mem::swap(&mut file.temporary, &mut file.spare);
-                }
-            }),
-            Report::SpareDeleted(at) => self.change_file(at, |file| file.spare = None),
             Report::Measured(..)
-            | Report::Answered { .. }
             | Report::Checkpoint { .. }
             | Report::Filled(..)
-            | Report::Moved(..)
+            | Report::Headers(..)
             | Report::InOrder(_)
+            | Report::Moved(..)
+            | Report::Answered { .. }
             | Report::FileDone { .. }
             | Report::Ended(_) => Step::stay(),
         }
@@ -240,7 +212,7 @@ impl Job {
             };
             self.error = report.trouble;
             if self.state == State::Acknowledged {
-                self.helper = None;
+                self.forget_helper_when_clean();
             }
         }
         Step::changed(vec![]).and_files(touched)
@@ -249,16 +221,28 @@ impl Job {
     fn settle(&mut self, at: u32, progress: Progress, temporary_gone: bool) {
         if let Some(file) = self.files.get_mut(at as usize) {
             file.progress = progress;
+            file.valid |= progress == Progress::Completed;
             if temporary_gone {
                 file.temporary = None;
-                file.spare = None;
             }
         }
     }
 
     pub(super) fn deleted(&mut self, at: u32) -> Step {
-        if self.state != State::Cancelled {
-            return Step::stay();
+        let left = self.files.get(at as usize).is_some_and(|file| file.temporary.is_some());
+        match self.state {
+            State::Cancelled => {}
+            State::Acknowledged if left => {}
+            State::Suspended
+            | State::Queued
+            | State::Connecting { .. }
+            | State::Transferring { .. }
+            | State::TransientError { .. }
+            | State::Blocked { .. }
+            | State::Error
+            | State::Transferred
+            | State::Completing
+            | State::Acknowledged => return Step::stay(),
         }
         self.settle(at, Progress::Dropped, true);
         self.forget_helper_when_clean();

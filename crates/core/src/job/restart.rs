@@ -7,7 +7,6 @@
 //! Whether the surroundings still block a job is found out anew.
 
 use super::{Effect, Job, State, Step};
-use crate::file::File;
 
 /// Whether the machine was started anew since the last life of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +36,7 @@ impl Job {
                 vec![]
             }
             State::Completing => vec![Effect::Complete],
-            State::Cancelled if self.files.iter().any(File::has_temporary) => {
+            State::Cancelled | State::Acknowledged if self.has_left_overs() => {
                 vec![Effect::DeleteTemporaries]
             }
             State::Suspended

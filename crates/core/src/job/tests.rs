@@ -16,6 +16,7 @@ mod surroundings;
 mod table;
 mod tokens;
 mod transfer;
+mod validation;
 mod whatever;
 
 use super::*;

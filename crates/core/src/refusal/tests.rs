@@ -45,6 +45,7 @@ fn position(refusal: &Refusal) -> Option<usize> {
         Refusal::NotSupportedWithCustomHttpMethod => 33,
         Refusal::UnsupportedJobConfiguration => 34,
         Refusal::InvalidAuthTarget => 35,
+        Refusal::Pending => 36,
         Refusal::Unusable(_) => return None,
     })
 }

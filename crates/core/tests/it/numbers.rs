@@ -3,6 +3,7 @@
 
 /// An error by its name, and a test that provokes it.
 pub(crate) const PROVOKED: &[(&str, &str)] = &[
+    ("redirect-refused", "a_redirect_that_is_refused_tells_its_status_and_where_it_leads"),
     ("read-only-property-after-addfile", "every_property_is_fixed_from_the_time_its_row_says"),
     ("read-only-property-after-resume", "every_property_is_fixed_from_the_time_its_row_says"),
     ("unknown-property-id", "a_property_nobody_has_and_one_nobody_may_write_are_told_apart"),
@@ -105,11 +106,12 @@ pub(crate) const PROVOKED: &[(&str, &str)] = &[
         "a_server_that_answers_nonsense_is_an_error_with_a_name_and_leaves_nothing_in_place",
     ),
     ("redirect-downgrade", "the_way_down_from_https_to_http_must_be_allowed"),
-    ("redirect-refused", "a_redirect_is_followed_reported_or_refused_as_the_job_says"),
     (
         "redirect-invalid",
         "a_server_that_answers_nonsense_is_an_error_with_a_name_and_leaves_nothing_in_place",
     ),
+    ("validation-failed", "a_file_declared_invalid_stops_the_job_and_is_fetched_again"),
+    ("pending", "a_file_declared_invalid_stops_the_job_and_is_fetched_again"),
     ("size-changed", "more_bytes_than_announced_are_not_written"),
     ("no-such-directory", "a_destination_that_does_not_do_is_refused_by_name_and_never_followed"),
     ("not-a-directory", "a_destination_that_does_not_do_is_refused_by_name_and_never_followed"),

@@ -32,10 +32,10 @@ const LOST: Failure = Failure::Service(ServiceTrouble::AgentLost);
 /// One running `ebb-net`.
 pub(crate) struct NetAgent {
     channel: Rc<Channel>,
-    process: Rc<Process>,
+    process: Process,
     next: Cell<u64>,
     fetches: Rc<RefCell<Fetches>>,
-    listening: Listening,
+    _listening: Listening,
 }
 
 #[derive(Default)]
@@ -79,11 +79,10 @@ impl NetAgent {
         let Ok(Some((FromNet::Hello { sandbox }, None))) = hello else {
             return Err(LOST);
         };
-        let (channel, process) = (Rc::new(channel), Rc::new(process));
+        let channel = Rc::new(channel);
         let fetches = Rc::new(RefCell::new(Fetches::default()));
-        let task = listen(Rc::clone(&channel), Rc::clone(&process), Rc::clone(&fetches));
-        let listening = Listening::begin(task);
-        Ok((Rc::new(Self { channel, process, next: Cell::new(1), fetches, listening }), sandbox))
+        let _listening = Listening::begin(listen(Rc::clone(&channel), Rc::clone(&fetches)));
+        Ok((Rc::new(Self { channel, process, next: Cell::new(1), fetches, _listening }), sandbox))
     }
 
     pub(crate) fn is_alive(&self) -> bool {
@@ -180,27 +179,15 @@ impl NetAgent {
         let _ = self.channel.send(&ToNet::Stop { fetch }, None).await;
     }
 
-    /// Ends the agent: it hangs, or is out of its mind. Nobody gets hold of it any more, and when
-    /// this returns its process is gone.
+    /// Ends the agent: it hangs, or is out of its mind. Nobody gets hold of it any more.
     pub(crate) async fn end(&self) {
         self.fetches.borrow_mut().over = true;
         self.process.kill().await;
-        self.listening.is_over().await;
     }
 }
 
-/// Hands what is heard to whoever waits for it, until the agent is gone. One that breaks the
-/// protocol is killed. Whoever waits for more hears that there is none when nothing is done under
-/// its identity any more, and not before (R9).
-async fn listen(channel: Rc<Channel>, process: Rc<Process>, fetches: Rc<RefCell<Fetches>>) {
-    hand_out(&channel, &fetches).await;
-    fetches.borrow_mut().over = true;
-    process.kill().await;
-    channel.is_closed::<FromNet>().await;
-    fetches.borrow_mut().listeners.clear();
-}
-
-async fn hand_out(channel: &Channel, fetches: &RefCell<Fetches>) {
+/// Hands what is heard to whoever waits for it, until the agent is gone or breaks the protocol.
+async fn listen(channel: Rc<Channel>, fetches: Rc<RefCell<Fetches>>) {
     while let Ok(Some((message, None))) = channel.receive::<FromNet>().await {
         let Some(fetch) = fetch_of(&message) else {
             eprintln!("a network agent sent a message that does not fit");
@@ -217,6 +204,9 @@ async fn hand_out(channel: &Channel, fetches: &RefCell<Fetches>) {
             fetches.listeners.remove(&fetch);
         }
     }
+    let mut fetches = fetches.borrow_mut();
+    fetches.over = true;
+    fetches.listeners.clear();
 }
 
 fn fetch_of(message: &FromNet) -> Option<FetchId> {

@@ -178,7 +178,8 @@ impl Attempt {
                 () = stopped(&mut one.halt) => return self.break_off(net, one).await,
             };
             match heard {
-                Some(FromNet::Head { status, validators, final_url, anew, .. }) => {
+                Some(FromNet::Head { status, validators, final_url, anew, fields, .. }) => {
+                    drop(self.report_later(Report::Headers(one.at, fields)));
                     let validators = from_wire(validators);
                     // `from` counts bytes of the pieces; what is there stays or goes as a whole.
                     let from = if anew { 0 } else { one.before };

@@ -160,6 +160,11 @@ fn manager(message: &Message, member: &str) -> Result<Call, No> {
             let (since, limit): (u64, u32) = body(message)?;
             (Command::Changes { job: None, since, limit }, Shape::Plain)
         }
+        "Unacknowledged" => (nothing(message, Command::Unacknowledged)?, Shape::Plain),
+        "Acknowledge" => {
+            let (up_to,): (u64,) = body(message)?;
+            (Command::Acknowledge(up_to), Shape::Plain)
+        }
         "GetStatus" => (nothing(message, Command::Status)?, Shape::Plain),
         "Subscribe" => return Ok(Call::Subscribe(nothing(message, Subscription::Begin)?)),
         "Unsubscribe" => return Ok(Call::Subscribe(nothing(message, Subscription::End)?)),
@@ -193,9 +198,17 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
             let (index, offset): (u32, u64) = body(message)?;
             Command::Steer(id, Event::SetPosition(index, offset))
         }
+        "GetFileHeaders" => {
+            let (index,): (u32,) = body(message)?;
+            Command::FileHeaders(id, index)
+        }
         "GetFilledFileRanges" => {
             let (index,): (u32,) = body(message)?;
             Command::FilledRanges(id, index)
+        }
+        "SetValidationState" => {
+            let (file, valid): (u32, bool) = body(message)?;
+            Command::Steer(id, Event::SetValidationState { file, valid })
         }
         "ReplaceRemotePrefix" => {
             let (old, new): (String, String) = body(message)?;

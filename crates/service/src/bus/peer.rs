@@ -15,6 +15,7 @@ use tokio::net::{UnixListener, UnixStream};
 use zbus::{Guid, MessageStream};
 
 use super::connection::Client;
+use super::socket::Limited;
 use super::{Face, Peer};
 
 /// A client has this long to get through D-Bus' own greeting.
@@ -78,6 +79,7 @@ pub(crate) async fn serve(path: &Path, face: Rc<Face>) -> io::Result<()> {
 }
 
 async fn serve_one(stream: UnixStream, peer: ebb_peer::Peer, face: Rc<Face>) {
+    let uid = peer.uid;
     let asker = face.asker(Peer {
         uid: peer.uid,
         gid: peer.gid,
@@ -85,7 +87,7 @@ async fn serve_one(stream: UnixStream, peer: ebb_peer::Peer, face: Rc<Face>) {
         label: peer.label,
         process_known: peer.pidfd.is_some(),
     });
-    let greeting = tokio::time::timeout(GREETING, greet(stream)).await;
+    let greeting = tokio::time::timeout(GREETING, greet(stream, uid)).await;
     // Who cannot greet is no client of ours.
     let Ok(Ok(messages)) = greeting else { return };
     let connection = zbus::Connection::from(&messages);
@@ -94,9 +96,8 @@ async fn serve_one(stream: UnixStream, peer: ebb_peer::Peer, face: Rc<Face>) {
     face.gone(id);
 }
 
-async fn greet(stream: UnixStream) -> zbus::Result<MessageStream> {
-    let stream = stream.into_std()?;
-    zbus::connection::Builder::unix_stream(stream)
+async fn greet(stream: UnixStream, uid: u32) -> zbus::Result<MessageStream> {
+    zbus::connection::Builder::socket(Limited::new(stream, uid))
         .server(Guid::generate())
         .p2p()
         .build_message_stream()

@@ -131,6 +131,7 @@ pub(super) fn reply(to: &Message, shape: &Shape, answered: Answered) -> zbus::Re
             let path = names::token_options_path(&random);
             message.build(&(ObjectPath::try_from(path)?,))
         }
+        Answer::Headers(fields) => message.build(&(fields,)),
         Answer::Ranges(ranges) => message.build(&(ranges,)),
         Answer::Flags(flags) => message.build(&(flags,)),
         Answer::Identity(uid) => {
@@ -193,6 +194,7 @@ fn file(view: &FileView) -> Dict<'_> {
         ("TemporaryName", Variant::from(view.temporary.as_slice())),
         ("FinalUrl", Variant::from(view.final_url.as_str())),
         ("HttpStatus", Variant::from(u32::from(view.http_status))),
+        ("ValidationState", Variant::from(view.valid)),
     ])
 }
 

@@ -63,10 +63,13 @@ impl MainLoop {
                 Answer::Files(files, u32::try_from(entry.job.files.len()).unwrap_or(u32::MAX))
             }),
             Command::Error(job) => self.error(caller, job),
+            Command::Unacknowledged => Ok(self.unacknowledged(caller)),
+            Command::Acknowledge(up_to) => Ok(self.acknowledge(caller, up_to, turn)),
             Command::Changes { job, since, limit } => self.changes(caller, job, since, limit),
             Command::Explain(job) => self.explain(caller, job),
             Command::OpenTokenOptions(job) => self.open_token_options(&asker, job),
             Command::AddFiles(job, files) => return self.add_files(asker, job, files, reply, turn),
+            Command::FileHeaders(job, file) => self.file_headers(caller, job, file),
             Command::FilledRanges(job, file) => self.filled_ranges(caller, job, file),
             Command::RequestRanges(job, file, parts) => {
                 return self.request_ranges(caller, job, file, parts, reply, turn);

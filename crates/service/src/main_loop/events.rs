@@ -218,6 +218,40 @@ impl MainLoop {
         self.events.untold.retain(|_, (_, job)| *job != id);
     }
 
+    /// What is owed to this caller: of each of their jobs that waits for them, why it does.
+    pub(super) fn unacknowledged(&self, caller: Caller) -> Answer {
+        let newest = self.events.horizon(Caller { administrator: false, ..caller });
+        let theirs = self.events.owed.range(..=newest).filter_map(|(number, happening)| {
+            let entry = self.jobs.get(&happening.job)?;
+            let is_theirs = entry.job.owner.uid == caller.uid;
+            is_theirs.then(|| event(*number, happening, entry))
+        });
+        let events = theirs.take(PAGE as usize).collect();
+        Answer::Events(EventsView { events, newest, missing: false })
+    }
+
+    /// The caller knows of what is owed to them up to this number: it is kept like any other event.
+    pub(super) fn acknowledge(&mut self, caller: Caller, up_to: u64, turn: &mut Turn) -> Answer {
+        // What was not told yet cannot be known.
+        let known = up_to.min(self.events.horizon(Caller { administrator: false, ..caller }));
+        let owed: Vec<(u64, JobId)> =
+            self.events.owed.range(..=known).map(|(number, what)| (*number, what.job)).collect();
+        for (number, id) in owed {
+            let Some(entry) = self.jobs.get_mut(&id).filter(|e| e.job.owner.uid == caller.uid)
+            else {
+                continue;
+            };
+            entry.trail.acknowledge();
+            turn.batch.acknowledge_event(number);
+            if let Some(mut happening) = self.events.owed.remove(&number) {
+                happening.acknowledged = true;
+                self.events.recent.insert(number, happening);
+            }
+        }
+        self.keep_events_in_bounds(turn);
+        Answer::Done
+    }
+
     /// What changed since this number, for this caller: on one job, or on all they may see.
     pub(super) fn changes(
         &self,

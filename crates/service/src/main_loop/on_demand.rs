@@ -7,6 +7,7 @@ use ebb_core::id::JobId;
 use ebb_core::job::{Event, Report};
 use ebb_core::policy::{Caller, Verb};
 use ebb_core::ranges::Part;
+use ebb_core::refusal::Refusal;
 use tokio::sync::oneshot;
 
 use super::{After, MainLoop, Turn};
@@ -17,6 +18,12 @@ impl MainLoop {
         let filled = self.see(caller, id)?.job.filled_ranges(file)?;
         let pairs = filled.into_iter().map(|range| (range.start(), range.length()));
         Ok(Answer::Ranges(pairs.collect()))
+    }
+
+    pub(super) fn file_headers(&self, caller: Caller, id: JobId, file: u32) -> Answered {
+        let files = &self.see(caller, id)?.job.files;
+        let file = files.get(file as usize).ok_or(Refusal::FileNotFound)?;
+        Ok(Answer::Headers(file.headers.clone()))
     }
 
     /// Answered when nothing is fetched in the old order any more.

@@ -88,15 +88,13 @@ fn about(event: &Event) -> Option<u32> {
     | Event::Report(
         _,
         Report::Created(at, _)
-        | Report::Prepared(at, _)
-        | Report::TookOver(at)
-        | Report::SpareDeleted(at)
         | Report::Measured(at, _)
         | Report::Moved(at, _)
         | Report::Answered { file: at, .. }
         | Report::Checkpoint { file: at, .. }
         | Report::Filled(at, _)
         | Report::InOrder(at)
+        | Report::Headers(at, _)
         | Report::FileDone { file: at, .. },
     ) = event
     {

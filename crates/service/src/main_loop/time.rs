@@ -58,6 +58,9 @@ impl MainLoop {
             .map(|entry| entry.job.id)
             .collect();
         for id in old {
+            if self.tries_left_overs_again(id, turn, now) {
+                continue;
+            }
             if let Some(entry) = self.jobs.remove(&id) {
                 self.order.remove(&entry.number);
                 self.owners.keep((entry.number, id), Some(entry.standing()), None);

@@ -95,6 +95,7 @@ pub(super) fn files(job: &Job, work: &Work, first: u32, limit: u32) -> Vec<FileV
         temporary: file.temporary.as_ref().map(|t| t.name.clone()).unwrap_or_default(),
         final_url: file.final_url.clone().unwrap_or_default(),
         http_status: file.http_status.unwrap_or(0),
+        valid: file.valid,
     })
     .collect()
 }

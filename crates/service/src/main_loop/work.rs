@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use ebb_core::file::{File, Progress};
+use ebb_core::file::Progress;
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{Effect, Event, Job};
 use ebb_core::refusal::Refusal;
@@ -16,7 +16,6 @@ use ebb_core::token::Resource;
 use tokio::sync::{oneshot, watch};
 
 use super::{After, MainLoop, Turn};
-use crate::attempt::kept::KeptFiles;
 use crate::attempt::{Attempt, Order, room};
 use crate::clock;
 use crate::command::{Answer, Answered, Message, Notice};
@@ -31,8 +30,6 @@ pub(super) struct Work {
     held_back: Vec<Notice>,
     /// Bytes received of the files in transfer; not durable yet.
     pub(super) live: BTreeMap<u32, u64>,
-    /// For the next attempt, where its file identity is another.
-    kept: KeptFiles,
 }
 
 #[derive(Default)]
@@ -120,12 +117,10 @@ impl Work {
         }
     }
 
-    pub(super) fn attempt_over(&mut self, over: AttemptId, kept: KeptFiles, job: &Job) {
+    pub(super) fn attempt_over(&mut self, over: AttemptId) {
         if matches!(&self.hand, Hand::Attempt(running) if running.attempt == over) {
             self.hand = Hand::Free;
             self.live.clear();
-            self.kept = kept;
-            self.kept.retain_for(job);
         }
     }
 
@@ -245,18 +240,12 @@ impl MainLoop {
             network_identity: network_identity.clone(),
             terms: job.terms.clone(),
             room: room(&job.terms, &job.files),
-            clear_up_as: [Some(file_identity), job.helper.as_ref(), Some(&job.owner)]
-                .into_iter()
-                .flatten()
-                .cloned()
-                .collect(),
             files: job.to_fetch().map(|at| (at, job.files[at as usize].clone())).collect(),
             only_requested: job.terms.on_demand,
         };
         let (stop, stopped) = watch::channel(false);
         let (agents, outbox) = (Rc::clone(&self.parts.agents), self.parts.outbox.clone());
-        let kept = std::mem::take(&mut entry.work.kept);
-        tokio::task::spawn_local(Attempt::new(order, kept, agents, outbox, stopped).run());
+        tokio::task::spawn_local(Attempt::new(order, agents, outbox, stopped).run());
         let since = clock::now().moment;
         let bytes_before = entry.sums.held;
         entry.work.hand = Hand::Attempt(Running { attempt, stop, since, bytes_before });
@@ -270,7 +259,6 @@ impl MainLoop {
             return;
         };
         entry.work.hand = Hand::Finishing;
-        entry.work.kept = KeptFiles::default();
         let finish = Finish::of(&entry.job, Rc::clone(&self.parts.agents));
         let outbox = self.parts.outbox.clone();
         tokio::task::spawn_local(async move {
@@ -283,7 +271,7 @@ impl MainLoop {
 
 /// What became of what was asked for.
 fn outcome(what: WaitFor, job: &Job) -> Answered {
-    let left_over = job.files.iter().any(File::has_temporary);
+    let left_over = job.files.iter().any(|file| file.temporary.is_some());
     let dropped = job.files.iter().any(|file| file.progress == Progress::Dropped);
     match what {
         WaitFor::Done => Ok(Answer::Done),

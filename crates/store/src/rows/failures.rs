@@ -62,7 +62,7 @@ mod tests {
             certificate-invalid http-status malformed-answer encoded-answer head-too-large \
             too-many-redirects redirect-downgrade redirect-invalid size-changed \
             redirect-refused insufficient-range-support invalid-range invalid-server-response \
-            max-download-size-limit-reached \
+            max-download-size-limit-reached validation-failed \
             no-such-directory not-a-directory symbolic-link destination-access-denied \
             not-a-regular-file special-file-system destination-changed destination-exists \
             name-too-long no-space read-only-file-system temporary-lost io-error \

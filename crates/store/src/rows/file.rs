@@ -29,10 +29,6 @@ pub(crate) static FILE: Table = Table {
         "temp_dev",
         "temp_ino",
         "temp_made_by",
-        "spare_name",
-        "spare_dev",
-        "spare_ino",
-        "spare_made_by",
         "durable",
         "etag",
         "last_modified",
@@ -43,6 +39,8 @@ pub(crate) static FILE: Table = Table {
         "http_status",
         "modified",
         "told_size",
+        "valid",
+        "headers",
     ],
 };
 
@@ -54,7 +52,6 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         replace,
         wanted,
         temporary,
-        spare,
         durable,
         validators,
         progress,
@@ -62,6 +59,8 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         http_status,
         modified,
         told_size,
+        valid,
+        headers,
     } = file;
     let mut cells = Cells::default();
     cells
@@ -80,10 +79,6 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         .put_option(temporary.as_ref().map(|t| t.dev))
         .put_option(temporary.as_ref().map(|t| t.ino))
         .put_option(temporary.as_ref().map(|t| t.made_by))
-        .put_option(spare.as_ref().map(|t| t.name.clone()))
-        .put_option(spare.as_ref().map(|t| t.dev))
-        .put_option(spare.as_ref().map(|t| t.ino))
-        .put_option(spare.as_ref().map(|t| t.made_by))
         .put(*durable)
         .put_option(validators.etag.clone())
         .put_option(validators.last_modified.clone())
@@ -93,7 +88,9 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         .put_option(final_url.clone())
         .put_option(*http_status)
         .put_option(*modified)
-        .put_option(*told_size);
+        .put_option(*told_size)
+        .put(*valid)
+        .put_option(lines(headers));
     cells.into_values()
 }
 
@@ -110,7 +107,6 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<File, StoreError> {
         replace: cells.take()?,
         wanted: wanted(cells)?,
         temporary: temporary(cells)?,
-        spare: temporary(cells)?,
         durable: cells.take()?,
         validators: Validators {
             etag: cells.take_option()?,
@@ -123,6 +119,8 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<File, StoreError> {
         http_status: cells.take_option()?,
         modified: cells.take_option()?,
         told_size: cells.take_option()?,
+        valid: cells.take()?,
+        headers: headers(cells)?,
     })
 }
 
@@ -174,6 +172,24 @@ fn some(cells: &Reader<'_>, text: &str) -> Result<Vec<Range>, StoreError> {
     }
     let parts = parts(cells, text)?;
     Ok(parts.into_iter().filter_map(|part| part.range(None)).collect())
+}
+
+/// Fields have no line ends: the network agent's words are printable.
+fn lines(headers: &[(String, String)]) -> Option<String> {
+    let lines = headers.iter().map(|(name, value)| format!("{name}:{value}"));
+    (!headers.is_empty()).then(|| lines.collect::<Vec<_>>().join("\n"))
+}
+
+fn headers(cells: &mut Reader<'_>) -> Result<Vec<(String, String)>, StoreError> {
+    let Some(text) = cells.take_option::<String>()? else {
+        return Ok(Vec::new());
+    };
+    let field = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    let fields: Option<Vec<_>> = text.split('\n').map(field).collect();
+    fields.ok_or_else(|| cells.nonsense("not the fields of an answer"))
 }
 
 fn temporary(cells: &mut Reader<'_>) -> Result<Option<Temporary>, StoreError> {

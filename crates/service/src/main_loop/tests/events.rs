@@ -113,3 +113,38 @@ fn who_has_missed_too_much_is_told_so_and_what_is_owed_is_kept() {
         assert!(future.missing && future.events.is_empty());
     });
 }
+
+#[test]
+fn what_is_owed_is_told_until_it_is_acknowledged_also_after_a_restart() {
+    scene(|dir| async move {
+        let mut stage = Stage::new(&dir, "this");
+        let job = stage.lent(&dir).await;
+        stage.inbox.send(Message::SessionEnded(SessionId("c2".into()))).ok();
+        stage.until(job, |what| matches!(what, NoticeKind::Failed(_))).await;
+        let mut stage = restarted(stage, &dir).await;
+        for _ in 0..2 {
+            let owed = unacknowledged(&stage, OWNER).await;
+            assert_eq!((names(&owed), owed.events[0].job), (vec!["error"], job));
+            // Neither a stranger nor an administrator takes it from its owner.
+            for other in [OWNER + 7, 0] {
+                assert_eq!(names(&unacknowledged(&stage, other).await), Vec::<&str>::new());
+                stage.ask(&asker(other, None), Command::Acknowledge(u64::MAX)).await.unwrap();
+            }
+            let before = Command::Acknowledge(owed.events[0].number - 1);
+            stage.ask(&asker(OWNER, None), before).await.unwrap();
+            stage = restarted(stage, &dir).await;
+        }
+        let all = Command::Acknowledge(u64::MAX);
+        stage.ask(&asker(OWNER, None), all).await.unwrap();
+        let stage = restarted(stage, &dir).await;
+        assert_eq!(names(&unacknowledged(&stage, OWNER).await), Vec::<&str>::new());
+        assert!(names(&changes(&stage, OWNER, Some(job), 0).await).contains(&"error"));
+    });
+}
+
+async fn unacknowledged(stage: &Stage, uid: u32) -> EventsView {
+    match stage.ask(&asker(uid, None), Command::Unacknowledged).await {
+        Ok(Answer::Events(view)) => view,
+        other => panic!("{other:?}"),
+    }
+}
