@@ -4,7 +4,7 @@
 //! under way: attempts died with the last life, so a job that was connecting or transferring waits
 //! for its turn, with every byte that was synced. Clocks that run since the machine was started go
 //! on within one boot; after another they count nothing, so a job that was waiting is tried at once.
-//! Whether the surroundings still block a job is found out anew.
+//! Whether the surroundings still block a job is the main loop's to find out: it judges all anew.
 
 use super::{Effect, Job, State, Step};
 
@@ -27,7 +27,7 @@ impl Job {
             self.patience.since = None;
         }
         let effects = match self.state {
-            State::TransientError { .. } if boot == Boot::Same => vec![],
+            State::TransientError { .. } | State::Blocked { .. } if boot == Boot::Same => vec![],
             State::Connecting { .. }
             | State::Transferring { .. }
             | State::TransientError { .. }

@@ -98,6 +98,8 @@ impl MainLoop {
             }
             turn.after.push(After::Act(id));
         }
+        // What the surroundings were like in the last life means nothing now.
+        self.judge_all();
     }
 
     /// A clean end: agents stop at a synced byte, which is written down.
