@@ -2,8 +2,10 @@
 
 use crate::support::*;
 use ebb_http::{Bucket, Held, Order};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 fn answer(length: usize) -> Vec<u8> {
     let mut bytes = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
@@ -42,11 +44,10 @@ async fn a_limit_that_is_lifted_lets_a_live_transfer_go() {
     // Much shorter than it is held back: that is our own doing, and no fault of the server.
     let order = Order { stall_timeout: Duration::from_millis(300), ..paced(&server, &bucket) };
     let (client, target) = (client(), Target::holding(b""));
-    let lift = async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert_eq!(target.content(), b"");
-        bucket.set(None);
-    };
-    let ((ended, _), ()) = tokio::join!(run(&client, order, &target), lift);
+    let mut fetching = pin!(run(&client, order, &target));
+    assert!(timeout(Duration::from_secs(1), &mut fetching).await.is_err());
+    assert_eq!(target.content(), b"");
+    bucket.set(None);
+    let (ended, _) = fetching.await;
     assert_done(&ended, 5_000_000);
 }
