@@ -178,7 +178,8 @@ fn may_drop(event: &Event, at: u32, held: u64) -> bool {
             if trouble.lost_temporary() == Some(at)
     );
     let in_order = matches!(event, Event::Report(_, Report::InOrder(file)) if *file == at);
-    new || anew || lost || in_order
+    let invalid = matches!(event, Event::SetValidationState { file, valid: false } if *file == at);
+    new || anew || lost || in_order || invalid
 }
 
 /// What somebody sees who looks at the job. That it waits for its turn instead of running is the one
