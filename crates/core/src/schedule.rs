@@ -65,20 +65,46 @@ pub struct Slots {
     pub background: usize,
 }
 
-/// Who was served when. Lives as long as the service; a restart begins all turns anew.
+/// Who was served when, and for how long. Lives as long as the service; a restart begins all turns
+/// anew.
+///
+/// Owners are compared by the time their jobs have had, so that small jobs and large ones come to
+/// the same share. Who was away gets no credit for it: nobody counts for less than whoever was
+/// served last had then.
 #[derive(Debug, Default)]
 pub struct Turns {
     count: u64,
-    owners: HashMap<u32, u64>,
+    owners: HashMap<u32, Account>,
     jobs: HashMap<JobId, u64>,
+    /// What the owner served last had used when that was.
+    level: u64,
+}
+
+/// What an owner has had.
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    /// Milliseconds of slots.
+    used: u64,
+    /// The last turn, as a number that grows with every start.
+    turn: u64,
 }
 
 impl Turns {
     /// Notes that a job has been started.
     pub fn served(&mut self, job: JobId, owner: u32) {
         self.count += 1;
-        self.owners.insert(owner, self.count);
+        let account = self.owners.entry(owner).or_default();
+        account.used = account.used.max(self.level);
+        account.turn = self.count;
+        self.level = account.used;
         self.jobs.insert(job, self.count);
+    }
+
+    /// Notes that a job has had a slot for so long.
+    pub fn used(&mut self, owner: u32, time: Duration) {
+        let more = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let account = self.owners.entry(owner).or_default();
+        account.used = account.used.saturating_add(more);
     }
 
     /// Forgets a job that is over.
@@ -92,9 +118,9 @@ impl Turns {
         self.jobs.get(&job).copied().unwrap_or(0)
     }
 
-    fn rank(&self, candidate: &Candidate) -> (u64, u64) {
-        let of = |map: Option<&u64>| map.copied().unwrap_or(0);
-        (of(self.owners.get(&candidate.owner)), of(self.jobs.get(&candidate.job)))
+    fn rank(&self, candidate: &Candidate) -> (u64, u64, u64) {
+        let account = self.owners.get(&candidate.owner).copied().unwrap_or_default();
+        (account.used.max(self.level), account.turn, self.of_job(candidate.job))
     }
 }
 
@@ -104,6 +130,7 @@ pub fn batch(candidates: &[Candidate], slots: Slots, turns: &Turns, now: Moment)
     let (foreground, background): (Vec<_>, Vec<_>) =
         candidates.iter().copied().partition(|c| c.priority == Priority::Foreground);
     let mut batch = Batch { start: fill(&foreground, slots.foreground, turns), ..Batch::default() };
+    make_room(&foreground, now, &mut batch);
     let Some(class) = background.iter().map(|c| c.priority).min() else {
         return batch;
     };
@@ -156,10 +183,52 @@ fn end_slices(class: &[Candidate], waiting: usize, now: Moment, batch: &mut Batc
         now.since(since) >= SLICE || bytes >= SLICE_BYTES
     };
     batch.preempt.extend(running.iter().filter(over).take(waiting).map(|(_, _, job)| *job));
-    batch.wake_at =
-        running.iter().filter(|slot| !over(slot)).map(|(since, _, _)| since.after(SLICE)).min();
+    let next = running.iter().filter(|slot| !over(slot)).map(|(since, _, _)| since.after(SLICE));
+    batch.wake_at = batch.wake_at.into_iter().chain(next).min();
 }
 
+/// While foreground jobs of one owner wait, an owner who has two more of the slots (or any, when
+/// the first has none) makes room, with the job that runs longest, when its slice is over. Jobs of
+/// one owner do not make room for each other: somebody waits for each of them.
+fn make_room(foreground: &[Candidate], now: Moment, batch: &mut Batch) {
+    let mut running: HashMap<u32, Vec<(Moment, JobId)>> = HashMap::new();
+    let mut load: HashMap<u32, usize> = HashMap::new();
+    let mut waiting = Vec::new();
+    for candidate in foreground {
+        match candidate.turn {
+            Turn::Running { since, .. } => {
+                running.entry(candidate.owner).or_default().push((since, candidate.job));
+                *load.entry(candidate.owner).or_default() += 1;
+            }
+            Turn::Waiting if batch.start.contains(&candidate.job) => {
+                *load.entry(candidate.owner).or_default() += 1;
+            }
+            Turn::Waiting => waiting.push(candidate.owner),
+        }
+    }
+    running.values_mut().for_each(|jobs| jobs.sort_unstable_by(|one, other| other.cmp(one)));
+    for owner in waiting {
+        let own = load.get(&owner).copied().unwrap_or(0);
+        let most = running.iter_mut().filter(|(other, jobs)| **other != owner && !jobs.is_empty());
+        let most = most.max_by_key(|(other, _)| (load[*other], **other));
+        let Some((other, jobs)) = most else { continue };
+        if load[other] < own + if own == 0 { 1 } else { 2 } {
+            continue;
+        }
+        let Some((since, job)) = jobs.last().copied() else { continue };
+        if now.since(since) < SLICE {
+            batch.wake_at = batch.wake_at.into_iter().chain([since.after(SLICE)]).min();
+            continue;
+        }
+        jobs.pop();
+        batch.preempt.push(job);
+        *load.entry(*other).or_default() -= 1;
+        *load.entry(owner).or_default() += 1;
+    }
+}
+
+#[cfg(test)]
+mod shares;
 #[cfg(test)]
 mod whatever;
 
@@ -238,6 +307,39 @@ mod tests {
             [running(1, 1, Normal, 100, 0), running(2, 1, Normal, 200, 0), waiting(3, 1, Normal)];
         let found = batch(&all, SLOTS, &Turns::default(), NOON);
         assert_eq!(found.wake_at, Some(Moment(NOON.0 + 100_000)));
+    }
+
+    #[test]
+    fn an_owner_with_every_foreground_slot_makes_room_for_another_after_a_slice() {
+        let mine = [running(1, 1, Foreground, 301, 0), running(2, 1, Foreground, 400, 0)];
+        let [one, two] = mine;
+        assert_eq!(
+            look(&[one, two, waiting(3, 1, Foreground)]),
+            (vec![], vec![]),
+            "not for itself"
+        );
+        assert_eq!(look(&[one, two, waiting(3, 2, Foreground)]), (vec![], vec![2]));
+        let two_wait = [one, two, waiting(3, 2, Foreground), waiting(4, 2, Foreground)];
+        assert_eq!(look(&two_wait), (vec![], vec![2]), "half each is fair");
+        let fair = [one, running(2, 2, Foreground, 400, 0), waiting(3, 2, Foreground)];
+        assert_eq!(look(&fair), (vec![], vec![]));
+        let early = [running(1, 1, Foreground, 100, 0), running(2, 1, Foreground, 200, 0)];
+        let all = [early[0], early[1], waiting(3, 2, Foreground)];
+        let found = batch(&all, SLOTS, &Turns::default(), NOON);
+        assert_eq!((found.preempt, found.wake_at), (vec![], Some(Moment(NOON.0 + 100_000))));
+    }
+
+    #[test]
+    fn who_was_away_gets_no_credit_for_it() {
+        let mut turns = Turns::default();
+        turns.served(JobId::from_bytes([1; 16]), 1);
+        turns.used(1, Duration::from_secs(36_000));
+        turns.served(JobId::from_bytes([1; 16]), 1);
+        turns.served(JobId::from_bytes([2; 16]), 2);
+        turns.used(2, Duration::from_secs(1));
+        let slots = Slots { background: 1, ..SLOTS };
+        let all = [waiting(1, 1, Normal), waiting(3, 2, Normal)];
+        assert_eq!(ids(&batch(&all, slots, &turns, NOON).start), [1], "not ten hours of two's");
     }
 
     #[test]

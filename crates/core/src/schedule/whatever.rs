@@ -127,7 +127,10 @@ proptest! {
         let of = |job: &JobId| all.iter().find(|c| c.job == *job).unwrap();
         prop_assert!(found.start.iter().all(|job| of(job).turn == Turn::Waiting));
         prop_assert!(found.preempt.iter().all(|job| of(job).turn != Turn::Waiting));
-        prop_assert!(found.preempt.iter().all(|job| of(job).priority != Priority::Foreground));
+        for ours in found.preempt.iter().map(of).filter(is_foreground) {
+            let another = |c: &&Candidate| c.turn == Turn::Waiting && c.owner != ours.owner;
+            prop_assert!(all.iter().filter(is_foreground).any(|c| another(&c)));
+        }
         for list in [&found.start, &found.preempt] {
             let once: std::collections::BTreeSet<_> = list.iter().collect();
             prop_assert_eq!(once.len(), list.len());
@@ -159,8 +162,9 @@ proptest! {
         let found = batch(&all, slots, &Turns::default(), NOW);
         for job in &found.preempt {
             let ours = all.iter().find(|c| c.job == *job).unwrap();
-            let wanted = all.iter().filter(|c| !is_foreground(c)).any(|other| {
-                other.priority < ours.priority
+            let wanted = all.iter().any(|other| {
+                let urgent = !is_foreground(&other) && !is_foreground(&ours);
+                (urgent && other.priority < ours.priority)
                     || (other.priority == ours.priority && other.turn == Turn::Waiting)
             });
             prop_assert!(wanted);
