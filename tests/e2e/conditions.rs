@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use support::bus::{Bus, JOB};
 use support::content::Content;
+use support::desktop::{Desktop, Known};
 use support::instance::{Instance, Setup};
 use support::job::Job;
 use support::namespace::Namespace;
@@ -95,4 +96,72 @@ fn without_a_network_the_machine_itself_is_still_reached() {
     namespace.plug_in();
     bus.wait_until("another try", || (near.property::<u32>("ErrorCount") == 2).then_some(()))
         .unwrap();
+}
+
+const FREE: Known = Known { metered: 2, on_battery: false, profile: "balanced" };
+
+#[test]
+fn a_metered_network_and_the_battery_hold_whom_the_policy_names_and_nobody_else() {
+    if !needs_root("services on a message bus of its own") {
+        return;
+    }
+    let (desktop, namespace) = (Desktop::start(FREE), Namespace::new());
+    let instance = Setup::new()
+        .under(&namespace.wrapper())
+        .on_bus(&desktop.address())
+        .config("cost-policy = { normal = 'unrestricted' }")
+        .config("on-battery = 'foreground'")
+        .start();
+    let server = Server::http_at(SocketAddr::new(namespace.machine(), 0));
+    let bus = instance.bus(&User::alice());
+    let (job, gate) = halfway(&bus, &instance, &server);
+    let saver = Known { on_battery: true, profile: "power-saver", ..FREE };
+    for (known, error, reason, condition) in [
+        (Known { metered: 1, ..FREE }, "blocked-by-cost-transfer-policy", "metered", "cost"),
+        (saver, "blocked-by-battery-saver", "power-saving", "power"),
+        (
+            Known { profile: "balanced", on_battery: true, ..FREE },
+            "blocked-by-battery-policy",
+            "power-saving",
+            "power",
+        ),
+    ] {
+        desktop.change(known);
+        bus.wait_until(error, || {
+            (job.property::<String>("Reason") == reason && job.error_name() == error).then_some(())
+        })
+        .unwrap();
+        assert_eq!(job.state(), "transient-error");
+        assert_eq!(explained(&bus, &job, condition).0, "blocking");
+        desktop.change(FREE);
+        job.wait_for(&["transferring"]);
+    }
+    // A job that says itself what it may cost, and one that somebody waits for, go on.
+    desktop.change(Known { metered: 1, on_battery: true, profile: "power-saver" });
+    job.wait_for(&["transient-error"]);
+    job.set("CostFlags", 0x8000_00ff_u32.into()).unwrap();
+    job.set("Priority", "foreground".into()).unwrap();
+    job.wait_for(&["transferring"]);
+    gate.open();
+    job.finish();
+    FILE.check(&instance.directory_of(&User::alice()).join("f"));
+}
+
+#[test]
+fn outside_their_hours_background_jobs_wait_and_a_new_policy_counts_at_once() {
+    let instance = Setup::new().config("other-limit = { normal = 0 }").start();
+    let (server, user) = (Server::http(), User::ordinary());
+    server.put("/f", Resource::new(FILE));
+    let bus = instance.bus(&user);
+    let job = Job::create(&bus, "at night");
+    job.add(&server.url("/f"), &instance.directory_of(&user).join("f"));
+    job.resume();
+    job.wait_for(&["transient-error"]);
+    assert_eq!(job.error_name(), "blocked-by-policy");
+    assert_eq!(job.property::<String>("Reason"), "policy-window");
+    assert_eq!(explained(&bus, &job, "hours").0, "blocking");
+    let told = instance.must(&user, &["explain", &job.id]);
+    assert!(told.contains("no bandwidth at this hour"), "{told}");
+    instance.reload(|config| config.replace("normal = 0", "normal = 100000"));
+    job.finish();
 }

@@ -4,22 +4,12 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use rustix::process::{Pid, Signal, kill_process};
 use support::bus::{Bus, MANAGER, MANAGER_PATH};
 use support::instance::Instance;
 use support::job::Job;
 use support::server::PATIENCE;
 use support::users::User;
 use zbus::OwnedVariant;
-
-/// Writes the configuration anew, and asks `ebbd` to have it read.
-fn reload(instance: &Instance, change: impl FnOnce(String) -> String) {
-    let path = instance.scratch().join("ebb.toml");
-    let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, change(text)).unwrap();
-    let pid = Pid::from_raw(i32::try_from(instance.pid()).unwrap()).unwrap();
-    kill_process(pid, Signal::HUP).unwrap();
-}
 
 fn jobs_per_user(bus: &Bus) -> u32 {
     let status: HashMap<String, OwnedVariant> =
@@ -42,14 +32,14 @@ fn a_new_policy_counts_at_once_and_one_with_a_mistake_not_at_all() {
     let bus = instance.bus(&User::ordinary());
     let job = Job::create(&bus, "before");
     assert_eq!(jobs_per_user(&bus), 60);
-    reload(&instance, |text| format!("{text}\njobs-per-user = 1\n"));
+    instance.reload(|text| format!("{text}\njobs-per-user = 1\n"));
     until("the new limit", || jobs_per_user(&bus) == 1);
     let refused = instance.run(&User::ordinary(), &["create", "one more"]);
     if User::ordinary().uid != 0 {
         assert!(!refused.status.success(), "the limit holds for those who are there already");
     }
     assert_eq!(job.state(), "suspended", "what is there stays");
-    reload(&instance, |text| text.replace("jobs-per-user", "jobs-per-usr"));
+    instance.reload(|text| text.replace("jobs-per-user", "jobs-per-usr"));
     until("the complaint", || instance.log().contains("there is no setting `jobs-per-usr`"));
     let log = instance.log();
     assert!(log.contains("the old configuration stays: ") && log.contains(", line "), "{log}");

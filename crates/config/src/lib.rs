@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod conditions;
 mod error;
 mod files;
 
@@ -32,6 +33,7 @@ pub struct Config {
     pub policy: Policy,
     /// Where the message bus is, if not at its usual place; `Some("")` for no bus at all.
     pub bus_address: Option<String>,
+    hours: conditions::Hours,
     /// The files that were read, in order.
     pub files: Vec<PathBuf>,
 }
@@ -90,16 +92,25 @@ impl Config {
             "background-slots" => self.policy.background_slots = number()?,
             "foreground-slots" => self.policy.foreground_slots = number()?,
             "job-inactivity-timeout" => {
-                let days = number()?;
-                if days > 999 {
-                    return Err(wrong("a number of days from 1 to 999"));
-                }
-                self.policy.job_inactivity_timeout = days;
+                self.policy.job_inactivity_timeout = days(number()?).ok_or_else(|| wrong(DAYS))?;
+            }
+            "max-download-time" => {
+                self.policy.max_download_time = days(number()?).ok_or_else(|| wrong(DAYS))?;
+            }
+            _ if conditions::is_one(key) => {
+                conditions::apply(&mut self.policy.conditions, &mut self.hours, key, value)
+                    .map_err(wrong)?;
             }
             _ => return Err(Mistake::UnknownKey(key.to_owned())),
         }
         Ok(())
     }
+}
+
+const DAYS: &str = "a number of days from 1 to 999";
+
+fn days(days: u32) -> Option<u32> {
+    (days <= 999).then_some(days)
 }
 
 fn unknown_group(name: &str) -> Mistake {

@@ -1,5 +1,8 @@
 //! What is taken, what is refused and where, and which of several files counts.
 
+use ebb_core::conditions::{Bandwidth, CostDefaults, Limits, MayRun, Rules, Window};
+use ebb_core::job::CostFlags;
+
 use super::*;
 
 const GROUPS: &str = "root:x:0:\nsudo:x:27:alice\n";
@@ -32,7 +35,7 @@ fn every_setting_is_taken() {
     let config = parse(
         "admin-groups = ['sudo']\nbus-address = ''\njobs-per-user = 1\n\
          jobs-per-machine = 2\nfiles-per-job = 3\nbackground-slots = 4\nforeground-slots = 5\n\
-         ranges-per-file = 6\njob-inactivity-timeout = 999",
+         ranges-per-file = 6\njob-inactivity-timeout = 999\nmax-download-time = 14",
     )
     .unwrap();
     let expected = Policy {
@@ -44,6 +47,7 @@ fn every_setting_is_taken() {
         background_slots: 4,
         foreground_slots: 5,
         job_inactivity_timeout: 999,
+        max_download_time: 14,
         conditions: ebb_core::conditions::Rules::default(),
     };
     assert_eq!((config.policy, config.bus_address.as_deref()), (expected, Some("")));
@@ -58,6 +62,17 @@ fn a_typing_error_is_named_with_its_line_and_nothing_is_guessed() {
         ("jobs-per-user = 4294967296", "jobs-per-user"),
         ("jobs-per-user = 'many'", "jobs-per-user"),
         ("job-inactivity-timeout = 1000", "1 to 999"),
+        ("max-download-time = 1000", "1 to 999"),
+        ("cost-policy = 'free'", "standard"),
+        ("cost-policy = { urgent = 'always' }", "by priority"),
+        ("on-battery = 'some'", "foreground"),
+        ("work-hours = '8-17'", "08:00-17:00"),
+        ("work-hours = '08:00-08:00'", "different"),
+        ("work-hours = '08:00-24:01'", "08:00-17:00"),
+        ("work-days = ['monday']", "mon"),
+        ("work-days = []", "mon"),
+        ("work-limit = -1", "kbit/s"),
+        ("other-limit = { foreground = 1 }", "high, normal, low"),
         ("admin-groups = 'sudo'", "admin-groups"),
         ("admin-groups = ['wheel']", "wheel"),
         ("[jobs]\nper-user = 1", "jobs"),
@@ -99,4 +114,36 @@ fn a_mistake_beside_the_file_is_told_with_its_own_name() {
     fs::write(beside.join("10-x.toml"), "\n\nslots = 3\n").unwrap();
     let error = Config::read(&scratch.0.join("ebb.toml")).unwrap_err();
     assert_eq!((error.file, error.line), (beside.join("10-x.toml"), Some(3)));
+}
+
+#[test]
+fn hours_costs_and_power_are_taken_whole() {
+    let config = parse(
+        "cost-policy = { low = 'unrestricted' }\npower-saver = 'all'\non-battery = 'foreground'\n\
+         work-days = ['mon', 'sun']\nwork-hours = '22:00-06:30'\n\
+         work-limit = { high = 1000, low = 0 }\nother-limit = 64\n\
+         maintenance-days = ['sat']\nmaintenance-limit = 0",
+    )
+    .unwrap();
+    let unrestricted = CostFlags::preset("unrestricted").unwrap();
+    let expected = Rules {
+        cost: CostDefaults { low: unrestricted, ..CostDefaults::default() },
+        bandwidth: Bandwidth {
+            work: Window::new(0x41, 22 * 60, 6 * 60 + 30),
+            inside: Limits { high: Some(1000), normal: None, low: Some(0) },
+            outside: Limits::all(64),
+            maintenance: Window::new(0x20, 0, 24 * 60).map(|w| (w, Limits::all(0))),
+        },
+        power_saver: MayRun::All,
+        battery: MayRun::Foreground,
+    };
+    assert_eq!(config.policy.conditions, expected);
+}
+
+#[test]
+fn work_is_from_eight_to_five_on_workdays_unless_told_otherwise() {
+    let bandwidth = parse("work-limit = 1000").unwrap().policy.conditions.bandwidth;
+    assert_eq!(bandwidth.work, Window::new(0x1f, 8 * 60, 17 * 60));
+    let nothing = parse("work-hours = '09:00-10:00'").unwrap().policy.conditions.bandwidth;
+    assert_eq!(nothing, Bandwidth::default(), "hours without a limit limit nothing");
 }

@@ -17,17 +17,19 @@
 mod cost;
 mod hours;
 mod power;
+mod share;
 #[cfg(test)]
 mod tests;
 
-pub use cost::{CostDefaults, CostFlags, CostState};
+pub use cost::{CostDefaults, CostState};
 pub use hours::{Bandwidth, Limits, LocalTime, Window};
 pub use power::{MayRun, Power};
+pub use share::share;
 
 use core::time::Duration;
 
 use crate::failure::Blocked;
-use crate::job::{Job, Priority};
+use crate::job::{CostFlags, Job, Priority};
 
 /// What the machine's surroundings are like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,7 +118,7 @@ impl Wanting {
         let abroad = unfinished.any(|file| !is_here(&file.url));
         Self {
             priority: job.terms.priority,
-            cost: None,
+            cost: job.terms.cost_flags,
             reach: if abroad { Reach::Network } else { Reach::Machine },
         }
     }

@@ -60,6 +60,8 @@ pub struct Policy {
     pub foreground_slots: u32,
     /// Days without activity after which a job is cancelled; 1 to 999.
     pub job_inactivity_timeout: u32,
+    /// Days a job may run, if it does not say it itself; 1 to 999.
+    pub max_download_time: u32,
     /// When jobs may move.
     pub conditions: conditions::Rules,
 }
@@ -75,6 +77,7 @@ impl Default for Policy {
             background_slots: 3,
             foreground_slots: 32,
             job_inactivity_timeout: 90,
+            max_download_time: 90,
             conditions: conditions::Rules::default(),
         }
     }

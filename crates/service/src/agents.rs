@@ -48,6 +48,8 @@ pub(crate) struct Agents {
     demand: SandboxDemand,
     files: Pool<files::FileAgent>,
     nets: Pool<net::NetAgent>,
+    /// What each bucket may take, in bytes a second; those that may take all are not in it.
+    limits: net::Limits,
 }
 
 struct Pool<A> {
@@ -124,7 +126,7 @@ impl<A: Alive> Pool<A> {
 
 impl Agents {
     pub(crate) fn new(launcher: Rc<Launcher>, demand: SandboxDemand) -> Self {
-        Self { launcher, demand, files: Pool::new(), nets: Pool::new() }
+        Self { launcher, demand, files: Pool::new(), nets: Pool::new(), limits: Rc::default() }
     }
 
     /// The file agent of this owner under this identity; started if there is none.
@@ -186,10 +188,27 @@ impl Agents {
             return Ok(agent);
         }
         let (channel, process) = self.start(Role::Network, &pair).await?;
-        let (agent, sandbox) = within(GREETING, net::NetAgent::greet(channel, process)).await?;
+        let (agent, sandbox) =
+            within(GREETING, net::NetAgent::greet(channel, process, Rc::clone(&self.limits)))
+                .await?;
         self.judge(sandbox)?;
         self.nets.keep(pair, &agent);
         Ok(agent)
+    }
+
+    /// From now on the fetches of this bucket take so much together, in bytes a second, whichever
+    /// agents they are in; nothing: what they can get.
+    pub(crate) fn limit(&self, bucket: u32, rate: Option<u64>) {
+        let before = match rate {
+            Some(rate) => self.limits.borrow_mut().insert(bucket, rate),
+            None => self.limits.borrow_mut().remove(&bucket),
+        };
+        if before == rate {
+            return;
+        }
+        for slot in self.nets.agents.borrow().values() {
+            slot.agent.limit(bucket, rate);
+        }
     }
 
     /// Closes the channels of agents that have had nothing to do for a while.

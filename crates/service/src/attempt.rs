@@ -53,6 +53,8 @@ pub(crate) struct Order {
     pub(crate) terms: Terms,
     /// What it may still fetch; nothing: no limit.
     pub(crate) room: Option<u64>,
+    /// Shares this bucket's bandwidth; 0: takes what it can get.
+    pub(crate) bucket: u32,
     pub(crate) files: Vec<(u32, File)>,
     /// Of files that can be asked for in pieces, only what was requested is fetched.
     pub(crate) only_requested: bool,

@@ -1,6 +1,5 @@
 //! The clocks and chance, asked in one place and passed to the rules.
 
-use ebb_core::conditions::LocalTime;
 use ebb_core::id::JobId;
 use ebb_core::time::{Moment, Now, WallTime};
 use rustix::time::{ClockId, clock_gettime};
@@ -32,9 +31,4 @@ fn random<const N: usize>() -> [u8; N] {
     let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
     assert!(filled == Ok(N), "the kernel gives so few random bytes at once, always");
     bytes
-}
-
-/// The time of the week on this machine's clocks.
-pub(crate) fn local_time(wall: WallTime) -> LocalTime {
-    LocalTime::of_wall_clock(wall.0)
 }

@@ -7,13 +7,23 @@
 //! | file     | watches                                                     |
 //! |----------|-------------------------------------------------------------|
 //! | `routes` | whether there is a network: the kernel's routes              |
+//! | `desktop` | what it costs, and the power: other services on the bus     |
+//! | `zone`   | which time the machine's clocks show                        |
 
+mod desktop;
 mod routes;
+mod zone;
 
-use ebb_core::conditions::{Network, Surroundings};
+use std::time::Duration;
+
+use ebb_core::conditions::{CostState, Network, Power, Surroundings};
 use tokio::sync::mpsc;
 
 use crate::command::Message;
+pub(crate) use zone::Zone;
+
+/// How often a bus that went away is looked for.
+const BUS_PAUSE: Duration = Duration::from_secs(5);
 
 /// Something about the surroundings is, or has become, so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +35,10 @@ pub(crate) enum Sighting {
         /// Whether it is a new one, or there was none before.
         came: bool,
     },
+    /// What it costs.
+    Cost(CostState),
+    /// Where the power comes from.
+    Power(Power),
 }
 
 /// How things stand as the service begins, as far as that can be seen at once.
@@ -35,8 +49,12 @@ pub(crate) fn first_look() -> Surroundings {
     }
 }
 
-/// Watches on, for as long as the main loop listens.
-pub(crate) fn watch(outbox: mpsc::UnboundedSender<Message>) {
+/// Watches on, for as long as the main loop listens. The bus is the system's if no address is
+/// given, and none if it is empty.
+pub(crate) fn watch(bus: Option<String>, outbox: mpsc::UnboundedSender<Message>) {
+    if bus.as_deref() != Some("") {
+        tokio::task::spawn_local(watch_bus(bus, outbox.clone()));
+    }
     tokio::task::spawn_local(async move {
         if let Err(error) = routes::watch(&outbox).await {
             eprintln!("the network is taken to be there always: {error}");
@@ -45,4 +63,13 @@ pub(crate) fn watch(outbox: mpsc::UnboundedSender<Message>) {
             let _ = outbox.send(Message::Sighted(up));
         }
     });
+}
+
+async fn watch_bus(bus: Option<String>, outbox: mpsc::UnboundedSender<Message>) {
+    loop {
+        // Whether there is a bus at all is said by whoever serves on it.
+        let _ = desktop::watch(bus.as_deref(), &outbox).await;
+        desktop::nobody_tells(&outbox);
+        tokio::time::sleep(BUS_PAUSE).await;
+    }
 }

@@ -47,6 +47,8 @@ use writer::Writer;
 const NOTICES: usize = 4096;
 /// Which boot of the machine this is.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+/// Where `/etc/localtime` leads to.
+const ZONES: &str = "/usr/share/zoneinfo";
 /// How often a bus that went away is looked for.
 const BUS_PAUSE: Duration = Duration::from_secs(5);
 
@@ -77,7 +79,7 @@ fn run() -> Result<(), Box<dyn Error>> {
 fn confine(arguments: &Arguments) -> Result<(), ebb_sandbox::SandboxError> {
     let own = vec![arguments.state_dir.clone(), arguments.runtime_dir.clone()];
     let config = arguments.config.parent().map(Path::to_owned);
-    let readable = config.into_iter().chain([BOOT_ID.into()]).collect();
+    let readable = config.into_iter().chain([BOOT_ID.into(), ZONES.into()]).collect();
     let sandbox = ebb_sandbox::enter(Confinement::Service { own, readable }, arguments.sandbox)?;
     if sandbox.landlock_abi == 0 || !sandbox.seccomp {
         eprintln!("the service works without its whole sandbox: {sandbox:?}");
@@ -122,13 +124,14 @@ async fn serve(
             outbox: outbox.clone(),
             notices,
             surroundings: conditions::first_look(),
+            zone: conditions::Zone::read(),
         },
         jobs,
         events,
     );
     println!("everyone counts as logged on: no session tracker is connected");
     start_system_bus(&arguments, &config, &face);
-    conditions::watch(outbox.clone());
+    conditions::watch(config.bus_address.clone(), outbox.clone());
     let socket = arguments.runtime_dir.join("bus");
     tokio::select! {
         ended = serve_ebbd(&launcher, &arguments.config, outbox) => ended?,

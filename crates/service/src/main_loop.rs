@@ -13,6 +13,7 @@
 //! | `commands`    | what callers ask: permission first, through one function           |
 //! | `tokens`      | the capability and its rules (`helper-tokens.md` 2.2, 2.4)         |
 //! | `surroundings` | who may not move now, and who may again                           |
+//! | `buckets`     | how fast those that run may be                                     |
 //! | `explain`     | why a job does what it does                                        |
 //! | `ownership`   | an administrator becomes the owner                                 |
 //! | `acts`        | what administrators do to others' jobs, noted down                 |
@@ -29,6 +30,7 @@
 //! Never here: D-Bus, SQL, descriptors, users' paths being opened.
 
 mod acts;
+mod buckets;
 mod commands;
 mod events;
 mod explain;
@@ -66,7 +68,9 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use crate::agents::Agents;
 use crate::clock;
 use crate::command::{Answered, JobView, Message, Notice, NoticeKind};
+use crate::conditions::Zone;
 use crate::writer::Writer;
+use buckets::Buckets;
 use events::Events;
 use inactive::Calendar;
 use owners::{Owners, Standing};
@@ -94,6 +98,7 @@ pub(crate) struct Parts {
     pub(crate) outbox: mpsc::UnboundedSender<Message>,
     pub(crate) notices: broadcast::Sender<Notice>,
     pub(crate) surroundings: Surroundings,
+    pub(crate) zone: Zone,
 }
 
 /// The jobs, and everything that belongs to deciding about them.
@@ -109,6 +114,7 @@ pub(crate) struct MainLoop {
     owners: Owners,
     reschedule: bool,
     weather: Weather,
+    buckets: Buckets,
     forget_at: Moment,
     calendar: Calendar,
     slice_ends: Option<Moment>,
@@ -170,6 +176,7 @@ impl MainLoop {
             owners: Owners::default(),
             reschedule: true,
             weather: Weather::default(),
+            buckets: Buckets::default(),
             forget_at: clock::now().moment,
             calendar: Calendar::default(),
             slice_ends: None,
@@ -244,7 +251,8 @@ impl MainLoop {
             }
             Message::AttemptOver(job, attempt) => {
                 if let Some(entry) = self.jobs.get_mut(&job) {
-                    entry.work.attempt_over(attempt);
+                    let had = entry.work.attempt_over(attempt);
+                    self.turns.used(entry.job.owner.uid, had);
                 }
                 self.reschedule = true;
                 turn.after.push(After::Act(job));

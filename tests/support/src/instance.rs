@@ -203,6 +203,20 @@ impl Instance {
         self.launcher.as_ref().expect("it was started").id()
     }
 
+    /// Writes the service's configuration anew, and asks `ebbd` to have it read.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    pub fn reload(&self, change: impl FnOnce(String) -> String) {
+        let path = self.scratch.join("ebb.toml");
+        let text = fs::read_to_string(&path).expect("our own file");
+        fs::write(&path, change(text)).expect("our own file");
+        let pid = i32::try_from(self.pid()).ok().and_then(rustix::process::Pid::from_raw);
+        let pid = pid.expect("a process has a number");
+        rustix::process::kill_process(pid, Signal::HUP).expect("it runs");
+    }
+
     /// Its processes of this name, living ones only.
     #[must_use]
     pub fn processes(&self, name: &str) -> Vec<Process> {

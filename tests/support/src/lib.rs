@@ -17,6 +17,7 @@
 
 pub mod bus;
 pub mod content;
+pub mod desktop;
 pub mod dice;
 pub mod instance;
 pub mod job;

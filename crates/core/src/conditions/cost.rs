@@ -1,6 +1,6 @@
 //! What a network costs, and what a job may cost (`job-model.md` 1.3).
 
-use crate::job::Priority;
+use crate::job::{CostFlags, Priority};
 
 /// What the present network costs, in BITS' eight kinds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,10 +23,6 @@ pub enum CostState {
     /// Roaming.
     Roaming,
 }
-
-/// Which networks a job may use: the bit of the network's cost must be set (BITS: `COST_FLAGS`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CostFlags(u32);
 
 /// What jobs may cost that do not say it themselves, by priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,51 +82,10 @@ impl CostState {
 }
 
 impl CostFlags {
-    /// Excludes nothing.
-    pub const ALWAYS: Self = Self(0x8000_00ff);
-    /// Excludes roaming.
-    pub const NOT_ROAMING: Self = Self(0x8000_007f);
-    /// Excludes roaming, and what is charged over the cap.
-    pub const NO_SURCHARGE: Self = Self(0x8000_006f);
-    /// Excludes roaming, charges, and plans nearly used up.
-    pub const STANDARD: Self = Self(0x8000_0067);
-    /// Only networks without a cap, and those that are only slowed down.
-    pub const UNMETERED: Self = Self(0x8000_0021);
-
-    /// The presets, most generous first, by the names they have on every interface.
-    pub const PRESETS: [(&'static str, Self); 5] = [
-        ("always", Self::ALWAYS),
-        ("no-roaming", Self::NOT_ROAMING),
-        ("no-surcharge", Self::NO_SURCHARGE),
-        ("standard", Self::STANDARD),
-        ("unmetered", Self::UNMETERED),
-    ];
-
-    /// The eight kinds of cost, and the two bits BITS keeps for itself.
-    const KNOWN: u32 = 0xc000_00ff;
-
-    /// A mask of any of the known bits; `None` if others are set.
-    #[must_use]
-    pub fn from_bits(bits: u32) -> Option<Self> {
-        (bits & !Self::KNOWN == 0).then_some(Self(bits))
-    }
-
-    /// The preset of this name.
-    #[must_use]
-    pub fn preset(name: &str) -> Option<Self> {
-        Self::PRESETS.into_iter().find(|(preset, _)| *preset == name).map(|(_, flags)| flags)
-    }
-
-    /// The mask.
-    #[must_use]
-    pub fn bits(self) -> u32 {
-        self.0
-    }
-
     /// Whether a network that costs this may be used.
     #[must_use]
     pub fn allows(self, cost: CostState) -> bool {
-        self.0 & cost.bit() != 0
+        self.bits() & cost.bit() != 0
     }
 }
 

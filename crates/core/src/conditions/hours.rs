@@ -128,6 +128,12 @@ impl Bandwidth {
         limits.of(priority).map(|limit| if limit == 0 { 0 } else { limit.max(LEAST) })
     }
 
+    /// The same in bytes a second.
+    #[must_use]
+    pub fn rate(&self, priority: Priority, time: LocalTime) -> Option<u64> {
+        self.limit(priority, time).map(bytes_a_second)
+    }
+
     /// How long until the limit of any class may be another one.
     #[must_use]
     pub fn until_change(&self, time: LocalTime) -> Option<Duration> {

@@ -1,11 +1,11 @@
 //! What each condition is told as.
 
 use super::*;
-use crate::conditions::{Bandwidth, CostDefaults, CostFlags, CostState, Limits};
+use crate::conditions::{Bandwidth, CostDefaults, CostState, Limits};
 use crate::failure::{Failure, NetworkTrouble, ServiceTrouble};
 use crate::file::{Destination, File};
 use crate::id::JobId;
-use crate::job::{Event, Terms, Trouble};
+use crate::job::{CostFlags, Event, Terms, Trouble};
 use crate::token::{BootId, Token, TokenFlags};
 
 const NOW: Now = Now { moment: Moment(1_000_000), wall: WallTime(1_700_000_000), dice: 0 };
@@ -59,7 +59,7 @@ fn where_nothing_stands_in_the_way_every_line_says_so() {
 #[test]
 fn each_condition_that_blocks_is_named_with_what_ends_it() {
     let rules = Rules {
-        cost: CostDefaults::all(CostFlags::UNMETERED),
+        cost: CostDefaults::all(CostFlags::preset("unrestricted").unwrap()),
         bandwidth: Bandwidth { outside: Limits::all(0), ..Bandwidth::default() },
         ..Rules::default()
     };

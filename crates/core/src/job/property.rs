@@ -103,7 +103,6 @@ pub const NOT_BUILT: &[Property] = &[
     Property::NotifyFlags,
     Property::MinimumNotificationInterval,
     Property::ProxySettings,
-    Property::CostFlags,
     Property::HighPerformance,
     Property::UseStoredCredentials,
 ];

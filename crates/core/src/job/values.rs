@@ -187,6 +187,15 @@ impl CostFlags {
         ("unrestricted", 0x8000_0021),
     ];
 
+    /// Every network.
+    pub const ALWAYS: Self = Self(0x8000_00ff);
+
+    /// The preset of this name.
+    #[must_use]
+    pub fn preset(name: &str) -> Option<Self> {
+        Self::PRESETS.iter().find(|(preset, _)| *preset == name).map(|(_, bits)| Self(*bits))
+    }
+
     /// Reads a number; nothing for 0, which leaves it to the policy.
     ///
     /// # Errors

@@ -142,6 +142,22 @@ pub(crate) const PROVOKED: &[(&str, &str)] = &[
         "network-disconnected",
         "a_pulled_cable_stops_jobs_and_they_go_on_by_themselves_when_it_is_back",
     ),
+    (
+        "blocked-by-cost-transfer-policy",
+        "a_metered_network_and_the_battery_hold_whom_the_policy_names_and_nobody_else",
+    ),
+    (
+        "blocked-by-battery-saver",
+        "a_metered_network_and_the_battery_hold_whom_the_policy_names_and_nobody_else",
+    ),
+    (
+        "blocked-by-battery-policy",
+        "a_metered_network_and_the_battery_hold_whom_the_policy_names_and_nobody_else",
+    ),
+    (
+        "blocked-by-policy",
+        "outside_their_hours_background_jobs_wait_and_a_new_policy_counts_at_once",
+    ),
     ("max-download-time", "a_job_that_has_run_as_long_as_it_may_stops_and_goes_on_after_resume"),
 ];
 

@@ -4,7 +4,7 @@
 //! and short texts, checked by the codec, and a message about a fetch it was never given ends it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
@@ -29,12 +29,18 @@ const MEASURE_TIMEOUT_MS: u32 = 10_000;
 
 const LOST: Failure = Failure::Service(ServiceTrouble::AgentLost);
 
+/// What each bucket may take, in bytes a second; those that may take all are not in it.
+pub(crate) type Limits = Rc<RefCell<HashMap<u32, u64>>>;
+
 /// One running `ebb-net`.
 pub(crate) struct NetAgent {
     channel: Rc<Channel>,
     process: Process,
     next: Cell<u64>,
     fetches: Rc<RefCell<Fetches>>,
+    limits: Limits,
+    /// Buckets it has heard of.
+    buckets: RefCell<HashSet<u32>>,
     _listening: Listening,
 }
 
@@ -74,6 +80,7 @@ impl NetAgent {
     pub(crate) async fn greet(
         channel: Channel,
         process: Process,
+        limits: Limits,
     ) -> Result<(Rc<Self>, Sandbox), Failure> {
         let hello = channel.receive::<FromNet>().await;
         let Ok(Some((FromNet::Hello { sandbox }, None))) = hello else {
@@ -82,11 +89,37 @@ impl NetAgent {
         let channel = Rc::new(channel);
         let fetches = Rc::new(RefCell::new(Fetches::default()));
         let _listening = Listening::begin(listen(Rc::clone(&channel), Rc::clone(&fetches)));
-        Ok((Rc::new(Self { channel, process, next: Cell::new(1), fetches, _listening }), sandbox))
+        let (next, buckets) = (Cell::new(1), RefCell::default());
+        let this = Self { channel, process, next, fetches, limits, buckets, _listening };
+        Ok((Rc::new(this), sandbox))
     }
 
     pub(crate) fn is_alive(&self) -> bool {
         !self.fetches.borrow().over
+    }
+
+    /// Tells a new limit, if it is one for fetches of this agent.
+    pub(crate) fn limit(&self, bucket: u32, bytes_per_second: Option<u64>) {
+        if !self.buckets.borrow().contains(&bucket) {
+            return;
+        }
+        let channel = Rc::clone(&self.channel);
+        tokio::task::spawn_local(async move {
+            // A dead agent takes nothing at all.
+            let _ = channel.send(&ToNet::Limit { bucket, bytes_per_second }, None).await;
+        });
+    }
+
+    /// Fetches of this bucket take no more than it may; 0 may take all.
+    async fn know(&self, bucket: u32) -> Result<(), Failure> {
+        // Known before it is asked: a change from now on is told, too.
+        self.buckets.borrow_mut().insert(bucket);
+        let bytes_per_second = self.limits.borrow().get(&bucket).copied();
+        if bytes_per_second.is_none() {
+            return Ok(());
+        }
+        let limit = ToNet::Limit { bucket, bytes_per_second };
+        self.channel.send(&limit, None).await.map_err(|_| LOST)
     }
 
     /// Hands a file and its descriptor to the agent, which asks for it in this way.
@@ -95,8 +128,9 @@ impl NetAgent {
         file: &File,
         options: FetchOptions,
         fd: OwnedFd,
+        bucket: u32,
     ) -> Result<Fetch, Failure> {
-        self.order(file, file.durable, Vec::new(), options, fd).await
+        self.order(file, file.durable, Vec::new(), options, fd, bucket).await
     }
 
     /// The same for pieces of a file; none of them is there.
@@ -106,13 +140,14 @@ impl NetAgent {
         pieces: &[Piece],
         options: FetchOptions,
         fd: OwnedFd,
+        bucket: u32,
     ) -> Result<Fetch, Failure> {
         let piece = |piece: &Piece| ebb_wire::net::Piece {
             source: piece.source,
             length: piece.length,
             at: piece.at,
         };
-        self.order(file, 0, pieces.iter().map(piece).collect(), options, fd).await
+        self.order(file, 0, pieces.iter().map(piece).collect(), options, fd, bucket).await
     }
 
     async fn order(
@@ -122,7 +157,9 @@ impl NetAgent {
         pieces: Vec<ebb_wire::net::Piece>,
         options: FetchOptions,
         fd: OwnedFd,
+        bucket: u32,
     ) -> Result<Fetch, Failure> {
+        self.know(bucket).await?;
         let id = FetchId(self.next.replace(self.next.get() + 1));
         let (tell, heard) = mpsc::unbounded_channel();
         self.fetches.borrow_mut().listeners.insert(id, tell);
@@ -133,7 +170,7 @@ impl NetAgent {
             validators: to_wire(&file.validators),
             pieces,
             options,
-            bucket: 0,
+            bucket,
             stall_timeout_ms: STALL_TIMEOUT_MS,
         };
         let sent = self.channel.send(&order, Some(fd.as_fd())).await;

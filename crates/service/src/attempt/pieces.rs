@@ -158,7 +158,8 @@ impl Attempt {
     ) -> Result<(), Break> {
         let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
         let options = asking(&self.order.terms, file, self.order.room);
-        let fetch = net.fetch_pieces(file, &pieces, options, fd).await.map_err(of)?;
+        let fetch =
+            net.fetch_pieces(file, &pieces, options, fd, self.order.bucket).await.map_err(of)?;
         let (before, halt) = (file.durable, self.halt.subscribe());
         let answer = Answer::Missing;
         let known = file.modified;

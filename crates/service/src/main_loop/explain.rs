@@ -17,7 +17,7 @@ impl MainLoop {
         let now = clock::now();
         let standing = Standing {
             now,
-            time: clock::local_time(now.wall),
+            time: self.parts.zone.local_time(now.wall),
             rules: &self.parts.policy.conditions,
             surroundings: self.parts.surroundings,
             slots: self.occupied(job),

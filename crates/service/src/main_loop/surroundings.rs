@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use ebb_core::conditions::{LocalTime, Surroundings, Verdict, Wanting};
+use ebb_core::conditions::{Surroundings, Verdict, Wanting};
 use ebb_core::id::JobId;
 use ebb_core::job::{Event, Job, Priority};
 use ebb_core::time::{Moment, Now};
@@ -62,8 +62,12 @@ impl MainLoop {
     /// Takes over what a watcher has seen.
     pub(super) fn sighted(&mut self, sighting: Sighting) {
         let before = self.parts.surroundings;
-        let Sighting::Network { network, came } = sighting;
-        self.parts.surroundings = Surroundings { network, ..before };
+        let (now, came) = match sighting {
+            Sighting::Network { network, came } => (Surroundings { network, ..before }, came),
+            Sighting::Cost(cost) => (Surroundings { cost, ..before }, false),
+            Sighting::Power(power) => (Surroundings { power, ..before }, false),
+        };
+        self.parts.surroundings = now;
         if before != self.parts.surroundings {
             println!("the surroundings are now {:?}", self.parts.surroundings);
         }
@@ -88,7 +92,7 @@ impl MainLoop {
     /// The hour may have come that allows something else.
     pub(super) fn look_at_the_hour(&mut self, now: Now) {
         let bandwidth = &self.parts.policy.conditions.bandwidth;
-        let time = clock::local_time(now.wall);
+        let time = self.parts.zone.local_time(now.wall);
         let limits = Priority::ALL.map(|priority| bandwidth.limit(priority, time));
         self.weather.changes_at = bandwidth.until_change(time).map(|still| now.moment.after(still));
         if std::mem::replace(&mut self.weather.limits, limits) != limits {
@@ -147,7 +151,7 @@ impl MainLoop {
     /// What the surroundings mean for this job; nothing if it does not mind them now.
     fn verdict(&self, job: &Job, now: Now) -> Option<Verdict> {
         let rules = &self.parts.policy.conditions;
-        let time: LocalTime = clock::local_time(now.wall);
+        let time = self.parts.zone.local_time(now.wall);
         job.minds_surroundings()
             .then(|| rules.verdict(self.parts.surroundings, time, Wanting::of(job)))
     }

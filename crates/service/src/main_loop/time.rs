@@ -11,6 +11,7 @@ use ebb_core::time::{Moment, Now};
 
 use super::{After, MainLoop, Turn};
 use crate::clock;
+use crate::conditions::Zone;
 
 /// Look again at least this often: the timer below us stands still while the machine sleeps.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
@@ -34,6 +35,7 @@ impl MainLoop {
         self.look_at_the_hour(now);
         if self.forget_at <= now.moment {
             self.forget_at = now.moment.after(FORGET_EVERY);
+            self.parts.zone = Zone::read();
             self.forget_old(now, turn);
             self.give_up_inactive(now, turn);
         }

@@ -29,6 +29,7 @@ impl MainLoop {
                 }
                 self.step_at(id, Event::Start, turn, now).ok();
             }
+            self.share_bandwidth(now);
         }
     }
 

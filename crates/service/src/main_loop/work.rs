@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::time::Duration;
 
 use ebb_core::file::Progress;
 use ebb_core::id::{AttemptId, JobId};
@@ -117,11 +118,17 @@ impl Work {
         }
     }
 
-    pub(super) fn attempt_over(&mut self, over: AttemptId) {
-        if matches!(&self.hand, Hand::Attempt(running) if running.attempt == over) {
-            self.hand = Hand::Free;
-            self.live.clear();
+    /// Says for how long it ran.
+    pub(super) fn attempt_over(&mut self, over: AttemptId) -> Duration {
+        let Hand::Attempt(Running { attempt, since, .. }) = self.hand else {
+            return Duration::ZERO;
+        };
+        if attempt != over {
+            return Duration::ZERO;
         }
+        self.hand = Hand::Free;
+        self.live.clear();
+        clock::now().moment.since(since)
     }
 
     /// Tells the attempt in hand to stop, if there is one.
@@ -242,6 +249,7 @@ impl MainLoop {
             room: room(&job.terms, &job.files),
             files: job.to_fetch().map(|at| (at, job.files[at as usize].clone())).collect(),
             only_requested: job.terms.on_demand,
+            bucket: self.buckets.of(id),
         };
         let (stop, stopped) = watch::channel(false);
         let (agents, outbox) = (Rc::clone(&self.parts.agents), self.parts.outbox.clone());

@@ -26,6 +26,7 @@ use crate::command::{
     Answer, Answered, Asker, Command, ConnectionId, FileView, Message, NewFile, Notice, NoticeKind,
     TokenCall,
 };
+use crate::conditions::Zone;
 use crate::main_loop::{MainLoop, Parts};
 use crate::writer::Writer;
 use ebb_core::id::JobId;
@@ -86,6 +87,7 @@ impl Stage {
             outbox: outbox.clone(),
             notices: tell,
             surroundings: Surroundings::default(),
+            zone: Zone::read(),
         };
         tokio::task::spawn_local(MainLoop::new(parts, jobs, events).run());
         Self { inbox: outbox, notices, seen }
