@@ -20,6 +20,7 @@ mod events;
 mod failures;
 mod files_only_by_ebb_files;
 mod handover;
+mod headers;
 mod identities;
 mod job_model;
 mod limits;

@@ -20,7 +20,7 @@ pub struct Description {
 }
 
 /// Every failure there is; statuses are represented by one.
-pub const FAILURES: [Failure; 43] = [
+pub const FAILURES: [Failure; 44] = [
     Failure::Network(NetworkTrouble::NameNotResolved),
     Failure::Network(NetworkTrouble::ConnectFailed),
     Failure::Network(NetworkTrouble::TimedOut),
@@ -59,6 +59,7 @@ pub const FAILURES: [Failure; 43] = [
     Failure::Service(ServiceTrouble::IdentityNotAdmitted),
     Failure::Service(ServiceTrouble::SandboxFailed),
     Failure::Service(ServiceTrouble::MaxDownloadTime),
+    Failure::Service(ServiceTrouble::VaultUnavailable),
     Failure::Blocked(Blocked::NetworkDisconnected),
     Failure::Blocked(Blocked::CostPolicy),
     Failure::Blocked(Blocked::BandwidthPolicy),

@@ -34,6 +34,7 @@
 
 mod clock;
 mod events;
+mod headers;
 mod on_demand;
 mod orders;
 mod ownership;
@@ -51,6 +52,7 @@ mod values;
 
 pub use clock::Running;
 pub use events::{CompleteReport, Effect, Event, Report, Step};
+pub use headers::CustomHeaders;
 pub use property::{NOT_BUILT, PROPERTIES, Property, READ_ONLY, ReadOnly, Row, When};
 pub use restart::Boot;
 pub use settings::{GET, Priority, Setting, Terms};
@@ -79,6 +81,8 @@ pub struct Job {
     pub flags: TokenFlags,
     /// What the owner chose.
     pub terms: Terms,
+    /// What every request of it carries besides.
+    pub headers: CustomHeaders,
     /// Whether it was ever resumed: some terms are fixed from then on.
     pub resumed: bool,
     /// Where it stands.
@@ -233,6 +237,7 @@ impl Job {
             helper: None,
             flags: TokenFlags::NONE,
             terms,
+            headers: CustomHeaders::default(),
             resumed: false,
             state: State::Suspended,
             error: None,
@@ -271,6 +276,8 @@ impl Job {
             Event::SetRemoteNames(names) => self.set_remote_names(names)?,
             Event::Set(setting) => self.set(setting)?,
             Event::SetValidationState { file, valid } => self.set_validation_state(file, valid)?,
+            Event::SetHeaders(sealed) => self.set_headers(sealed)?,
+            Event::MakeHeadersWriteOnly => self.make_headers_write_only()?,
             Event::TakeOwnership(token) => self.take_ownership(token)?,
             Event::SetHelperToken(token) => self.set_helper_token(token)?,
             Event::SetHelperTokenFlags(flags) => self.set_helper_token_flags(flags)?,
@@ -288,6 +295,9 @@ impl Job {
             Event::Deleted(file) => self.deleted(file),
             Event::SweepLeftOvers => self.sweep_left_overs(),
         };
+        if self.state.is_final() {
+            step = self.forget_headers(step);
+        }
         let files = self.files.len();
         step.files_changed.retain(|&at| (at as usize) < files);
         // Bytes that arrive date the job, and end what it has suffered.

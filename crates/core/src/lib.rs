@@ -16,6 +16,7 @@ pub mod event;
 pub mod explain;
 pub mod failure;
 pub mod file;
+pub mod headers;
 pub mod id;
 pub mod job;
 pub mod policy;

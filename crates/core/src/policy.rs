@@ -28,6 +28,8 @@ pub enum Verb {
     Steer,
     /// Obtain its token options.
     Lend,
+    /// Set or read what its owner entrusted to it.
+    Entrust,
     /// Become its owner.
     Take,
 }
@@ -118,12 +120,12 @@ impl Policy {
     }
 
     /// Owners may do everything to their own jobs; administrators may see and steer all, and
-    /// nobody else may take one over.
+    /// nobody else may take one over. What is entrusted to a job is its owner's alone.
     ///
     /// # Errors
     ///
     /// [`Refusal::NotFound`], so that nobody can find out what others have; for an owner who would
-    /// take, [`Refusal::AccessDenied`].
+    /// take, and an administrator who would have what is entrusted, [`Refusal::AccessDenied`].
     pub fn permit(
         &self,
         caller: Caller,
@@ -134,7 +136,9 @@ impl Policy {
         if caller.uid != owner.uid && !caller.administrator {
             return Err(Refusal::NotFound);
         }
-        if verb == Verb::Take && !caller.administrator {
+        if verb == Verb::Take && !caller.administrator
+            || verb == Verb::Entrust && caller.uid != owner.uid
+        {
             return Err(Refusal::AccessDenied);
         }
         Ok(Permit { job, verb, caller })
@@ -249,6 +253,16 @@ mod tests {
         assert_eq!(take(ALICE, 1001), Err(Refusal::AccessDenied));
         assert_eq!(take(ALICE, 1002), Err(Refusal::NotFound));
         assert!(take(ROOT, 1001).is_ok());
+    }
+
+    #[test]
+    fn what_is_entrusted_to_a_job_is_its_owners_and_not_even_an_administrators() {
+        let id = JobId::from_bytes([1; 16]);
+        let try_it = |caller, owner| policy().permit(caller, Verb::Entrust, id, &token(owner, &[]));
+        assert!(try_it(ALICE, 1001).is_ok());
+        assert!(try_it(ROOT, 0).is_ok());
+        assert_eq!(try_it(ROOT, 1001), Err(Refusal::AccessDenied));
+        assert_eq!(try_it(ALICE, 1002), Err(Refusal::NotFound));
     }
 
     #[test]

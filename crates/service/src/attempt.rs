@@ -28,6 +28,7 @@ use std::rc::Rc;
 
 use ebb_core::failure::Failure;
 use ebb_core::file::File;
+use ebb_core::headers::Headers;
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{Report, Terms, Trouble};
 use ebb_core::token::Token;
@@ -56,6 +57,8 @@ pub(crate) struct Order {
     /// Shares this bucket's bandwidth; 0: takes what it can get.
     pub(crate) bucket: u32,
     pub(crate) files: Vec<(u32, File)>,
+    /// Header fields its owner wants sent.
+    pub(crate) headers: Headers,
     /// Of files that can be asked for in pieces, only what was requested is fetched.
     pub(crate) only_requested: bool,
 }
@@ -152,7 +155,7 @@ impl Attempt {
         mut is_over: watch::Receiver<bool>,
     ) -> impl Future<Output = ()> + use<> {
         let unknown = files.iter().filter(|(_, file)| file.total().is_none());
-        let asking = |file| asking::asking(&self.order.terms, file, None);
+        let asking = |file| asking::asking(&self.order.terms, &self.order.headers, file, None);
         let wanted = asking::may_measure(&self.order.terms);
         let unknown: Vec<_> =
             unknown.map(|(at, file)| (*at, file.url.clone(), asking(file))).collect();

@@ -84,6 +84,12 @@ impl Act {
     }
 }
 
+/// The header fields of a job were set, removed or made write-only, or that was refused. What they
+/// are is nobody's business.
+pub(crate) fn headers(job: JobId, by: u32, what: &'static str, outcome: &str) {
+    write(&format!("audit: headers {what} job={job} by={by} outcome={outcome}\n"));
+}
+
 fn write(line: &str) {
     // Where nobody reads the log, nothing can be said about it.
     let _ = std::io::stderr().write_all(line.as_bytes());

@@ -26,7 +26,8 @@ pub(crate) fn unguessable() -> String {
     random::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn random<const N: usize>() -> [u8; N] {
+/// Random bytes, as nobody can guess them.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
     assert!(filled == Ok(N), "the kernel gives so few random bytes at once, always");

@@ -7,6 +7,7 @@ pub(crate) mod remote_name;
 
 use ebb_core::failure::Failure;
 use ebb_core::file::Wanted;
+use ebb_core::headers::Headers;
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{CompleteReport, Event, Report, Setting, Terms};
 use ebb_core::policy::Caller;
@@ -55,6 +56,12 @@ pub(crate) enum Command {
     ReplaceRemotePrefix(JobId, String, String),
     /// Something the owner wants of a job.
     Steer(JobId, Event),
+    /// Header fields for every request; none removes them.
+    SetHeaders(JobId, Headers),
+    /// Those that were set.
+    GetHeaders(JobId),
+    /// Nobody reads them back any more.
+    MakeHeadersWriteOnly(JobId),
     /// The caller becomes the owner.
     TakeOwnership(JobId),
     /// A job's properties.
@@ -129,6 +136,7 @@ pub(crate) enum Answer {
     Files(Vec<FileView>, u32),
     Error(ErrorView),
     Events(EventsView),
+    CustomHeaders(Headers),
     Explanation(Vec<ebb_core::explain::Line>),
     TokenOptions(String),
     Flags(u32),

@@ -19,6 +19,7 @@ mod command;
 mod conditions;
 mod finish;
 mod main_loop;
+mod vault;
 mod writer;
 
 use std::cell::Cell;
@@ -41,6 +42,7 @@ use arguments::Arguments;
 use bus::Face;
 use command::Message;
 use main_loop::{MainLoop, Parts};
+use vault::Vault;
 use writer::Writer;
 
 /// Notices a slow subscriber may be behind.
@@ -65,13 +67,14 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse(std::env::args_os().skip(1))?;
+    let vault = Vault::new(&arguments.state_dir)?;
     confine(&arguments)?;
     let config = Config::read(&arguments.config)?;
     let mut store = Store::open(&arguments.state_dir.join("jobs.sqlite"))?;
     let (jobs, events) = (store.load()?, store.load_events()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, serve(arguments, config, store, jobs, events))
+    local.block_on(&runtime, serve(arguments, config, vault, store, jobs, events))
 }
 
 /// From here on this process reaches its own directories and local sockets, and reads the machine's
@@ -92,6 +95,7 @@ fn confine(arguments: &Arguments) -> Result<(), ebb_sandbox::SandboxError> {
 async fn serve(
     arguments: Arguments,
     config: Config,
+    vault: Vault,
     mut store: Store,
     jobs: Vec<ebb_core::job::Job>,
     events: ebb_store::Events,
@@ -119,6 +123,7 @@ async fn serve(
             boot,
             boot_before,
             agents,
+            vault,
             writer: Writer::new(store),
             inbox,
             outbox: outbox.clone(),

@@ -18,6 +18,7 @@
 //! | `ownership`   | an administrator becomes the owner                                 |
 //! | `acts`        | what administrators do to others' jobs, noted down                 |
 //! | `owners`      | whose jobs are whose, and how they stand                           |
+//! | `headers`     | header fields that owners entrust to jobs                          |
 //! | `events`      | what happened, with numbers                                        |
 //! | `janitor`     | what could not be deleted when its job ended                       |
 //! | `inactive`    | jobs that nobody wants any more                                    |
@@ -34,6 +35,7 @@ mod buckets;
 mod commands;
 mod events;
 mod explain;
+mod headers;
 mod inactive;
 mod janitor;
 mod on_demand;
@@ -69,6 +71,7 @@ use crate::agents::Agents;
 use crate::clock;
 use crate::command::{Answered, JobView, Message, Notice, NoticeKind};
 use crate::conditions::Zone;
+use crate::vault::Vault;
 use crate::writer::Writer;
 use buckets::Buckets;
 use events::Events;
@@ -93,6 +96,7 @@ pub(crate) struct Parts {
     /// Whether the last life of the service was in the same boot.
     pub(crate) boot_before: Boot,
     pub(crate) agents: Rc<Agents>,
+    pub(crate) vault: Vault,
     pub(crate) writer: Writer,
     pub(crate) inbox: mpsc::UnboundedReceiver<Message>,
     pub(crate) outbox: mpsc::UnboundedSender<Message>,
@@ -303,6 +307,9 @@ impl MainLoop {
         debug_assert_eq!(entry.sums, Sums::of(&entry.job), "sums are kept true");
         if step.job_changed {
             turn.batch.put_job(&entry.job);
+        }
+        if step.headers_changed {
+            turn.batch.put_headers(&entry.job);
         }
         for &at in &step.files_changed {
             turn.batch.put_file(id, at, &entry.job.files[at as usize]);

@@ -56,6 +56,8 @@ CREATE TABLE job (
     -- Null: as the file agent makes it.
     file_mode           INTEGER,
     file_group          INTEGER,
+    -- Whether nobody may read its header fields back; they themselves are in `sealed`.
+    headers_write_only  INTEGER NOT NULL,
     -- Whether it was ever resumed.
     resumed             INTEGER NOT NULL,
     state               TEXT    NOT NULL,
@@ -119,6 +121,15 @@ CREATE TABLE file (
     -- The fields of the last answer: a name, a colon and a value each line; null without any.
     headers              TEXT,
     PRIMARY KEY (job, idx)
+) STRICT, WITHOUT ROWID;
+
+-- What an owner entrusted to a job, by kind; only the vault of the service can open it.
+CREATE TABLE sealed (
+    job   INTEGER NOT NULL REFERENCES job (seq) ON DELETE CASCADE,
+    kind  TEXT    NOT NULL,
+    nonce BLOB    NOT NULL CHECK (length(nonce) = 12),
+    bytes BLOB    NOT NULL,
+    PRIMARY KEY (job, kind)
 ) STRICT, WITHOUT ROWID;
 
 -- What happened to jobs, in the order it happened; see core's `event`. No number is used twice.

@@ -30,6 +30,7 @@ pub struct Batch {
 enum Change {
     Job(Vec<Value>),
     File(JobId, Vec<Value>),
+    Headers(JobId, Option<Vec<Value>>),
     Forget(JobId),
     Event(u64, Vec<Value>),
     DropEvent(u64),
@@ -61,6 +62,13 @@ impl Batch {
         let key = [Value::Blob(job.as_bytes().to_vec()), Value::from(index)];
         let cells = key.into_iter().chain(rows::file::cells(file)).collect();
         self.changes.push(Change::File(job, cells));
+    }
+
+    /// Puts a job's header fields as they are now, or that it has none. The job must have been put
+    /// before.
+    pub fn put_headers(&mut self, job: &Job) {
+        let cells = job.headers.sealed.as_ref().map(|sealed| rows::sealed::cells(job.id, sealed));
+        self.changes.push(Change::Headers(job.id, cells));
     }
 
     /// Drops the job and its files. A job that is not there is as good as dropped.
@@ -102,6 +110,8 @@ pub struct Recorder<'a> {
     connection: &'a Connection,
     put_job: Statement<'a>,
     put_file: Statement<'a>,
+    put_sealed: Statement<'a>,
+    drop_sealed: Statement<'a>,
     forget: Statement<'a>,
     put_event: Statement<'a>,
     drop_event: Statement<'a>,
@@ -116,6 +126,8 @@ impl<'a> Recorder<'a> {
             connection,
             put_job: prepare(&rows::PUT_JOB)?,
             put_file: prepare(&rows::PUT_FILE)?,
+            put_sealed: prepare(rows::sealed::PUT)?,
+            drop_sealed: prepare(rows::sealed::DROP)?,
             forget: prepare(rows::FORGET)?,
             put_event: prepare(&rows::PUT_EVENT)?,
             drop_event: prepare(rows::event::DROP)?,
@@ -148,6 +160,14 @@ impl<'a> Recorder<'a> {
                 0 => Err(StoreError::NoSuchJob(job)),
                 _ => Ok(()),
             },
+            Change::Headers(job, Some(cells)) => match execute(&mut self.put_sealed, cells)? {
+                0 => Err(StoreError::NoSuchJob(job)),
+                _ => Ok(()),
+            },
+            Change::Headers(job, None) => {
+                let id = Value::Blob(job.as_bytes().to_vec());
+                execute(&mut self.drop_sealed, vec![id]).map(|_| ())
+            }
             Change::Forget(job) => {
                 let id = Value::Blob(job.as_bytes().to_vec());
                 execute(&mut self.forget, vec![id]).map(|_| ())

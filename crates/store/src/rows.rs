@@ -8,6 +8,7 @@ pub(crate) mod event;
 pub(crate) mod failures;
 pub(crate) mod file;
 pub(crate) mod job;
+pub(crate) mod sealed;
 mod terms;
 
 use std::sync::LazyLock;
@@ -20,6 +21,7 @@ use crate::{StoreError, sqlite};
 use event::EVENT;
 use file::FILE;
 use job::JOB;
+use sealed::SEALED;
 
 /// Upserts a job; its parameters are [`job::cells`].
 pub(crate) static PUT_JOB: LazyLock<String> = LazyLock::new(|| {
@@ -68,6 +70,13 @@ pub(crate) fn load(connection: &Connection) -> Result<Vec<Job>, StoreError> {
         }
         job.files.push(file::take(reader)?);
         Ok(())
+    })?;
+    for_each(connection, &SEALED, |reader| {
+        let seq = reader.key(0)?;
+        match jobs.binary_search_by_key(&seq, |(job, _)| *job) {
+            Ok(at) => sealed::take(reader, &mut jobs[at].1),
+            Err(_) => Err(reader.nonsense("its job is missing")),
+        }
     })?;
     Ok(jobs.into_iter().map(|(_, job)| job).collect())
 }

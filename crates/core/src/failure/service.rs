@@ -17,6 +17,8 @@ pub enum ServiceTrouble {
     SandboxFailed,
     /// It has run as long as its owner allows.
     MaxDownloadTime,
+    /// What its owner entrusted to the job cannot be sealed or opened.
+    VaultUnavailable,
 }
 
 impl ServiceTrouble {
@@ -26,7 +28,8 @@ impl ServiceTrouble {
             Self::TokenRequired
             | Self::IdentityNotAdmitted
             | Self::SandboxFailed
-            | Self::MaxDownloadTime => Remedy::AskOwner,
+            | Self::MaxDownloadTime
+            | Self::VaultUnavailable => Remedy::AskOwner,
         }
     }
 
@@ -36,7 +39,8 @@ impl ServiceTrouble {
             Self::TokenRequired
             | Self::IdentityNotAdmitted
             | Self::SandboxFailed
-            | Self::MaxDownloadTime => Context::GeneralQueueManager,
+            | Self::MaxDownloadTime
+            | Self::VaultUnavailable => Context::GeneralQueueManager,
         }
     }
 
@@ -45,7 +49,7 @@ impl ServiceTrouble {
             Self::TokenRequired => 0x8020_0056,
             Self::MaxDownloadTime => 0x8020_0054,
             Self::IdentityNotAdmitted => 0x8007_0005,
-            Self::AgentLost | Self::SandboxFailed => 0,
+            Self::AgentLost | Self::SandboxFailed | Self::VaultUnavailable => 0,
         }
     }
 
@@ -56,6 +60,7 @@ impl ServiceTrouble {
             Self::IdentityNotAdmitted => "identity-not-admitted",
             Self::SandboxFailed => "sandbox-failed",
             Self::MaxDownloadTime => "max-download-time",
+            Self::VaultUnavailable => "vault-unavailable",
         }
     }
 
@@ -72,6 +77,10 @@ impl ServiceTrouble {
                 "ask an administrator: ebbd's policy can lower this to a warning"
             }
             Self::MaxDownloadTime => "allow it more time, or resume: the count begins anew",
+            Self::VaultUnavailable => {
+                "set the custom headers again, then resume; if that is refused too, ask an \
+                 administrator to look at the service's key"
+            }
         }
     }
 }
@@ -84,6 +93,7 @@ impl fmt::Display for ServiceTrouble {
             Self::IdentityNotAdmitted => "this machine admits no work under this identity",
             Self::SandboxFailed => "the sandbox could not be set up",
             Self::MaxDownloadTime => "the job has run as long as it may",
+            Self::VaultUnavailable => "the custom headers cannot be sealed or opened",
         })
     }
 }

@@ -58,6 +58,7 @@ fn position(failure: Failure) -> usize {
         Failure::Blocked(B::BatterySaver) => 40,
         Failure::Blocked(B::BatteryPolicy) => 41,
         Failure::Server(R::ValidationFailed) => 42,
+        Failure::Service(S::VaultUnavailable) => 43,
     }
 }
 

@@ -6,6 +6,7 @@
 use super::{Setting, Trouble};
 use crate::failure::Blocked;
 use crate::file::{File, Temporary, Validators};
+use crate::headers::Sealed;
 use crate::id::AttemptId;
 use crate::ranges::{Part, Range};
 use crate::token::{Token, TokenFlags};
@@ -31,6 +32,10 @@ pub enum Event {
     SetRemoteNames(Vec<(u32, String)>),
     /// The owner changes a property.
     Set(Setting),
+    /// The owner wants these header fields sent; nothing: none.
+    SetHeaders(Option<Sealed>),
+    /// Nobody shall read them back any more.
+    MakeHeadersWriteOnly,
     /// Somebody else becomes the owner.
     TakeOwnership(Token),
     /// A helper lends its identity.
@@ -157,6 +162,8 @@ pub struct Step {
     pub job_changed: bool,
     /// Which files changed.
     pub files_changed: Vec<u32>,
+    /// Whether its header fields changed, which are kept apart from it.
+    pub headers_changed: bool,
 }
 
 impl Step {
@@ -165,7 +172,7 @@ impl Step {
     }
 
     pub(super) fn changed(effects: Vec<Effect>) -> Self {
-        Self { effects, job_changed: true, files_changed: Vec::new() }
+        Self { effects, job_changed: true, ..Self::stay() }
     }
 
     pub(super) fn and_files(mut self, files: impl IntoIterator<Item = u32>) -> Self {

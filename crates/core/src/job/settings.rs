@@ -9,6 +9,7 @@ use super::property::{Property, When};
 use super::values::{AuthTarget, CostFlags, NotifyFlags, ProxySettings, SecurityFlags};
 use super::{Job, State, Step};
 use crate::file::File;
+use crate::headers::is_token;
 use crate::refusal::Refusal;
 use crate::retry;
 use crate::token::Resource;
@@ -300,12 +301,6 @@ impl Setting {
             Self::FileGroup(_) => Property::FileGroup,
         }
     }
-}
-
-/// RFC 9110, 5.6.2.
-fn is_token(text: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(fits)
 }
 
 fn limited(what: &'static str, text: String, limit: u32) -> Result<String, Refusal> {

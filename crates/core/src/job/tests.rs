@@ -6,6 +6,7 @@
 mod clock;
 mod endings;
 mod errors;
+mod headers;
 mod on_demand;
 mod owner;
 mod ownership;

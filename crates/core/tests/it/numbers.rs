@@ -158,6 +158,10 @@ pub(crate) const PROVOKED: &[(&str, &str)] = &[
         "blocked-by-policy",
         "outside_their_hours_background_jobs_wait_and_a_new_policy_counts_at_once",
     ),
+    (
+        "vault-unavailable",
+        "headers_that_cannot_be_opened_are_told_and_the_job_goes_on_with_new_ones",
+    ),
     ("max-download-time", "a_job_that_has_run_as_long_as_it_may_stops_and_goes_on_after_resume"),
 ];
 

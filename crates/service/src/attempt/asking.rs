@@ -5,17 +5,26 @@
 //! `core` when it is set.
 
 use ebb_core::file::File;
+use ebb_core::headers::Headers;
 use ebb_core::job::{Redirects, SecurityFlags, Terms};
-use ebb_wire::net::{self, FetchOptions, Relaxed};
+use ebb_wire::net::{self, FetchOptions, Header, Relaxed};
 use url::Url;
 
 /// How one of the job's files is asked for. `room` is what the job may still fetch, without what is
 /// there of this file; nothing: no limit.
-pub(super) fn asking(terms: &Terms, file: &File, room: Option<u64>) -> FetchOptions {
+pub(super) fn asking(
+    terms: &Terms,
+    headers: &Headers,
+    file: &File,
+    room: Option<u64>,
+) -> FetchOptions {
     let flags = terms.security_flags;
     FetchOptions {
         method: terms.http_method.clone(),
-        headers: Vec::new(),
+        headers: headers
+            .fields()
+            .map(|(name, value)| Header { name: name.to_owned(), value: value.into() })
+            .collect(),
         redirects: match flags.redirects() {
             Redirects::Silent | Redirects::Report => net::Redirects::Follow,
             Redirects::Refuse => net::Redirects::Refuse,
@@ -74,7 +83,7 @@ mod tests {
         let asked = |bits| {
             let mut terms = Terms::named("x").unwrap();
             terms.security_flags = SecurityFlags::from_bits(bits).unwrap();
-            asking(&terms, &file(0), None)
+            asking(&terms, &Headers::default(), &file(0), None)
         };
         let plain = FetchOptions::default();
         let relaxed = |relaxed| FetchOptions { relaxed, ..plain.clone() };
@@ -97,8 +106,8 @@ mod tests {
         assert_eq!(room(&terms, &files), None);
         terms.maximum_download_size = 100;
         let room = room(&terms, &files);
-        assert_eq!(asking(&terms, &files[0], room).most_bytes, Some(50));
-        assert_eq!(asking(&terms, &files[1], room).most_bytes, Some(70));
+        assert_eq!(asking(&terms, &Headers::default(), &files[0], room).most_bytes, Some(50));
+        assert_eq!(asking(&terms, &Headers::default(), &files[1], room).most_bytes, Some(70));
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl Attempt {
             return Ok(());
         }
         let mut halt = self.halt.subscribe();
-        let options = asking(&self.order.terms, file, None);
+        let options = asking(&self.order.terms, &self.order.headers, file, None);
         if let Some(size) = net.measure(&file.url, options, stopped(&mut halt)).await {
             file.told_size = Some(size);
             self.report(Report::Measured(at, size)).await;
@@ -157,7 +157,7 @@ impl Attempt {
         modified: &mut Option<i64>,
     ) -> Result<(), Break> {
         let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
-        let options = asking(&self.order.terms, file, self.order.room);
+        let options = asking(&self.order.terms, &self.order.headers, file, self.order.room);
         let fetch =
             net.fetch_pieces(file, &pieces, options, fd, self.order.bucket).await.map_err(of)?;
         let (before, halt) = (file.durable, self.halt.subscribe());

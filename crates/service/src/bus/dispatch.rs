@@ -4,6 +4,7 @@
 //! is not judged here.
 
 use ebb_api::names;
+use ebb_core::headers::Headers;
 use ebb_core::id::JobId;
 use ebb_core::job::Event;
 use ebb_core::ranges;
@@ -227,6 +228,12 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
             let (since, limit): (u64, u32) = body(message)?;
             Command::Changes { job: Some(id), since, limit }
         }
+        "SetCustomHeaders" => {
+            let (lines,): (Vec<String>,) = body(message)?;
+            Command::SetHeaders(id, Headers::parse(lines.iter().map(String::as_str))?)
+        }
+        "GetCustomHeaders" => nothing(message, Command::GetHeaders(id))?,
+        "MakeCustomHeadersWriteOnly" => nothing(message, Command::MakeHeadersWriteOnly(id))?,
         "Explain" => nothing(message, Command::Explain(id))?,
         "TakeOwnership" => nothing(message, Command::TakeOwnership(id))?,
         "OpenTokenOptions" => nothing(message, Command::OpenTokenOptions(id))?,

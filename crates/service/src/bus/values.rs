@@ -116,6 +116,10 @@ pub(super) fn reply(to: &Message, shape: &Shape, answered: Answered) -> zbus::Re
             let events: Vec<Dict<'_>> = events.iter().map(event).collect();
             message.build(&(events, newest, missing))
         }
+        Answer::CustomHeaders(headers) => {
+            let lines: Vec<&str> = headers.lines().collect();
+            message.build(&(lines,))
+        }
         Answer::Explanation(lines) => {
             let lines = lines.iter().map(|line| {
                 (

@@ -67,12 +67,19 @@ impl MainLoop {
             Command::Acknowledge(up_to) => Ok(self.acknowledge(caller, up_to, turn)),
             Command::Changes { job, since, limit } => self.changes(caller, job, since, limit),
             Command::Explain(job) => self.explain(caller, job),
+            Command::GetHeaders(job) => self.get_headers(caller, job),
             Command::OpenTokenOptions(job) => self.open_token_options(&asker, job),
             Command::AddFiles(job, files) => return self.add_files(asker, job, files, reply, turn),
             Command::FileHeaders(job, file) => self.file_headers(caller, job, file),
             Command::FilledRanges(job, file) => self.filled_ranges(caller, job, file),
             Command::RequestRanges(job, file, parts) => {
                 return self.request_ranges(caller, job, file, parts, reply, turn);
+            }
+            Command::SetHeaders(job, headers) => {
+                return self.set_headers(caller, job, &headers, reply, turn);
+            }
+            Command::MakeHeadersWriteOnly(job) => {
+                return self.make_headers_write_only(caller, job, reply, turn);
             }
             Command::TakeOwnership(job) => return self.take_ownership(asker, job, reply, turn),
             Command::ReplaceRemotePrefix(job, old, new) => {

@@ -239,6 +239,9 @@ impl MainLoop {
         let (Ok(file_identity), Ok(network_identity)) = identities else {
             return;
         };
+        let Ok(headers) = super::headers::of(job, &self.parts.vault) else {
+            return self.fail_at_once(id, attempt);
+        };
         let order = Order {
             job: id,
             attempt,
@@ -248,6 +251,7 @@ impl MainLoop {
             terms: job.terms.clone(),
             room: room(&job.terms, &job.files),
             files: job.to_fetch().map(|at| (at, job.files[at as usize].clone())).collect(),
+            headers,
             only_requested: job.terms.on_demand,
             bucket: self.buckets.of(id),
         };

@@ -67,6 +67,7 @@ mod tests {
             not-a-regular-file special-file-system destination-changed destination-exists \
             name-too-long no-space read-only-file-system temporary-lost io-error \
             token-required agent-lost identity-not-admitted sandbox-failed max-download-time \
+            vault-unavailable \
             network-disconnected blocked-by-cost-transfer-policy blocked-by-policy \
             blocked-by-battery-saver blocked-by-battery-policy";
         let found = FAILURES.map(Failure::name).join(" ");

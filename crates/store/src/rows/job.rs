@@ -1,11 +1,11 @@
-//! A job's own columns, without its files.
+//! A job's own columns, without its files and its header fields.
 //!
 //! Where a value is one of a few (state, priority, failure), its name is kept: stable, and readable
 //! for a person. What makes sense only together, such as a state and its attempt, is checked
 //! together when it is read.
 
 use ebb_core::id::{AttemptId, JobId};
-use ebb_core::job::{Job, Patience, Running, State, Trouble};
+use ebb_core::job::{CustomHeaders, Job, Patience, Running, State, Trouble};
 use ebb_core::time::{Moment, WallTime};
 use ebb_core::token::{BootId, SessionId, Token, TokenFlags};
 use rusqlite::types::Value;
@@ -57,6 +57,7 @@ pub(crate) static JOB: Table = Table {
         "security_flags",
         "file_mode",
         "file_group",
+        "headers_write_only",
         "resumed",
         "state",
         "attempt",
@@ -88,6 +89,7 @@ pub(crate) fn cells(job: &Job) -> Vec<Value> {
         helper,
         flags,
         terms,
+        headers,
         resumed,
         state,
         error,
@@ -107,6 +109,7 @@ pub(crate) fn cells(job: &Job) -> Vec<Value> {
     put_token(&mut cells, helper.as_ref());
     cells.put(*flags);
     put_terms(&mut cells, terms);
+    cells.put(headers.write_only);
     cells.put(*resumed);
     put_state(&mut cells, *state);
     put_trouble(&mut cells, error.as_ref());
@@ -136,6 +139,7 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<Job, StoreError> {
         helper: token(cells)?,
         flags: cells.take()?,
         terms: terms(cells)?,
+        headers: CustomHeaders { sealed: None, write_only: cells.take()? },
         resumed: cells.take()?,
         state: state(cells)?,
         error: trouble(cells)?,

@@ -4,10 +4,11 @@ use ebb_core::failure::{
     DestinationTrouble, Failure, NetworkTrouble, ServerTrouble, ServiceTrouble,
 };
 use ebb_core::file::{Destination, File, OnDemand, Progress, Temporary, Validators, Wanted};
+use ebb_core::headers::Sealed;
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{
-    CostFlags, Job, NotifyFlags, Patience, Priority, ProxySettings, ProxyUsage, Running,
-    SecurityFlags, State, Terms, Trouble,
+    CostFlags, CustomHeaders, Job, NotifyFlags, Patience, Priority, ProxySettings, ProxyUsage,
+    Running, SecurityFlags, State, Terms, Trouble,
 };
 use ebb_core::ranges::{Part, Range};
 use ebb_core::time::{Moment, Now, WallTime};
@@ -216,6 +217,13 @@ pub(crate) fn any_file() -> impl Strategy<Value = File> {
         })
 }
 
+fn headers() -> impl Strategy<Value = CustomHeaders> {
+    let sealed = (any::<[u8; 12]>(), vec(any::<u8>(), 0..40))
+        .prop_map(|(nonce, bytes)| Sealed { nonce, bytes });
+    (option::of(sealed), any::<bool>())
+        .prop_map(|(sealed, write_only)| CustomHeaders { sealed, write_only })
+}
+
 /// Any job, whether the rules could lead there or not.
 pub(crate) fn any_job() -> impl Strategy<Value = Job> {
     let flags = (0..8u32).prop_map(|bits| TokenFlags::from_bits(bits).unwrap());
@@ -225,7 +233,7 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
         .prop_map(|(used, since)| Running { used, since: since.map(Moment) });
     (
         (any::<[u8; 16]>(), token(), option::of(token()), flags),
-        ((terms(), any::<bool>()), state(), option::of(trouble()), any::<u32>()),
+        ((terms(), any::<bool>(), headers()), state(), option::of(trouble()), any::<u32>()),
         ((any::<i64>(), any::<i64>(), any::<i64>()), option::of(any::<i64>())),
         (any::<u64>(), (patience, running), vec(any_file(), 0..4)),
     )
@@ -235,6 +243,7 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
             helper: who.2,
             flags: who.3,
             terms: what.0.0,
+            headers: what.0.2,
             resumed: what.0.1,
             state: what.1,
             error: what.2,

@@ -125,5 +125,8 @@ fn a_store_of_the_first_version_is_read_by_this_one() {
     let error = job.error.as_ref().unwrap();
     assert_eq!((error.failure.full_name(), error.file), ("http-503".into(), Some(0)));
     assert_eq!(job.files[0].temporary.as_ref().unwrap().ino, u64::MAX);
+    let sealed = job.headers.sealed.as_ref().unwrap();
+    assert_eq!((sealed.nonce[11], sealed.bytes.as_slice()), (11, &[0x5e, 0xa1, 0xed][..]));
+    assert!(job.headers.write_only);
     assert_eq!(job.files[0].validators.etag.as_deref(), Some(&b"\"v1\""[..]));
 }

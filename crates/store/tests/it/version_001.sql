@@ -8,11 +8,12 @@ INSERT INTO job VALUES (
     1002, 1002, '', '4', x'756e636f6e66696e6564', 'b0071d', 1700000001,
     3, 'nightly', 'the nightly image', 'high', 600, 1209600, 7776000, 0,
     17, 250, 'override', 'http://proxy:3128', '<local>', 2147483751, 0, 0, 1048576, 0, 1,
-    'GET', 257, 416, 27, 1,
+    'GET', 258, 416, 27, 1, 1,
     'completing', NULL, NULL,
     'http-status', 503, 0, 'busy', 120, 2,
     1700000000, 1700000002, 1700000002, 1700000003, 5, 0, 0, NULL, 61000, NULL
 );
+INSERT INTO sealed VALUES (17, 'headers', x'000102030405060708090a0b', x'5ea1ed');
 INSERT INTO file VALUES (
     17, 0, 'https://localhost/nightly.img', x'2f737276', x'6e696768746c792e696d67', 2049, 131073, 1, NULL, 0, NULL, NULL, NULL,
     x'2e6e696768746c792e696d672e58585858585858582e656262', 2049, -1, 1002,

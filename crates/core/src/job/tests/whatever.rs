@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::file::Wanted;
+use crate::headers::Sealed;
 use crate::ranges::{Part, Range};
 
 /// An event as chance names it: which attempt it is about depends on where the job stands.
@@ -90,6 +91,11 @@ fn any_setting() -> impl Strategy<Value = Setting> {
     ]
 }
 
+fn any_headers() -> impl Strategy<Value = Option<Sealed>> {
+    let sealed = vec(any::<u8>(), 0..9).prop_map(|bytes| Sealed { nonce: [0; 12], bytes });
+    prop_oneof![Just(None), sealed.prop_map(Some)]
+}
+
 fn any_event() -> impl Strategy<Value = Chance> {
     // Ends are rare, so that lives are long.
     let plain = prop_oneof![
@@ -114,6 +120,8 @@ fn any_event() -> impl Strategy<Value = Chance> {
         2 => (0..8u32)
             .prop_map(|bits| Event::SetHelperTokenFlags(TokenFlags::from_bits(bits).unwrap())),
         1 => any::<u32>().prop_map(|uid| Event::TakeOwnership(token(uid))),
+        1 => any_headers().prop_map(Event::SetHeaders),
+        1 => Just(Event::MakeHeadersWriteOnly),
         1 => Just(Event::ClearHelperToken),
         1 => Just(Event::HelperTokenLost),
         4 => any_end().prop_map(Event::CompleteEnded),

@@ -28,6 +28,7 @@ use crate::command::{
 };
 use crate::conditions::Zone;
 use crate::main_loop::{MainLoop, Parts};
+use crate::vault::Vault;
 use crate::writer::Writer;
 use ebb_core::id::JobId;
 use ebb_core::time::WallTime;
@@ -82,6 +83,7 @@ impl Stage {
             boot: BootId(boot.into()),
             boot_before,
             agents: Rc::new(Agents::new(launcher, SandboxDemand::Required)),
+            vault: Vault::with(None, dir).unwrap(),
             writer: Writer::new(store),
             inbox,
             outbox: outbox.clone(),
