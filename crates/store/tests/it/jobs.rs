@@ -113,7 +113,9 @@ fn proxy() -> impl Strategy<Value = ProxySettings> {
 }
 
 fn terms() -> impl Strategy<Value = Terms> {
-    let flags = (0..0x40_u32, 0..0x20_u32, option::of(1..0x100_u32));
+    // 0x1 is refused: certificates are not checked for revocation.
+    let security = (0..0x10_u32).prop_map(|bits| bits << 1);
+    let flags = (0..0x40_u32, security, option::of(1..0x100_u32));
     (
         (text(), text(), text()),
         (proptest::sample::select(Priority::ALL.to_vec()), proxy(), flags),
