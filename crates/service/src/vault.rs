@@ -5,8 +5,9 @@
 //! as associated data): moved to another job, or with a bit changed, it does not open. Sealing it
 //! again gives other bytes each time.
 //!
-//! The key is the credential `ebb-vault-key` if systemd gave us one, and else a file of our own,
-//! mode 0600, made when it is first needed. Whoever has both the key and the store has everything:
+//! The key is the credential `ebb-vault-key` if we were given one, and else a file of our own, mode
+//! 0600, made when it is first needed. (`ebbd` clears our environment and passes no credential on
+//! yet: started by it, we have the file.) Whoever has both the key and the store has everything:
 //! the file keeps secrets out of copies of the store, the credential also out of copies of the
 //! disk. A key that is lost costs the headers, never a job.
 //!
