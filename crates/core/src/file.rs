@@ -30,6 +30,9 @@ pub struct File {
     pub wanted: Wanted,
     /// The temporary file, once there is one.
     pub temporary: Option<Temporary>,
+    /// A second one, in which nothing counts: it is being filled to take the first one's place, or
+    /// its place was taken. To be deleted.
+    pub spare: Option<Temporary>,
     /// Bytes from the beginning that are in the temporary file and synced.
     pub durable: u64,
     /// Which representation those bytes belong to.
@@ -140,6 +143,7 @@ impl File {
             replace,
             wanted: Wanted::Whole,
             temporary: None,
+            spare: None,
             durable: 0,
             validators: Validators::default(),
             progress: Progress::Unfinished,
@@ -165,6 +169,12 @@ impl File {
             }
             Progress::Transferred | Progress::Completed => Some(self.durable),
         }
+    }
+
+    /// Whether there is anything of it in its directory that is still to be deleted.
+    #[must_use]
+    pub fn has_temporary(&self) -> bool {
+        self.temporary.is_some() || self.spare.is_some()
     }
 
     /// Forgets every byte that is held, and what they were part of.
@@ -333,9 +343,9 @@ fn pieces(parts: &[Part], durable: u64, size: Option<u64>) -> Vec<Piece> {
 #[must_use]
 pub fn next_mark(job: JobId, at: u32, file: &File) -> u64 {
     let half = |at: usize| job.as_bytes()[at..at + 8].iter().fold(0, |n, b| n << 8 | u64::from(*b));
-    let before = file.temporary.as_ref().map_or(&[][..], |temporary| &temporary.name);
+    let before = file.temporary.iter().chain(&file.spare).flat_map(|temporary| &temporary.name);
     let seed = half(0) ^ half(8).rotate_left(17) ^ u64::from(at);
-    mix(before.iter().fold(seed, |seed, byte| mix(seed ^ u64::from(*byte)))) & 0xff_ffff_ffff
+    mix(before.fold(seed, |seed, byte| mix(seed ^ u64::from(*byte)))) & 0xff_ffff_ffff
 }
 
 /// The finisher of SplitMix64: every bit that goes in reaches every bit that comes out.
@@ -389,9 +399,12 @@ mod tests {
         assert_eq!(first, next_mark(job, 0, &file));
         assert_ne!(first, next_mark(job, 1, &file));
         assert_ne!(first, next_mark(JobId::from_random([8; 16]), 0, &file));
-        file.temporary =
-            Some(Temporary { name: b".x.abcdefgh.ebb".into(), dev: 1, ino: 2, made_by: 0 });
-        assert_ne!(first, next_mark(job, 0, &file));
+        let named = |name: &[u8]| Temporary { name: name.into(), dev: 1, ino: 2, made_by: 0 };
+        file.temporary = Some(named(b".x.abcdefgh.ebb"));
+        let second = next_mark(job, 0, &file);
+        assert_ne!(first, second);
+        file.spare = Some(named(b".x.ijklmnop.ebb"));
+        assert!(![first, second].contains(&next_mark(job, 0, &file)));
     }
 
     #[test]

@@ -107,6 +107,11 @@ CREATE TABLE file (
     temp_dev             INTEGER,
     temp_ino             INTEGER,
     temp_made_by         INTEGER,
+    -- In the same way: the one that is about to take its place, or whose place it took.
+    spare_name           BLOB,
+    spare_dev            INTEGER,
+    spare_ino            INTEGER,
+    spare_made_by        INTEGER,
     durable              INTEGER NOT NULL,
     etag                 BLOB,
     last_modified        BLOB,

@@ -37,6 +37,9 @@ impl Event {
                 | Self::Report(
                     _,
                     Report::Created(..)
+                        | Report::Prepared(..)
+                        | Report::TookOver(_)
+                        | Report::SpareDeleted(_)
                         | Report::Measured(..)
                         | Report::Moved(..)
                         | Report::Answered { .. }

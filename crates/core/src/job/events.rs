@@ -80,8 +80,15 @@ pub enum Event {
 /// What an attempt reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// A new, empty temporary file was made.
+    /// A new, empty temporary file was made, in place of the one there was.
     Created(u32, Temporary),
+    /// A second temporary file was made; what is held is about to be copied into it.
+    Prepared(u32, Temporary),
+    /// The second temporary file holds, synced, every byte that counts, and takes the first one's
+    /// place.
+    TookOver(u32),
+    /// The second temporary file is deleted.
+    SpareDeleted(u32),
     /// The server was asked for the size of this file, and told it.
     Measured(u32, u64),
     /// The server has sent us elsewhere for this file, and by the job's terms that is its remote

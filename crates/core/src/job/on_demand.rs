@@ -142,6 +142,9 @@ impl Report {
             Self::Filled(file, range) => Some((*file, Some(*range))),
             Self::Created(..)
             | Self::Moved(..)
+            | Self::Prepared(..)
+            | Self::TookOver(_)
+            | Self::SpareDeleted(_)
             | Self::Measured(..)
             | Self::Answered { .. }
             | Self::FileDone { .. }

@@ -69,7 +69,7 @@ impl Job {
     /// Whether the job is over and a temporary file of its is still there.
     #[must_use]
     pub fn has_left_overs(&self) -> bool {
-        self.state.is_final() && self.files.iter().any(|file| file.temporary.is_some())
+        self.state.is_final() && self.files.iter().any(File::has_temporary)
     }
 
     pub(super) fn sweep_left_overs(&self) -> Step {
@@ -81,7 +81,7 @@ impl Job {
 
     /// A job that is over needs its helper only to delete what was made under that identity.
     pub(super) fn forget_helper_when_clean(&mut self) {
-        if self.files.iter().all(|file| file.temporary.is_none()) {
+        if !self.files.iter().any(File::has_temporary) {
             self.helper = None;
         }
     }

@@ -33,10 +33,10 @@ impl Job {
 
     fn hear_now(&mut self, attempt: AttemptId, report: Report, now: Now) -> Step {
         match report {
-            Report::Created(at, temporary) => self.change_file(at, |file| {
-                file.start_over();
-                file.temporary = Some(temporary);
-            }),
+            Report::Created(..)
+            | Report::Prepared(..)
+            | Report::TookOver(_)
+            | Report::SpareDeleted(_) => self.hear_of_temporary(report),
             Report::Measured(at, size) => self.change_file(at, |file| file.told_size = Some(size)),
             Report::Moved(at, url) => self.change_file(at, |file| file.url = url),
             Report::Answered { file: at, validators, final_url, status, from } => {
@@ -97,10 +97,10 @@ impl Job {
                 .map_or_else(Step::stay, |range| self.change_file(at, |file| file.fill(range)));
         }
         match report {
-            Report::Created(at, temporary) => self.change_file(at, |file| {
-                file.start_over();
-                file.temporary = Some(temporary);
-            }),
+            Report::Created(..)
+            | Report::Prepared(..)
+            | Report::TookOver(_)
+            | Report::SpareDeleted(_) => self.hear_of_temporary(report),
             Report::Measured(..)
             | Report::Checkpoint { .. }
             | Report::Filled(..)
@@ -108,6 +108,37 @@ impl Job {
             | Report::InOrder(_)
             | Report::Moved(..)
             | Report::Answered { .. }
+            | Report::FileDone { .. }
+            | Report::Ended(_) => Step::stay(),
+        }
+    }
+
+    /// What is on the disk is written down whoever asks for it: it has to be deleted some day. Which
+    /// of two files counts changes in one step, so that at any moment one of them does.
+    fn hear_of_temporary(&mut self, report: Report) -> Step {
+        match report {
+            Report::Created(at, temporary) => self.change_file(at, |file| {
+                file.start_over();
+                if let Some(former) = file.temporary.replace(temporary) {
+                    file.spare = Some(former);
+                }
+            }),
+            Report::Prepared(at, temporary) => {
+                self.change_file(at, |file| file.spare = Some(temporary))
+            }
+            Report::TookOver(at) => self.change_file(at, |file| {
+                if file.spare.is_some() {
+                    std::mem::swap(&mut file.temporary, &mut file.spare);
+                }
+            }),
+            Report::SpareDeleted(at) => self.change_file(at, |file| file.spare = None),
+            Report::Measured(..)
+            | Report::Answered { .. }
+            | Report::Checkpoint { .. }
+            | Report::Filled(..)
+            | Report::Headers(..)
+            | Report::Moved(..)
+            | Report::InOrder(_)
             | Report::FileDone { .. }
             | Report::Ended(_) => Step::stay(),
         }
@@ -224,12 +255,13 @@ impl Job {
             file.valid |= progress == Progress::Completed;
             if temporary_gone {
                 file.temporary = None;
+                file.spare = None;
             }
         }
     }
 
     pub(super) fn deleted(&mut self, at: u32) -> Step {
-        let left = self.files.get(at as usize).is_some_and(|file| file.temporary.is_some());
+        let left = self.files.get(at as usize).is_some_and(File::has_temporary);
         match self.state {
             State::Cancelled => {}
             State::Acknowledged if left => {}

@@ -88,6 +88,9 @@ fn about(event: &Event) -> Option<u32> {
     | Event::Report(
         _,
         Report::Created(at, _)
+        | Report::Prepared(at, _)
+        | Report::TookOver(at)
+        | Report::SpareDeleted(at)
         | Report::Measured(at, _)
         | Report::Moved(at, _)
         | Report::Answered { file: at, .. }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use ebb_core::file::Progress;
+use ebb_core::file::{File, Progress};
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{Effect, Event, Job};
 use ebb_core::refusal::Refusal;
@@ -283,7 +283,7 @@ impl MainLoop {
 
 /// What became of what was asked for.
 fn outcome(what: WaitFor, job: &Job) -> Answered {
-    let left_over = job.files.iter().any(|file| file.temporary.is_some());
+    let left_over = job.files.iter().any(File::has_temporary);
     let dropped = job.files.iter().any(|file| file.progress == Progress::Dropped);
     match what {
         WaitFor::Done => Ok(Answer::Done),

@@ -29,6 +29,10 @@ pub(crate) static FILE: Table = Table {
         "temp_dev",
         "temp_ino",
         "temp_made_by",
+        "spare_name",
+        "spare_dev",
+        "spare_ino",
+        "spare_made_by",
         "durable",
         "etag",
         "last_modified",
@@ -52,6 +56,7 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         replace,
         wanted,
         temporary,
+        spare,
         durable,
         validators,
         progress,
@@ -79,6 +84,10 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         .put_option(temporary.as_ref().map(|t| t.dev))
         .put_option(temporary.as_ref().map(|t| t.ino))
         .put_option(temporary.as_ref().map(|t| t.made_by))
+        .put_option(spare.as_ref().map(|t| t.name.clone()))
+        .put_option(spare.as_ref().map(|t| t.dev))
+        .put_option(spare.as_ref().map(|t| t.ino))
+        .put_option(spare.as_ref().map(|t| t.made_by))
         .put(*durable)
         .put_option(validators.etag.clone())
         .put_option(validators.last_modified.clone())
@@ -107,6 +116,7 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<File, StoreError> {
         replace: cells.take()?,
         wanted: wanted(cells)?,
         temporary: temporary(cells)?,
+        spare: temporary(cells)?,
         durable: cells.take()?,
         validators: Validators {
             etag: cells.take_option()?,

@@ -196,7 +196,13 @@ pub(crate) fn any_file() -> impl Strategy<Value = File> {
     let destination = (bytes(), bytes(), any::<u64>(), any::<u64>())
         .prop_map(|(dir, name, dev, ino)| Destination { dir, name, dev, ino });
     (
-        (text(), destination, any::<bool>(), option::of(temporary()), wanted()),
+        (
+            text(),
+            destination,
+            any::<bool>(),
+            (option::of(temporary()), option::of(temporary())),
+            wanted(),
+        ),
         (any::<u64>(), validators(), progress()),
         (option::of(text()), option::of(any::<u16>()), option::of(any::<i64>())),
         (option::of(any::<u64>()), any::<bool>(), vec(("[A-Za-z-]{1,8}", "[ -~]{0,12}"), 0..3)),
@@ -206,7 +212,8 @@ pub(crate) fn any_file() -> impl Strategy<Value = File> {
             destination: place.1,
             replace: place.2,
             wanted: place.4,
-            temporary: place.3,
+            temporary: place.3.0,
+            spare: place.3.1,
             durable: held.0,
             validators: held.1,
             progress: held.2,

@@ -125,6 +125,45 @@ fn a_new_temporary_file_is_empty() {
     assert_eq!(job.files[0].temporary, Some(temporary(HELPER)));
 }
 
+/// Whichever step a crash comes after, one file counts, with every byte, and the other is known.
+#[test]
+fn r9_another_identitys_file_takes_over_with_every_byte_and_the_former_is_known_until_deleted() {
+    let named = |name: &[u8], uid| Temporary { name: name.to_vec(), ..temporary(uid) };
+    let (old, new) = (named(b".f.old.ebb", OWNER), named(b".f.new.ebb", HELPER));
+    let mut job = transferring();
+    job.files[0].temporary = Some(old.clone());
+    let held = (job.files[0].durable, job.files[0].validators.clone());
+    let mut look = |report, counts: &Temporary, spare: Option<&Temporary>| {
+        let step = job.does(says(report));
+        assert_eq!(step.files_changed, [0]);
+        let file = &job.files[0];
+        assert_eq!((file.temporary.as_ref(), file.spare.as_ref()), (Some(counts), spare));
+        assert_eq!((file.durable, &file.validators), (held.0, &held.1));
+    };
+    look(Report::Prepared(0, new.clone()), &old, Some(&new));
+    look(Report::TookOver(0), &new, Some(&old));
+    look(Report::SpareDeleted(0), &new, None);
+}
+
+#[test]
+fn nothing_takes_over_where_nothing_was_prepared() {
+    let mut job = transferring();
+    let before = job.files.clone();
+    let _ = job.does(says(Report::TookOver(0)));
+    assert_eq!(job.files, before);
+}
+
+#[test]
+fn a_cancelled_job_deletes_both_files_and_forgets_them_together() {
+    let mut job = transferring();
+    let _ = job.does(says(Report::Created(0, temporary(HELPER))));
+    assert!(job.files[0].temporary.is_some() && job.files[0].spare.is_some());
+    let mut job = job.after([Event::Cancel]);
+    assert_eq!(job.after_restart(Boot::Another).effects, [Effect::DeleteTemporaries]);
+    let _ = job.does(Event::Deleted(0));
+    assert!(!job.files[0].has_temporary());
+}
+
 #[test]
 fn a_checkpoint_never_takes_back_an_earlier_one() {
     let mut job = transferring();

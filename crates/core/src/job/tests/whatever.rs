@@ -48,6 +48,9 @@ fn any_report() -> impl Strategy<Value = Report> {
     let bytes = || prop_oneof![Just(0), 0..500u64];
     prop_oneof![
         (any_index(), any::<u32>()).prop_map(|(at, uid)| Report::Created(at, temporary(uid))),
+        (any_index(), any::<u32>()).prop_map(|(at, uid)| Report::Prepared(at, temporary(uid))),
+        any_index().prop_map(Report::TookOver),
+        any_index().prop_map(Report::SpareDeleted),
         (any_index(), bytes()).prop_map(|(at, from)| answered(at, from)),
         (any_index(), bytes()).prop_map(|(at, durable)| checkpoint(at, durable)),
         (any_index(), 0..450u64, 1..50u64).prop_map(|(at, start, length)| {
