@@ -3,7 +3,8 @@
 //! `ebbd` starts it as exactly the file identity of a token. It confines itself, says hello, and
 //! then answers one request after the other until the channel (its standard input) ends. It keeps
 //! nothing in between: each request names everything it needs, and can be repeated after any
-//! crash. It never reads or writes what is *in* a file, and it has no network.
+//! crash. It never looks at what is *in* a file, and it has no network: the one thing it does with
+//! bytes is to copy them from a descriptor it was given (`fill`).
 //!
 //! What the others may try: the owner of the directory, and everybody else who may write there,
 //! can exchange names between any two of our steps. So a name is never believed: directories and
@@ -15,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+mod fill;
 mod name;
 mod place;
 mod rename;
@@ -59,8 +61,8 @@ fn demand(arguments: &[OsString]) -> Option<Demand> {
 fn run(demand: Demand, service: BorrowedFd<'_>) -> Result<(), Box<dyn Error>> {
     let sandbox = ebb_sandbox::enter(Confinement::Files, demand)?;
     channel::send(service, &FromFiles::Hello { sandbox }, None)?;
-    while let Received::Message(request, _) = channel::receive::<ToFiles>(service)? {
-        let (answer, descriptor) = serve::answer(&request);
+    while let Received::Message(request, came) = channel::receive::<ToFiles>(service)? {
+        let (answer, descriptor) = serve::answer(&request, came);
         channel::send(service, &answer, descriptor.as_ref().map(AsFd::as_fd))?;
     }
     Ok(())

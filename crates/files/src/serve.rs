@@ -3,19 +3,23 @@
 //! Every request is answered exactly once, with its own number; trouble is an answer like any
 //! other, and never ends the agent.
 
-use crate::{place, rename, temporary};
+use crate::{fill, place, rename, temporary};
 use ebb_wire::files::{FileTrouble, FromFiles, ToFiles};
 use std::os::fd::OwnedFd;
 
-/// Carries out one request, and says what to send, with which descriptor.
-pub(crate) fn answer(request: &ToFiles) -> (FromFiles, Option<OwnedFd>) {
-    match attempt(request) {
+/// Carries out one request with the descriptor that came with it, and says what to send, with which
+/// descriptor.
+pub(crate) fn answer(request: &ToFiles, came: Option<OwnedFd>) -> (FromFiles, Option<OwnedFd>) {
+    match attempt(request, came) {
         Ok(answer) => answer,
         Err(trouble) => (FromFiles::Failed { seq: seq(request), trouble }, None),
     }
 }
 
-fn attempt(request: &ToFiles) -> Result<(FromFiles, Option<OwnedFd>), FileTrouble> {
+fn attempt(
+    request: &ToFiles,
+    came: Option<OwnedFd>,
+) -> Result<(FromFiles, Option<OwnedFd>), FileTrouble> {
     match request {
         ToFiles::Inspect { seq, dir, name } => {
             let (dev, ino) = place::inspect(dir, name)?;
@@ -32,6 +36,12 @@ fn attempt(request: &ToFiles) -> Result<(FromFiles, Option<OwnedFd>), FileTroubl
         ToFiles::Reopen { seq, place, temporary } => {
             let opened = temporary::reopen(place, temporary)?;
             Ok(handed_out(*seq, opened))
+        }
+        ToFiles::Fill { seq, place, temporary, from, until } => {
+            // The channel lets no such message through without one.
+            let source = came.ok_or(FileTrouble::TemporaryGone)?;
+            fill::fill(place, temporary, &source, *from..*until)?;
+            Ok((FromFiles::Done { seq: *seq }, None))
         }
         ToFiles::Rename { seq, place, temporary, name, replace, look } => {
             let clash = if *replace { rename::Clash::Replace } else { rename::Clash::Keep };
@@ -56,6 +66,7 @@ fn seq(request: &ToFiles) -> u64 {
         | ToFiles::Create { seq, .. }
         | ToFiles::Sweep { seq, .. }
         | ToFiles::Reopen { seq, .. }
+        | ToFiles::Fill { seq, .. }
         | ToFiles::Rename { seq, .. }
         | ToFiles::Delete { seq, .. } => *seq,
     }

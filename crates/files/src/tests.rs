@@ -1,6 +1,6 @@
 //! Every trouble, met on purpose; and names exchanged at each step.
 
-use crate::{name, place, rename, rename::Clash, temporary};
+use crate::{fill, name, place, rename, rename::Clash, temporary};
 use ebb_wire::files::{FileTrouble, Look, Place, Temporary};
 use rustix::fs::{AtFlags, CWD, FileType, Mode};
 use std::fs;
@@ -341,4 +341,49 @@ fn a_file_with_something_in_it_is_never_swept_away() {
     rustix::io::write(&opened.file, b"la").unwrap();
     temporary::sweep(&ground.place(), b"x", mark).unwrap();
     assert!(ground.path_of(&opened.temporary).exists());
+}
+
+/// What another identity's file looks like here: a descriptor, and no name.
+fn source(content: &[u8]) -> std::os::fd::OwnedFd {
+    let flags = rustix::fs::OFlags::TMPFILE | rustix::fs::OFlags::RDWR;
+    let file = rustix::fs::open(std::env::temp_dir(), flags, Mode::RUSR | Mode::WUSR).unwrap();
+    rustix::io::write(&file, content).unwrap();
+    file
+}
+
+#[test]
+fn what_another_identity_fetched_is_copied_part_by_part_and_no_further_than_told() {
+    let ground = Ground::new();
+    let made = temporary::create(&ground.place(), b"song.ogg", mark()).unwrap().temporary;
+    let source = source(b"la la la, and what was never synced");
+    fill::fill(&ground.place(), &made, &source, 0..3).unwrap();
+    fill::fill(&ground.place(), &made, &source, 3..8).unwrap();
+    // After a crash somebody says it again.
+    fill::fill(&ground.place(), &made, &source, 3..8).unwrap();
+    assert_eq!(fs::read(ground.path_of(&made)).unwrap(), b"la la la");
+}
+
+#[test]
+fn a_source_that_is_shorter_than_told_or_no_file_fills_nothing() {
+    let ground = Ground::new();
+    let made = temporary::create(&ground.place(), b"song.ogg", mark()).unwrap().temporary;
+    let (pipe, _) = std::io::pipe().unwrap();
+    let null = fs::File::open("/dev/null").unwrap();
+    let directory = fs::File::open(&ground.0).unwrap();
+    for source in [source(b"la la"), pipe.into(), null.into(), directory.into()] {
+        let refused = fill::fill(&ground.place(), &made, &source, 0..6);
+        assert_eq!(refused, Err(FileTrouble::TemporaryChanged));
+    }
+    assert_eq!(fs::read(ground.path_of(&made)).unwrap(), b"");
+}
+
+#[test]
+fn only_the_recorded_file_is_filled() {
+    let ground = Ground::new();
+    let made = ground.temporary();
+    fs::rename(ground.path_of(&made), ground.at("elsewhere")).unwrap();
+    fs::write(ground.path_of(&made), "another").unwrap();
+    let refused = fill::fill(&ground.place(), &made, &source(b"la la la"), 0..8);
+    assert_eq!(refused, Err(FileTrouble::TemporaryChanged));
+    assert_eq!(fs::read(ground.path_of(&made)).unwrap(), b"another");
 }

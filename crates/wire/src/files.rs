@@ -84,6 +84,21 @@ pub enum ToFiles {
         /// Which.
         temporary: Temporary,
     },
+    /// Copy a part of another temporary file, whose descriptor comes with this message, to the same
+    /// place of this one, and sync it. `Done` means that all of it is there. The other one is
+    /// another identity's, and this is how the bytes it holds change hands.
+    Fill {
+        /// Request number.
+        seq: u64,
+        /// Where.
+        place: Place,
+        /// Which is written.
+        temporary: Temporary,
+        /// The first byte.
+        from: u64,
+        /// One past the last.
+        until: u64,
+    },
     /// Give a finished temporary file its mode and its final name. Repeating it after it has
     /// succeeded succeeds again. Answered by `Done`.
     Rename {

@@ -5,7 +5,7 @@ use ebb_wire::files::{FileTrouble, FromFiles, Look, Place, Temporary, ToFiles};
 use rustix::fs::CWD;
 use rustix::mount::{MountFlags, UnmountFlags};
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -246,6 +246,38 @@ fn a_temporary_file_of_another_user_is_no_temporary_file_of_ours() {
     let delete = ToFiles::Delete { seq: 7, place, temporary };
     assert_eq!(alice.ask(&delete).0, FromFiles::Done { seq: 7 });
     assert!(!path.exists());
+}
+
+/// R9: what one identity has fetched, another goes on with; with nothing but a descriptor of it.
+#[test]
+fn what_is_anothers_is_copied_from_its_descriptor_into_a_file_of_ones_own() {
+    if !is_root() {
+        return;
+    }
+    let ground = Ground::new();
+    // Anybody may write here, and delete only what is theirs.
+    let directory = ground.make("shared", ALICE, 0o1777);
+    let (alice, mallory) = (Agent::of(ALICE), Agent::of(MALLORY));
+    let place = ground.place("shared");
+    let (_, source) = alice.create(&place);
+    rustix::io::write(&source, b"la la la").unwrap();
+    let fill = |temporary: &Temporary| ToFiles::Fill {
+        seq: 7,
+        place: place.clone(),
+        temporary: temporary.clone(),
+        from: 0,
+        until: 6,
+    };
+    let (temporary, _) = mallory.create(&place);
+    channel::send(&mallory.channel, &fill(&temporary), Some(source.as_fd())).unwrap();
+    assert_eq!(mallory.hear().0, FromFiles::Done { seq: 7 });
+    let path = directory.join(std::ffi::OsStr::from_bytes(&temporary.name));
+    assert_eq!(fs::read(&path).unwrap(), b"la la ");
+    assert_eq!(fs::metadata(&path).unwrap().uid(), MALLORY);
+    // Into a file of somebody else it is not written, whatever the service says.
+    channel::send(&alice.channel, &fill(&temporary), Some(source.as_fd())).unwrap();
+    let FromFiles::Failed { trouble, .. } = alice.hear().0 else { panic!("written") };
+    assert_eq!(trouble, FileTrouble::TemporaryChanged);
 }
 
 #[test]

@@ -31,6 +31,9 @@ impl Message for ToFiles {
             Self::Delete { seq, place, temporary } => {
                 Writer::new(5).put(seq).put(place).put(temporary)
             }
+            Self::Fill { seq, place, temporary, from, until } => {
+                Writer::new(7).put(seq).put(place).put(temporary).put(from).put(until)
+            }
         }
         .finish()
     }
@@ -66,9 +69,20 @@ impl Message for ToFiles {
                 look: from.get()?,
             },
             5 => Self::Delete { seq: from.get()?, place: from.get()?, temporary: from.get()? },
+            7 => Self::Fill {
+                seq: from.get()?,
+                place: from.get()?,
+                temporary: from.get()?,
+                from: from.get()?,
+                until: from.get()?,
+            },
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)
+    }
+
+    fn carries_descriptor(&self) -> bool {
+        matches!(self, Self::Fill { .. })
     }
 }
 

@@ -110,6 +110,15 @@ fn to_files() -> impl Strategy<Value = ToFiles> {
             replace,
             look
         }),
+        (any::<u64>(), place(), temporary(), any::<u64>(), any::<u64>()).prop_map(
+            |(seq, place, temporary, from, until)| ToFiles::Fill {
+                seq,
+                place,
+                temporary,
+                from,
+                until
+            }
+        ),
         (any::<u64>(), place(), temporary()).prop_map(|(seq, place, temporary)| ToFiles::Delete {
             seq,
             place,
