@@ -7,7 +7,8 @@ use std::sync::Arc;
 use support::bus::TOKEN_OPTIONS;
 use support::content::Content;
 use support::instance::Instance;
-use support::job::{Job, NETWORK};
+use support::job::{Job, LOCAL_FILE, NETWORK};
+use support::scratch::make_directory;
 use support::server::{Gate, Resource, Server};
 use support::users::{User, needs_root};
 
@@ -97,6 +98,83 @@ fn a_dropped_token_stops_the_job_and_keeps_its_bytes() {
         job.resume();
         all.finish_as(job, User::bob().uid);
     });
+}
+
+/// The temporary files in a directory, and whose they are.
+fn temporaries(directory: &std::path::Path) -> Vec<u32> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
+    let half = entries.filter(|e| e.file_name().to_string_lossy().ends_with(".ebb"));
+    half.map(|entry| entry.metadata().unwrap().uid()).collect()
+}
+
+/// R9 for files: the temporary file belongs to one identity, and the next goes on with its bytes.
+#[test]
+fn another_file_identity_goes_on_from_the_last_byte_and_so_does_the_next() {
+    if !needs_root("another file identity in mid-transfer") {
+        return;
+    }
+    let (gate, server) = (Arc::new(Gate::after(HALF)), Server::http());
+    let instance = Instance::start();
+    server.put("/f", Resource::new(FILE).through(&gate));
+    let (root, bob) = (User::root(), User::bob());
+    // Anybody may write here, and delete only what is theirs.
+    let directory = instance.scratch().join("shared");
+    make_directory(&directory, 0o1777, &root);
+    let bus = instance.bus(&root);
+    let job = Job::create(&bus, "another file identity");
+    job.add(&server.url("/f"), &directory.join("f"));
+    job.resume();
+    job.wait_for_bytes(HALF);
+    assert_eq!(temporaries(&directory), [root.uid]);
+
+    job.lend(&instance, &bob, LOCAL_FILE);
+    server.wait_for("the second request", |log| log.get(1).map(drop));
+    assert_eq!(temporaries(&directory), [bob.uid], "the former one is deleted");
+    assert_eq!(job.files()[0].durable, HALF, "what was held is held");
+
+    let options = job.open_token_options().unwrap();
+    job.set_flags(&options, 0);
+    server.wait_for("the third request", |log| log.get(2).map(drop));
+    assert_eq!(temporaries(&directory), [root.uid]);
+    gate.open();
+    job.finish();
+    FILE.check(&directory.join("f"));
+    assert_eq!(std::fs::metadata(directory.join("f")).unwrap().uid(), root.uid);
+    assert_eq!(temporaries(&directory), [0; 0]);
+    let begun: Vec<u64> = server.log().iter().map(|request| request.from).collect();
+    assert_eq!(begun, [0, HALF, HALF], "no byte that was held is asked for again");
+}
+
+#[test]
+fn bytes_wait_for_a_token_and_change_hands_when_it_is_another_users() {
+    if !needs_root("a lost file identity in mid-transfer") {
+        return;
+    }
+    let (gate, server) = (Arc::new(Gate::after(HALF)), Server::http());
+    let instance = Instance::start();
+    server.put("/f", Resource::new(FILE).through(&gate));
+    let (root, bob, carol) = (User::root(), User::bob(), User::carol());
+    let directory = instance.scratch().join("shared");
+    make_directory(&directory, 0o1777, &root);
+    let bus = instance.bus(&root);
+    let job = Job::create(&bus, "a lost file identity");
+    job.lend(&instance, &bob, LOCAL_FILE);
+    job.add(&server.url("/f"), &directory.join("f"));
+    job.resume();
+    job.wait_for_bytes(HALF);
+    let options = job.open_token_options().unwrap();
+    bus.call(&options, TOKEN_OPTIONS, "ClearHelperToken", &()).unwrap();
+    assert_eq!(job.wait_for(&["error"]), "error");
+    assert_eq!(job.error_name(), "token-required");
+    assert_eq!(temporaries(&directory), [bob.uid]);
+    job.lend(&instance, &carol, LOCAL_FILE);
+    gate.open();
+    job.resume();
+    job.finish();
+    FILE.check(&directory.join("f"));
+    assert_eq!(std::fs::metadata(directory.join("f")).unwrap().uid(), carol.uid);
+    assert_eq!(server.log()[1].from, HALF, "no byte that was held is asked for again");
+    assert_eq!(temporaries(&directory), [0; 0], "the owner deletes what bob made");
 }
 
 /// Established connections of a process, from its descriptors and the kernel's table.

@@ -16,13 +16,17 @@ pub(crate) mod net;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ebb_core::failure::{Failure, ServiceTrouble};
+use ebb_core::failure::{DestinationTrouble, Failure, ServiceTrouble};
+use ebb_core::file::{Destination, Temporary};
 use ebb_core::token::Token;
 use ebb_wire::Sandbox;
 use ebb_wire::launcher::{DenyReason, Identity, Role};
+use tokio::sync::{Semaphore, watch};
 
+use crate::attempt::kept;
 pub(crate) use channel::Channel;
 pub(crate) use ebb_sandbox::Demand as SandboxDemand;
 pub(crate) use launcher::{Launcher, LauncherLost, Wish};
@@ -50,6 +54,8 @@ pub(crate) struct Agents {
     nets: Pool<net::NetAgent>,
     /// What each bucket may take, in bytes a second; those that may take all are not in it.
     limits: net::Limits,
+    /// How many descriptors attempts may still leave behind for those that follow.
+    pub(crate) room: Arc<Semaphore>,
 }
 
 struct Pool<A> {
@@ -63,19 +69,32 @@ struct Slot<A> {
     last_used: Instant,
 }
 
-/// The task that listens to an agent. It ends with the last user of the agent: only then is the
-/// channel closed, and the agent's process exits.
-struct Listening(tokio::task::JoinHandle<()>);
+/// The task that listens to an agent, until its process is gone. It ends with the last user of the
+/// agent: only then is the channel closed, and the agent's process exits.
+struct Listening {
+    task: tokio::task::JoinHandle<()>,
+    heard: watch::Receiver<()>,
+}
 
 impl Listening {
-    fn begin(task: impl Future<Output = ()> + 'static) -> Self {
-        Self(tokio::task::spawn_local(task))
+    fn begin(listen: impl Future<Output = ()> + 'static) -> Self {
+        let (hears, heard) = watch::channel(());
+        let task = tokio::task::spawn_local(async move {
+            listen.await;
+            drop(hears);
+        });
+        Self { task, heard }
+    }
+
+    /// Returns when the agent's process is gone: nothing happens under its identity any more.
+    async fn is_over(&self) {
+        while self.heard.clone().changed().await.is_ok() {}
     }
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
@@ -126,7 +145,15 @@ impl<A: Alive> Pool<A> {
 
 impl Agents {
     pub(crate) fn new(launcher: Rc<Launcher>, demand: SandboxDemand) -> Self {
-        Self { launcher, demand, files: Pool::new(), nets: Pool::new(), limits: Rc::default() }
+        let room = Arc::new(Semaphore::new(kept::MOST));
+        Self {
+            launcher,
+            demand,
+            files: Pool::new(),
+            nets: Pool::new(),
+            limits: Rc::default(),
+            room,
+        }
     }
 
     /// The file agent of this owner under this identity; started if there is none.
@@ -171,6 +198,31 @@ impl Agents {
             }
         }
         question(&*self.files(owner, token).await?).await
+    }
+
+    /// Deletes a temporary file under the identity that made it, if it is among `tokens`, else under
+    /// the first of them that may: whoever may write the directory may delete in it. Where the
+    /// directory is gone, there is nothing left of it.
+    pub(crate) async fn delete(
+        &self,
+        owner: u32,
+        tokens: &[&Token],
+        destination: &Destination,
+        temporary: &Temporary,
+    ) -> Result<(), Failure> {
+        let (makers, others): (Vec<&Token>, Vec<_>) =
+            tokens.iter().partition(|token| token.uid == temporary.made_by);
+        let mut result = Ok(());
+        for token in makers.into_iter().chain(others) {
+            let ask = async |agent: &files::FileAgent| agent.delete(destination, temporary).await;
+            result = match self.ask_files(owner, token, ask).await {
+                Ok(()) | Err(Failure::Destination(DestinationTrouble::NoSuchDirectory)) => {
+                    return Ok(());
+                }
+                Err(failure) => Err(failure),
+            };
+        }
+        result
     }
 
     /// The network agent of this owner under this identity; started if there is none.

@@ -18,12 +18,17 @@
 //! | `flight`   | how many files may be in flight                               |
 //! | `one_file` | one file, from its temporary file to the last word about it   |
 //! | `pieces`   | the same for a file that is fetched in pieces                  |
+//! | `open`     | a temporary file to go on with, or another in its place       |
+//! | `kept`     | descriptors for an attempt under another file identity        |
 
 mod asking;
 mod flight;
+pub(crate) mod kept;
 mod one_file;
+mod open;
 mod pieces;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use ebb_core::failure::Failure;
@@ -40,6 +45,7 @@ use crate::agents::Agents;
 use crate::command::Message;
 pub(crate) use asking::room;
 use flight::Flight;
+use kept::KeptFiles;
 
 /// Of more files than this nobody asks for the sizes: it would take as long as the files.
 const MOST_MEASURED: usize = 200;
@@ -56,6 +62,8 @@ pub(crate) struct Order {
     pub(crate) room: Option<u64>,
     /// Shares this bucket's bandwidth; 0: takes what it can get.
     pub(crate) bucket: u32,
+    /// Who may delete what is left over, the file identity first.
+    pub(crate) clear_up_as: Vec<Token>,
     pub(crate) files: Vec<(u32, File)>,
     /// Header fields its owner wants sent.
     pub(crate) headers: Headers,
@@ -81,17 +89,20 @@ pub(crate) struct Attempt {
     /// Tells its files to stop, because the attempt is to, or because one of them failed.
     halt: watch::Sender<bool>,
     flight: Flight,
+    /// What attempts leave for the one that follows.
+    kept: RefCell<KeptFiles>,
 }
 
 impl Attempt {
     pub(crate) fn new(
         order: Order,
+        kept: KeptFiles,
         agents: Rc<Agents>,
         inbox: mpsc::UnboundedSender<Message>,
         stop: watch::Receiver<bool>,
     ) -> Self {
         let (halt, flight) = (watch::Sender::new(false), Flight::default());
-        Self { order, agents, inbox, stop, halt, flight }
+        Self { order, agents, inbox, stop, halt, flight, kept: RefCell::new(kept) }
     }
 
     /// Does it, and says at the very end that nothing of it runs any more.
@@ -105,7 +116,8 @@ impl Attempt {
         if let Some(result) = ended {
             self.report(Report::Ended(result)).await;
         }
-        self.tell(Message::AttemptOver(self.order.job, self.order.attempt));
+        let kept = self.kept.take();
+        self.tell(Message::AttemptOver(self.order.job, self.order.attempt, kept));
     }
 
     async fn all_files(&self, files: Vec<(u32, File)>) -> Result<(), Break> {

@@ -16,6 +16,8 @@ use ebb_core::refusal::Refusal;
 use ebb_core::token::{SessionId, Token};
 use tokio::sync::oneshot;
 
+use crate::attempt::kept::KeptFiles;
+
 /// One connection of a client; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ConnectionId(pub(crate) u64);
@@ -298,7 +300,7 @@ pub(crate) enum Message {
     /// So many bytes of this file have come; not durable yet.
     Live(JobId, AttemptId, u32, u64),
     /// An attempt has ended; nothing of it runs any more.
-    AttemptOver(JobId, AttemptId),
+    AttemptOver(JobId, AttemptId, KeptFiles),
     /// Complete has been carried out.
     Completed(JobId, CompleteReport),
     /// Temporary files have been deleted.

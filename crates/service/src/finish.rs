@@ -63,7 +63,12 @@ impl Finish {
                 continue;
             }
             match self.rename(identity, file, temporary).await {
-                Ok(()) => report.renamed.push(at),
+                Ok(()) => {
+                    report.renamed.push(at);
+                    if let Some(spare) = &file.spare {
+                        self.delete(at, file, spare).await;
+                    }
+                }
                 Err(failure) => {
                     report.trouble.get_or_insert_with(|| trouble(at, failure));
                 }
@@ -92,7 +97,7 @@ impl Finish {
         let mut gone = Vec::new();
         for (at, file) in (0..).zip(&self.files) {
             let gone_now = self.delete_temporary_of(at, file).await;
-            if gone_now && file.temporary.is_some() {
+            if gone_now && file.has_temporary() {
                 gone.push(at);
             }
         }
@@ -129,27 +134,28 @@ impl Finish {
         if self.attempted && file.progress == Progress::Unfinished {
             self.sweep(at, file).await;
         }
-        let Some(temporary) = &file.temporary else {
-            return true;
-        };
-        let maker = [self.file_identity.as_ref(), self.helper.as_ref(), Some(&self.owner)]
-            .into_iter()
-            .flatten()
-            .find(|token| token.uid == temporary.made_by)
-            .unwrap_or(&self.owner);
-        let ask = async |agent: &FileAgent| agent.delete(&file.destination, temporary).await;
-        let deleted = self.agents.ask_files(self.owner.uid, maker, ask).await;
-        // Where the directory is gone or another, there is nothing of ours to find.
-        match deleted {
-            Ok(()) | Err(Failure::Destination(DestinationTrouble::NoSuchDirectory)) => true,
-            Err(failure) => {
-                let job = self.job;
-                eprintln!(
-                    "file-deletion-failed: job {job}: file {at} leaves a temporary file: {failure}"
-                );
-                false
-            }
+        let mut gone = true;
+        for temporary in file.temporary.iter().chain(&file.spare) {
+            gone &= self.delete(at, file, temporary).await;
         }
+        gone
+    }
+
+    async fn delete(&self, at: u32, file: &File, temporary: &Temporary) -> bool {
+        let tokens: Vec<&Token> =
+            [self.file_identity.as_ref(), self.helper.as_ref(), Some(&self.owner)]
+                .into_iter()
+                .flatten()
+                .collect();
+        let deleted =
+            self.agents.delete(self.owner.uid, &tokens, &file.destination, temporary).await;
+        if let Err(failure) = &deleted {
+            let job = self.job;
+            eprintln!(
+                "file-deletion-failed: job {job}: file {at} leaves a temporary file: {failure}"
+            );
+        }
+        deleted.is_ok()
     }
 }
 

@@ -253,9 +253,9 @@ impl MainLoop {
             Message::Live(job, attempt, file, received) => {
                 self.live(job, attempt, file, received);
             }
-            Message::AttemptOver(job, attempt) => {
+            Message::AttemptOver(job, attempt, kept) => {
                 if let Some(entry) = self.jobs.get_mut(&job) {
-                    let had = entry.work.attempt_over(attempt);
+                    let had = entry.work.attempt_over(attempt, kept, &entry.job);
                     self.turns.used(entry.job.owner.uid, had);
                 }
                 self.reschedule = true;

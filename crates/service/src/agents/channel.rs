@@ -51,4 +51,15 @@ impl Channel {
             Received::Closed => Ok(None),
         }
     }
+
+    /// Returns when the other end is closed: its process is gone. What it still says is not heard.
+    pub(crate) async fn is_closed<M: Message>(&self) {
+        loop {
+            match self.receive::<M>().await {
+                Ok(None) => return,
+                Err(error) if error.kind() != io::ErrorKind::InvalidData => return,
+                Ok(Some(_)) | Err(_) => {}
+            }
+        }
+    }
 }

@@ -6,7 +6,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
+use std::ops::Range;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -34,11 +35,11 @@ enum Answer {
 /// One running `ebb-files`.
 pub(crate) struct FileAgent {
     channel: Rc<Channel>,
-    process: Process,
+    process: Rc<Process>,
     uid: u32,
     next: Cell<u64>,
     asked: Rc<RefCell<Asked>>,
-    _listening: Listening,
+    listening: Listening,
 }
 
 #[derive(Default)]
@@ -66,11 +67,11 @@ impl FileAgent {
         let Ok(Some((FromFiles::Hello { sandbox }, None))) = hello else {
             return Err(LOST);
         };
-        let channel = Rc::new(channel);
+        let (channel, process) = (Rc::new(channel), Rc::new(process));
         let asked = Rc::new(RefCell::new(Asked::default()));
-        let task = listen(Rc::clone(&channel), Rc::clone(&asked), uid);
-        let _listening = Listening::begin(task);
-        let agent = Self { channel, process, uid, next: Cell::new(1), asked, _listening };
+        let task = listen(Rc::clone(&channel), Rc::clone(&process), Rc::clone(&asked), uid);
+        let listening = Listening::begin(task);
+        let agent = Self { channel, process, uid, next: Cell::new(1), asked, listening };
         Ok((Rc::new(agent), sandbox))
     }
 
@@ -161,11 +162,37 @@ impl FileAgent {
         self.done(self.ask(question).await?).await
     }
 
+    /// Copies a part of another identity's temporary file into one of this one, durably.
+    pub(crate) async fn fill(
+        &self,
+        destination: &Destination,
+        temporary: &Temporary,
+        source: BorrowedFd<'_>,
+        part: Range<u64>,
+    ) -> Result<(), Failure> {
+        let question = |seq| ToFiles::Fill {
+            seq,
+            place: place(destination),
+            temporary: wire(temporary),
+            from: part.start,
+            until: part.end,
+        };
+        self.done(self.ask_with(Some(source), question).await?).await
+    }
+
     async fn ask(&self, question: impl FnOnce(u64) -> ToFiles) -> Result<Answer, Failure> {
+        self.ask_with(None, question).await
+    }
+
+    async fn ask_with(
+        &self,
+        fd: Option<BorrowedFd<'_>>,
+        question: impl FnOnce(u64) -> ToFiles,
+    ) -> Result<Answer, Failure> {
         let seq = self.next.replace(self.next.get() + 1);
         let (tell, told) = oneshot::channel();
         self.asked.borrow_mut().waiting.insert(seq, tell);
-        if !self.is_alive() || self.channel.send(&question(seq), None).await.is_err() {
+        if !self.is_alive() || self.channel.send(&question(seq), fd).await.is_err() {
             return Err(LOST);
         }
         match tokio::time::timeout(PATIENCE, told).await {
@@ -190,17 +217,27 @@ impl FileAgent {
         }
     }
 
-    /// The agent hangs, or answers what was not asked: it is ended.
+    /// The agent hangs, or answers what was not asked: it is ended, and gone when this returns.
     async fn broken(&self) -> Failure {
         eprintln!("a file agent (uid {}) hangs or broke the protocol; it is ended", self.uid);
         self.asked.borrow_mut().over = true;
         self.process.kill().await;
+        self.listening.is_over().await;
         LOST
     }
 }
 
-/// Hands answers to whoever asked, until the agent is gone or breaks the protocol.
-async fn listen(channel: Rc<Channel>, asked: Rc<RefCell<Asked>>, uid: u32) {
+/// Hands answers to whoever asked, until the agent is gone. One that breaks the protocol is killed,
+/// and whoever waits hears of it when nothing is done under its identity any more (R9).
+async fn listen(channel: Rc<Channel>, process: Rc<Process>, asked: Rc<RefCell<Asked>>, uid: u32) {
+    hand_out(&channel, &asked, uid).await;
+    asked.borrow_mut().over = true;
+    process.kill().await;
+    channel.is_closed::<FromFiles>().await;
+    asked.borrow_mut().waiting.clear();
+}
+
+async fn hand_out(channel: &Channel, asked: &RefCell<Asked>, uid: u32) {
     while let Ok(Some((message, fd))) = channel.receive::<FromFiles>().await {
         let Some((seq, answer)) = check(message, fd, uid) else {
             eprintln!("a file agent (uid {uid}) sent a message that does not fit");
@@ -212,9 +249,6 @@ async fn listen(channel: Rc<Channel>, asked: Rc<RefCell<Asked>>, uid: u32) {
         // Whoever asked may have been stopped; a descriptor is closed with the answer.
         let _ = tell.send(answer);
     }
-    let mut asked = asked.borrow_mut();
-    asked.over = true;
-    asked.waiting.clear();
 }
 
 fn check(message: FromFiles, fd: Option<OwnedFd>, uid: u32) -> Option<(u64, Answer)> {

@@ -35,13 +35,13 @@ pub(crate) type Limits = Rc<RefCell<HashMap<u32, u64>>>;
 /// One running `ebb-net`.
 pub(crate) struct NetAgent {
     channel: Rc<Channel>,
-    process: Process,
+    process: Rc<Process>,
     next: Cell<u64>,
     fetches: Rc<RefCell<Fetches>>,
     limits: Limits,
     /// Buckets it has heard of.
     buckets: RefCell<HashSet<u32>>,
-    _listening: Listening,
+    listening: Listening,
 }
 
 #[derive(Default)]
@@ -86,11 +86,12 @@ impl NetAgent {
         let Ok(Some((FromNet::Hello { sandbox }, None))) = hello else {
             return Err(LOST);
         };
-        let channel = Rc::new(channel);
+        let (channel, process) = (Rc::new(channel), Rc::new(process));
         let fetches = Rc::new(RefCell::new(Fetches::default()));
-        let _listening = Listening::begin(listen(Rc::clone(&channel), Rc::clone(&fetches)));
+        let task = listen(Rc::clone(&channel), Rc::clone(&process), Rc::clone(&fetches));
+        let listening = Listening::begin(task);
         let (next, buckets) = (Cell::new(1), RefCell::default());
-        let this = Self { channel, process, next, fetches, limits, buckets, _listening };
+        let this = Self { channel, process, next, fetches, limits, buckets, listening };
         Ok((Rc::new(this), sandbox))
     }
 
@@ -216,15 +217,27 @@ impl NetAgent {
         let _ = self.channel.send(&ToNet::Stop { fetch }, None).await;
     }
 
-    /// Ends the agent: it hangs, or is out of its mind. Nobody gets hold of it any more.
+    /// Ends the agent: it hangs, or is out of its mind. Nobody gets hold of it any more, and when
+    /// this returns its process is gone.
     pub(crate) async fn end(&self) {
         self.fetches.borrow_mut().over = true;
         self.process.kill().await;
+        self.listening.is_over().await;
     }
 }
 
-/// Hands what is heard to whoever waits for it, until the agent is gone or breaks the protocol.
-async fn listen(channel: Rc<Channel>, fetches: Rc<RefCell<Fetches>>) {
+/// Hands what is heard to whoever waits for it, until the agent is gone. One that breaks the
+/// protocol is killed. Whoever waits for more hears that there is none when nothing is done under
+/// its identity any more, and not before (R9).
+async fn listen(channel: Rc<Channel>, process: Rc<Process>, fetches: Rc<RefCell<Fetches>>) {
+    hand_out(&channel, &fetches).await;
+    fetches.borrow_mut().over = true;
+    process.kill().await;
+    channel.is_closed::<FromNet>().await;
+    fetches.borrow_mut().listeners.clear();
+}
+
+async fn hand_out(channel: &Channel, fetches: &RefCell<Fetches>) {
     while let Ok(Some((message, None))) = channel.receive::<FromNet>().await {
         let Some(fetch) = fetch_of(&message) else {
             eprintln!("a network agent sent a message that does not fit");
@@ -241,9 +254,6 @@ async fn listen(channel: Rc<Channel>, fetches: Rc<RefCell<Fetches>>) {
             fetches.listeners.remove(&fetch);
         }
     }
-    let mut fetches = fetches.borrow_mut();
-    fetches.over = true;
-    fetches.listeners.clear();
 }
 
 fn fetch_of(message: &FromNet) -> Option<FetchId> {

@@ -5,9 +5,10 @@
 //!
 //! It never looks at another file, and never judges a failure: it passes it on.
 
-use ebb_core::failure::{DestinationTrouble, Failure, ServiceTrouble};
-use ebb_core::file::{File, Validators, next_mark};
-use ebb_core::id::AttemptId;
+use std::os::fd::OwnedFd;
+
+use ebb_core::failure::{Failure, ServiceTrouble};
+use ebb_core::file::{File, Validators};
 use ebb_core::job::{Redirects, Report};
 use ebb_wire::net::FromNet;
 use tokio::sync::{oneshot, watch};
@@ -15,7 +16,7 @@ use tokio::sync::{oneshot, watch};
 use super::asking::{asking, is_elsewhere};
 use super::pieces::Outcome;
 use super::{Attempt, Break, Order, stopped, trouble};
-use crate::agents::files::{FileAgent, Opened};
+use crate::agents::files::Opened;
 use crate::agents::net::{Fetch, NetAgent, STOP_PATIENCE, failure_of, from_wire};
 use crate::command::Message;
 
@@ -104,62 +105,33 @@ impl Attempt {
         let files = self.agents.files(self.order.owner, &self.order.file_identity);
         let files = files.await.map_err(of)?;
         self.unless_halted()?;
-        let opened = self.open(&files, at, &mut file).await?;
+        let Opened { temporary, fd } = self.open(&files, at, &mut file).await?;
+        let in_hand = fd.try_clone();
+        let ended = self.bring(at, file, fd).await;
+        if let (Err(Break::Stopped), Ok(fd)) = (&ended, in_hand) {
+            self.kept.borrow_mut().keep(at, temporary, fd, &self.agents.room);
+        }
+        ended
+    }
+
+    /// Has the bytes brought into an open file.
+    async fn bring(&self, at: u32, mut file: File, fd: OwnedFd) -> Result<(), Break> {
+        let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
         let net = self.agents.net(self.order.owner, &self.order.network_identity);
         let net = net.await.map_err(of)?;
         self.unless_halted()?;
         if file.comes_in_pieces()
-            && self.in_pieces(&net, &opened.fd, at, &mut file).await? == Outcome::Done
+            && self.in_pieces(&net, &fd, at, &mut file).await? == Outcome::Done
         {
             return Ok(());
         }
         let options = asking(&self.order.terms, &self.order.headers, &file, self.order.room);
-        let fetch = net.fetch(&file, options, opened.fd, self.order.bucket).await.map_err(of)?;
+        let fetch = net.fetch(&file, options, fd, self.order.bucket).await.map_err(of)?;
         let (held, halt) = (file.durable, self.halt.subscribe());
         let remote_name = file.url;
         let answer = Answer::Missing;
         self.follow(&net, Following { fetch, at, remote_name, held, answer, durable: held, halt })
             .await
-    }
-
-    /// The temporary file of an earlier attempt, if it is still ours; else a new one.
-    async fn open(&self, files: &FileAgent, at: u32, file: &mut File) -> Result<Opened, Break> {
-        let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
-        let before = file.temporary.clone();
-        if let Some(temporary) = &before {
-            match files.reopen(&file.destination, temporary, file.reach()).await {
-                Ok(opened) => return Ok(opened),
-                Err(Failure::Destination(
-                    DestinationTrouble::TemporaryLost | DestinationTrouble::AccessDenied,
-                )) => self.log_start_over(at),
-                Err(failure) => return Err(of(failure)),
-            }
-        }
-        let mark = next_mark(self.order.job, at, file);
-        // One that was made and never written down, because an earlier attempt ended in between.
-        if self.order.attempt != AttemptId(1) {
-            files.sweep(&file.destination, mark).await.map_err(of)?;
-        }
-        let opened = files.create(&file.destination, mark).await.map_err(of)?;
-        self.report(Report::Created(at, opened.temporary.clone())).await;
-        if let Some(temporary) = before {
-            // Made under another identity; whoever may write the directory may delete it.
-            if files.delete(&file.destination, &temporary).await.is_err() {
-                eprintln!(
-                    "job {}: an old temporary file of file {at} is left over",
-                    self.order.job
-                );
-            }
-        }
-        file.start_over();
-        Ok(opened)
-    }
-
-    fn log_start_over(&self, at: u32) {
-        eprintln!(
-            "job {}: file {at} starts over: its temporary file is out of reach for uid {}",
-            self.order.job, self.order.file_identity.uid
-        );
     }
 
     /// Listens to a fetch until its last word.

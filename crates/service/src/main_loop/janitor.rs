@@ -24,11 +24,12 @@ impl MainLoop {
             return false;
         };
         if now.wall.0.saturating_sub(entry.job.modified.0) > PATIENCE {
-            for file in entry.job.files.iter().filter(|file| file.temporary.is_some()) {
-                let name = file.temporary.as_ref().map_or(&[][..], |temporary| &temporary.name);
-                let dir = String::from_utf8_lossy(&file.destination.dir);
-                let name = String::from_utf8_lossy(name);
-                eprintln!("job {id}: given up to delete {name:?} in {dir:?}");
+            for file in &entry.job.files {
+                for temporary in file.temporary.iter().chain(&file.spare) {
+                    let dir = String::from_utf8_lossy(&file.destination.dir);
+                    let name = String::from_utf8_lossy(&temporary.name);
+                    eprintln!("job {id}: given up to delete {name:?} in {dir:?}");
+                }
             }
             return false;
         }

@@ -17,6 +17,7 @@ use ebb_core::token::Resource;
 use tokio::sync::{oneshot, watch};
 
 use super::{After, MainLoop, Turn};
+use crate::attempt::kept::KeptFiles;
 use crate::attempt::{Attempt, Order, room};
 use crate::clock;
 use crate::command::{Answer, Answered, Message, Notice};
@@ -31,6 +32,8 @@ pub(super) struct Work {
     held_back: Vec<Notice>,
     /// Bytes received of the files in transfer; not durable yet.
     pub(super) live: BTreeMap<u32, u64>,
+    /// For the next attempt, where its file identity is another.
+    kept: KeptFiles,
 }
 
 #[derive(Default)]
@@ -119,7 +122,7 @@ impl Work {
     }
 
     /// Says for how long it ran.
-    pub(super) fn attempt_over(&mut self, over: AttemptId) -> Duration {
+    pub(super) fn attempt_over(&mut self, over: AttemptId, kept: KeptFiles, job: &Job) -> Duration {
         let Hand::Attempt(Running { attempt, since, .. }) = self.hand else {
             return Duration::ZERO;
         };
@@ -128,6 +131,8 @@ impl Work {
         }
         self.hand = Hand::Free;
         self.live.clear();
+        self.kept = kept;
+        self.kept.retain_for(job);
         clock::now().moment.since(since)
     }
 
@@ -250,6 +255,11 @@ impl MainLoop {
             network_identity: network_identity.clone(),
             terms: job.terms.clone(),
             room: room(&job.terms, &job.files),
+            clear_up_as: [Some(file_identity), job.helper.as_ref(), Some(&job.owner)]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
             files: job.to_fetch().map(|at| (at, job.files[at as usize].clone())).collect(),
             headers,
             only_requested: job.terms.on_demand,
@@ -257,7 +267,8 @@ impl MainLoop {
         };
         let (stop, stopped) = watch::channel(false);
         let (agents, outbox) = (Rc::clone(&self.parts.agents), self.parts.outbox.clone());
-        tokio::task::spawn_local(Attempt::new(order, agents, outbox, stopped).run());
+        let kept = std::mem::take(&mut entry.work.kept);
+        tokio::task::spawn_local(Attempt::new(order, kept, agents, outbox, stopped).run());
         let since = clock::now().moment;
         let bytes_before = entry.sums.held;
         entry.work.hand = Hand::Attempt(Running { attempt, stop, since, bytes_before });
@@ -271,6 +282,7 @@ impl MainLoop {
             return;
         };
         entry.work.hand = Hand::Finishing;
+        entry.work.kept = KeptFiles::default();
         let finish = Finish::of(&entry.job, Rc::clone(&self.parts.agents));
         let outbox = self.parts.outbox.clone();
         tokio::task::spawn_local(async move {

@@ -3,6 +3,7 @@
 //! They speak the real wire protocol to the real loop and store; temporary files are real ones. What
 //! they do is small and fixed, so that a test sees what the *loop* does.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -19,6 +20,7 @@ use ebb_wire::files::{FromFiles, Temporary, ToFiles};
 use ebb_wire::launcher::{FromLauncher, Role, ToLauncher};
 use ebb_wire::net::{FetchId, FromNet, NetTrouble, ToNet, Validators};
 use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use crate::agents::{Agents, Channel, Launcher, SandboxDemand};
 use crate::clock;
@@ -205,19 +207,28 @@ pub(super) fn asker(uid: u32, session: Option<&str>) -> Asker {
     }
 }
 
-/// Starts made-up agents as asked.
+/// Starts and kills made-up agents as asked.
 async fn ebbd(channel: Channel, see: mpsc::UnboundedSender<Seen>) {
-    while let Ok(Some((ToLauncher::Start { agent, role, identity }, None))) =
-        channel.receive::<ToLauncher>().await
-    {
+    let mut started = HashMap::new();
+    while let Ok(Some((message, None))) = channel.receive::<ToLauncher>().await {
+        let (agent, role, identity) = match message {
+            ToLauncher::Start { agent, role, identity } => (agent, role, identity),
+            ToLauncher::Stop { agent } => {
+                // One that is gone already may be killed again.
+                started.remove(&agent).inspect(JoinHandle::<()>::abort);
+                continue;
+            }
+            ToLauncher::Close => return,
+        };
         let (ours, theirs) = ebb_wire::channel::pair().unwrap();
         let (ours, uid) = (Channel::new(ours).unwrap(), identity.uid);
-        match role {
-            Role::Files => drop(tokio::task::spawn_local(file_agent(ours, uid))),
-            Role::Network => drop(tokio::task::spawn_local(net_agent(ours, uid, see.clone()))),
-        }
-        let started = FromLauncher::Started { agent, pid: 1 };
-        channel.send(&started, Some(theirs.as_fd())).await.unwrap();
+        let task = match role {
+            Role::Files => tokio::task::spawn_local(file_agent(ours, uid)),
+            Role::Network => tokio::task::spawn_local(net_agent(ours, uid, see.clone())),
+        };
+        started.insert(agent, task);
+        let answer = FromLauncher::Started { agent, pid: 1 };
+        channel.send(&answer, Some(theirs.as_fd())).await.unwrap();
     }
 }
 
@@ -238,9 +249,10 @@ fn answer(question: ToFiles) -> (FromFiles, Option<OwnedFd>) {
             open(seq, &place.dir, &[b"temporary-", &name[..]].concat(), true)
         }
         ToFiles::Reopen { seq, place, temporary } => open(seq, &place.dir, &temporary.name, false),
-        ToFiles::Sweep { seq, .. } | ToFiles::Rename { seq, .. } | ToFiles::Delete { seq, .. } => {
-            (FromFiles::Done { seq }, None)
-        }
+        ToFiles::Sweep { seq, .. }
+        | ToFiles::Fill { seq, .. }
+        | ToFiles::Rename { seq, .. }
+        | ToFiles::Delete { seq, .. } => (FromFiles::Done { seq }, None),
     }
 }
 
