@@ -19,6 +19,7 @@ pub mod file;
 pub mod headers;
 pub mod id;
 pub mod job;
+pub mod notify;
 pub mod policy;
 pub mod ranges;
 pub mod refusal;
