@@ -24,6 +24,7 @@ mod headers;
 mod identities;
 mod job_model;
 mod limits;
+mod notifications;
 mod on_demand;
 mod ownership;
 mod processes;

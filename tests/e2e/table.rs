@@ -51,6 +51,8 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Job", "ChangesSince", [Answer, Nothing, Answer, Nothing]),
     ("Job", "SetValidationState", [Answer, Nothing, Answer, Nothing]),
     ("Job", "GetError", [Answer, Nothing, Answer, Nothing]),
+    ("Job", "Register", [Answer, Nothing, Answer, Nothing]),
+    ("Job", "Unregister", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Explain", [Answer, Nothing, Answer, Nothing]),
     ("Job", "SetCustomHeaders", [Answer, Nothing, Denied, Nothing]),
     ("Job", "GetCustomHeaders", [Answer, Nothing, Denied, Nothing]),

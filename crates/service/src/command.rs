@@ -14,7 +14,7 @@ use ebb_core::policy::Caller;
 use ebb_core::ranges::Part;
 use ebb_core::refusal::Refusal;
 use ebb_core::token::{SessionId, Token};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::attempt::kept::KeptFiles;
 
@@ -74,6 +74,10 @@ pub(crate) enum Command {
     Error(JobId),
     /// What changed since a number: on a job, or on all that the caller may see.
     Changes { job: Option<JobId>, since: u64, limit: u32 },
+    /// This connection wants a job's notifications.
+    Register(JobId, mpsc::Sender<Notification>),
+    /// It does not want them any more.
+    Unregister(JobId),
     /// Why a job does what it does.
     Explain(JobId),
     /// Which of the caller's jobs are transferred or in error, and nobody has said they know.
@@ -273,6 +277,27 @@ pub(crate) enum NoticeKind {
     FileRangesTransferred(u32, (u64, u64)),
     /// Properties have new values; the whole view, to be narrowed by the sender.
     Changed(Box<JobView>),
+}
+
+/// What one connection is told of a job it registered for.
+#[derive(Clone, Debug)]
+pub(crate) struct Notification {
+    pub(crate) job: JobId,
+    /// Of the newest event it tells of.
+    pub(crate) number: u64,
+    pub(crate) what: Told,
+}
+
+/// What it is told.
+#[derive(Clone, Debug)]
+pub(crate) enum Told {
+    Transferred,
+    Error(Box<ErrorView>),
+    Modification,
+    FileTransferred(u32),
+    Ranges(Vec<ebb_core::notify::OfFile>),
+    /// It did not read: its registrations are over.
+    Missed,
 }
 
 /// What came of looking at a job's temporary files.

@@ -21,6 +21,7 @@
 //! | `headers`     | header fields that owners entrust to jobs                          |
 //! | `events`      | what happened, with numbers                                        |
 //! | `janitor`     | what could not be deleted when its job ended                       |
+//! | `registered`  | who registered for a job's notifications, and what they get        |
 //! | `inactive`    | jobs that nobody wants any more                                    |
 //! | `on_demand`   | ranges of files: asked for, there, told                            |
 //! | `work`        | what is being done for a job, one effect at a time                 |
@@ -42,6 +43,7 @@ mod on_demand;
 mod owners;
 mod ownership;
 mod queue;
+mod registered;
 mod sums;
 mod surroundings;
 #[cfg(test)]
@@ -78,6 +80,7 @@ use events::Events;
 use inactive::Calendar;
 use owners::{Owners, Standing};
 use queue::{Kept, Place, Queue};
+use registered::Registered;
 use sums::Sums;
 use surroundings::Weather;
 use tokens::Capabilities;
@@ -112,6 +115,7 @@ pub(crate) struct MainLoop {
     order: BTreeMap<u64, JobId>,
     next_number: u64,
     events: Events,
+    registered: Registered,
     capabilities: Capabilities,
     turns: Turns,
     queue: Queue,
@@ -162,6 +166,8 @@ enum After {
     Answer(oneshot::Sender<Answered>, Answered),
     Acknowledge(oneshot::Sender<bool>, bool),
     Tell(Notice),
+    /// To those registered for it, what is owed.
+    Owed(JobId),
     Act(JobId),
 }
 
@@ -174,6 +180,7 @@ impl MainLoop {
             order: BTreeMap::new(),
             next_number: 0,
             events: Events::default(),
+            registered: Registered::default(),
             capabilities: Capabilities::default(),
             turns: Turns::default(),
             queue: Queue::default(),
@@ -230,8 +237,8 @@ impl MainLoop {
                 // Whoever asked may be gone.
                 After::Answer(reply, answer) => drop(reply.send(answer)),
                 After::Acknowledge(reply, counts) => drop(reply.send(counts)),
-                // Nobody may be listening.
-                After::Tell(notice) => drop(self.parts.notices.send(notice)),
+                After::Tell(notice) => self.say(notice),
+                After::Owed(job) => self.tell_owed(job),
                 After::Act(job) => self.act(job),
             }
         }
@@ -245,7 +252,10 @@ impl MainLoop {
                 self.inspected(job, &asker, files, reply, turn);
             }
             Message::Looked(looked) => self.looked(looked, turn),
-            Message::Gone(connection) => self.capabilities.close_all_of(connection),
+            Message::Gone(connection) => {
+                self.capabilities.close_all_of(connection);
+                self.registered.close_all_of(connection);
+            }
             Message::Report(job, attempt, report, reply) => {
                 let counts = self.report(job, attempt, report, turn);
                 turn.after.push(After::Acknowledge(reply, counts));
@@ -380,8 +390,7 @@ impl MainLoop {
         entry.work.live.insert(file, received);
         let view = entry.view(now);
         let (number, what) = (view.last_event, NoticeKind::Changed(Box::new(view)));
-        // Nobody may be listening.
-        let _ =
-            self.parts.notices.send(Notice { job: id, owner: entry.job.owner.uid, number, what });
+        let owner = entry.job.owner.uid;
+        self.say(Notice { job: id, owner, number, what });
     }
 }

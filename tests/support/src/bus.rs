@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -40,6 +41,17 @@ pub struct Bus {
     destination: Option<&'static str>,
     /// One word per signal heard; ends with the connection.
     signals: RefCell<mpsc::UnboundedReceiver<()>>,
+    /// Notifications nobody has looked at yet.
+    notified: Arc<Mutex<Vec<Notification>>>,
+}
+
+/// What a registered connection was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// Of the newest event it tells of.
+    pub number: u64,
+    /// What.
+    pub kind: String,
 }
 
 /// Why a call gave nothing.
@@ -89,16 +101,18 @@ impl Bus {
         let stream = user.run(|| UnixStream::connect(socket))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (tell, heard) = mpsc::unbounded_channel();
+        let notified = Arc::default();
         let connection = runtime.block_on(async {
             let builder = zbus::connection::Builder::unix_stream(stream).user_id(user.uid);
             let builder = if destination.is_none() { builder.p2p() } else { builder };
             let built = timeout(PATIENCE, builder.build()).await;
             let connection = built.expect("a listening service shakes hands")?;
-            tokio::spawn(count_signals(MessageStream::from(&connection), tell));
+            let notified = Arc::clone(&notified);
+            tokio::spawn(count_signals(MessageStream::from(&connection), tell, notified));
             zbus::Result::Ok(connection)
         })?;
         let signals = RefCell::new(heard);
-        Ok(Self { runtime, connection, destination, signals })
+        Ok(Self { runtime, connection, destination, signals, notified })
     }
 
     /// Calls a method.
@@ -200,6 +214,15 @@ impl Bus {
         refused.map_or(Ok(state), Err)
     }
 
+    /// The notifications that have come since this was last asked.
+    ///
+    /// # Panics
+    ///
+    /// When a notification was not as the contract says.
+    pub fn notifications(&self) -> Vec<Notification> {
+        std::mem::take(&mut *self.notified.lock().expect("every notification was understood"))
+    }
+
     /// Waits until `found` finds something, looking again after every signal.
     ///
     /// # Errors
@@ -230,9 +253,20 @@ impl Bus {
 
 /// Counts what is heard, without end: a stream that nobody reads would hold up the connection, and
 /// with it the answers to calls, which come the same way.
-async fn count_signals(mut messages: MessageStream, tell: mpsc::UnboundedSender<()>) {
+async fn count_signals(
+    mut messages: MessageStream,
+    tell: mpsc::UnboundedSender<()>,
+    notified: Arc<Mutex<Vec<Notification>>>,
+) {
     while let Some(Ok(message)) = messages.next().await {
         let signal = message.message_type() == zbus::message::Type::Signal;
+        if signal && message.header().member().is_some_and(|name| name == "Notification") {
+            let body = message.body();
+            let (number, kind, _) = body
+                .deserialize::<(u64, String, HashMap<String, OwnedVariant>)>()
+                .expect("a notification as the contract says");
+            notified.lock().expect("nobody panics with it").push(Notification { number, kind });
+        }
         if signal && tell.send(()).is_err() {
             return;
         }

@@ -99,13 +99,8 @@ pub struct ReadOnly {
 
 /// Properties that are understood and judged, but whose effect does not exist yet: any other value
 /// than the default is refused. Whoever builds the effect takes the line out.
-pub const NOT_BUILT: &[Property] = &[
-    Property::NotifyFlags,
-    Property::MinimumNotificationInterval,
-    Property::ProxySettings,
-    Property::HighPerformance,
-    Property::UseStoredCredentials,
-];
+pub const NOT_BUILT: &[Property] =
+    &[Property::ProxySettings, Property::HighPerformance, Property::UseStoredCredentials];
 
 /// Every property that can be set, in the order options are applied.
 pub const PROPERTIES: &[Row] = &[

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use ebb_core::refusal::Refusal;
 use futures_util::StreamExt;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use zbus::message::{Flags, Type};
 use zbus::names::OwnedUniqueName;
@@ -16,10 +16,13 @@ use zbus::{Connection, MessageStream};
 
 use super::dispatch::{Call, Subscription, understand};
 use super::{Face, notices, values};
-use crate::command::{Asker, Message};
+use crate::command::{Asker, Command, Message, Notification};
 
 /// Calls of one client that may wait for their answers at the same time.
 const WAITING: usize = 256;
+
+/// Notifications that may wait for a client to read them.
+const NOTIFICATIONS: usize = 1024;
 
 /// One client of ours.
 pub(super) struct Client {
@@ -27,6 +30,8 @@ pub(super) struct Client {
     asker: Asker,
     face: Rc<Face>,
     subscription: RefCell<Option<JoinHandle<()>>>,
+    /// Where notifications go, once it has registered for a job.
+    notified: RefCell<Option<(mpsc::Sender<Notification>, JoinHandle<()>)>>,
 }
 
 struct Shared {
@@ -44,7 +49,7 @@ impl Client {
         face: Rc<Face>,
     ) -> Self {
         let shared = Rc::new(Shared { connection, waiting: Cell::new(0), destination });
-        Self { shared, asker, face, subscription: RefCell::new(None) }
+        Self { shared, asker, face, subscription: RefCell::new(None), notified: RefCell::new(None) }
     }
 
     pub(super) fn asker(&self) -> &Asker {
@@ -65,16 +70,10 @@ impl Client {
         }
         let call = understand(message, &self.face);
         match call {
-            Ok(Call::Ask(command, shape)) => {
-                if self.shared.waiting.get() >= WAITING {
-                    return self
-                        .answer(message, values::refused(message, &Refusal::TooManyRequests));
-                }
-                let (tell, told) = oneshot::channel();
-                let ask = Message::Ask(self.asker.clone(), command, tell);
-                // The main loop ends only with the process.
-                let _ = self.face.outbox.send(ask);
-                self.answer_later(message.clone(), shape, told);
+            Ok(Call::Ask(command, shape)) => self.ask(message, command, shape),
+            Ok(Call::Register(job)) => {
+                let command = Command::Register(job, self.notified());
+                self.ask(message, command, values::Shape::Plain);
             }
             Ok(Call::Answer(reply)) => self.answer(message, Ok(reply)),
             Ok(Call::Subscribe(wanted)) => {
@@ -83,6 +82,30 @@ impl Client {
             }
             Err(no) => self.answer(message, no.reply(message)),
         }
+    }
+
+    fn ask(&self, message: &zbus::Message, command: Command, shape: values::Shape) {
+        if self.shared.waiting.get() >= WAITING {
+            return self.answer(message, values::refused(message, &Refusal::TooManyRequests));
+        }
+        let (tell, told) = oneshot::channel();
+        let ask = Message::Ask(self.asker.clone(), command, tell);
+        // The main loop ends only with the process.
+        let _ = self.face.outbox.send(ask);
+        self.answer_later(message.clone(), shape, told);
+    }
+
+    /// Where this client's notifications go.
+    fn notified(&self) -> mpsc::Sender<Notification> {
+        let mut notified = self.notified.borrow_mut();
+        let (to, _) = notified.get_or_insert_with(|| {
+            let (to, from) = mpsc::channel(NOTIFICATIONS);
+            let shared = Rc::clone(&self.shared);
+            let (connection, destination) = (shared.connection.clone(), shared.destination.clone());
+            let task = notices::notify(connection, destination, from);
+            (to, tokio::task::spawn_local(task))
+        });
+        to.clone()
     }
 
     fn answer_later(
@@ -133,6 +156,9 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         self.subscribe(Subscription::End);
+        if let Some((_, task)) = self.notified.take() {
+            task.abort();
+        }
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) enum Call {
     Ask(Command, Shape),
     /// Answered already.
     Answer(Message),
+    /// Notifications of a job, to this connection.
+    Register(JobId),
     /// Signals on or off.
     Subscribe(Subscription),
 }
@@ -234,6 +236,8 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
         }
         "GetCustomHeaders" => nothing(message, Command::GetHeaders(id))?,
         "MakeCustomHeadersWriteOnly" => nothing(message, Command::MakeHeadersWriteOnly(id))?,
+        "Register" => return Ok(Call::Register(nothing(message, id)?)),
+        "Unregister" => nothing(message, Command::Unregister(id))?,
         "Explain" => nothing(message, Command::Explain(id))?,
         "TakeOwnership" => nothing(message, Command::TakeOwnership(id))?,
         "OpenTokenOptions" => nothing(message, Command::OpenTokenOptions(id))?,

@@ -6,11 +6,12 @@
 use ebb_api::names;
 use ebb_core::policy::Caller;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::mpsc;
 use zbus::Connection;
 use zbus::names::OwnedUniqueName;
 
 use super::values;
-use crate::command::{Notice, NoticeKind};
+use crate::command::{Notice, NoticeKind, Notification};
 
 /// Sends what is heard to one subscriber, until the connection ends.
 pub(super) async fn forward(
@@ -25,8 +26,7 @@ pub(super) async fn forward(
             // A slow reader misses notices, is told so, and asks what changed since its last one.
             Err(RecvError::Lagged(missed)) => {
                 eprintln!("a subscriber (uid {}) is slow and missed {missed} notices", caller.uid);
-                let on = (names::MANAGER_PATH, names::MANAGER, "SignalsMissed");
-                let Ok(signal) = begin(on, destination.as_ref()).build(&()) else { continue };
+                let Ok(signal) = signals_missed(destination.as_ref()) else { continue };
                 if connection.send(&signal).await.is_err() {
                     return;
                 }
@@ -44,6 +44,33 @@ pub(super) async fn forward(
             return;
         }
     }
+}
+
+/// Sends one client the notifications of the jobs it registered for, until the connection ends.
+pub(super) async fn notify(
+    connection: Connection,
+    destination: Option<OwnedUniqueName>,
+    mut queue: mpsc::Receiver<Notification>,
+) {
+    while let Some(told) = queue.recv().await {
+        let signal =
+            match values::notification(&told.what) {
+                Some((kind, details)) => {
+                    let path = values::job_path(told.job);
+                    begin((path.as_str(), names::JOB, "Notification"), destination.as_ref())
+                        .build(&(told.number, kind.name(), details))
+                }
+                None => signals_missed(destination.as_ref()),
+            };
+        let Ok(signal) = signal else { continue };
+        if connection.send(&signal).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn signals_missed(destination: Option<&OwnedUniqueName>) -> zbus::Result<zbus::Message> {
+    begin((names::MANAGER_PATH, names::MANAGER, "SignalsMissed"), destination).build(&())
 }
 
 fn begin(

@@ -8,12 +8,14 @@ use std::fs;
 
 use ebb_api::{errors, names};
 use ebb_core::id::JobId;
+use ebb_core::notify::Kind;
 use ebb_core::refusal::Refusal;
 use zbus::{Message, ObjectPath, Variant};
 
 use super::terms;
 use crate::command::{
     Answer, Answered, ErrorView, EventKind, EventView, EventsView, FileView, JobView, StatusView,
+    Told,
 };
 
 /// "Unknown" for sizes and uids.
@@ -229,6 +231,22 @@ fn event(view: &EventView) -> Dict<'_> {
         }
     }
     dict
+}
+
+/// What somebody registered is told; nothing for "you did not read".
+pub(super) fn notification(told: &Told) -> Option<(Kind, Dict<'_>)> {
+    Some(match told {
+        Told::Transferred => (Kind::Transferred, Dict::new()),
+        Told::Error(view) => (Kind::Error, error(view)),
+        Told::Modification => (Kind::Modification, Dict::new()),
+        Told::FileTransferred(index) => {
+            (Kind::FileTransferred, Dict::from([("File", Variant::from(*index))]))
+        }
+        Told::Ranges(files) => {
+            (Kind::RangesTransferred, Dict::from([("Ranges", Variant::from(files.clone()))]))
+        }
+        Told::Missed => return None,
+    })
 }
 
 /// A job's error.

@@ -66,6 +66,12 @@ impl MainLoop {
             Command::Unacknowledged => Ok(self.unacknowledged(caller)),
             Command::Acknowledge(up_to) => Ok(self.acknowledge(caller, up_to, turn)),
             Command::Changes { job, since, limit } => self.changes(caller, job, since, limit),
+            Command::Register(job, to) => {
+                let registered = self.register(caller, asker.connection, job, to);
+                turn.after.push(After::Answer(reply, registered));
+                return turn.after.push(After::Owed(job));
+            }
+            Command::Unregister(job) => self.unregister(caller, asker.connection, job),
             Command::Explain(job) => self.explain(caller, job),
             Command::GetHeaders(job) => self.get_headers(caller, job),
             Command::OpenTokenOptions(job) => self.open_token_options(&asker, job),

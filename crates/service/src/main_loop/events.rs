@@ -39,8 +39,13 @@ pub(super) struct Events {
 }
 
 impl Events {
-    fn get(&self, number: u64) -> Option<&Happening> {
+    pub(super) fn get(&self, number: u64) -> Option<&Happening> {
         self.recent.get(&number).or_else(|| self.owed.get(&number))
+    }
+
+    /// Whether nothing has to stop before it may be told.
+    pub(super) fn is_told(&self, number: u64) -> bool {
+        !self.untold.contains_key(&number)
     }
 
     fn missing_for(&mut self, owner: u32, number: u64) -> u64 {
@@ -203,6 +208,7 @@ impl MainLoop {
 
     /// A job is forgotten, and with it what happened to it.
     pub(super) fn forget_events(&mut self, entry: &Entry, turn: &mut Turn) {
+        self.registered.forget(entry.job.id);
         let owner = entry.job.owner.uid;
         for number in entry.trail.numbers() {
             self.events.recent.remove(&number);

@@ -33,6 +33,7 @@ impl MainLoop {
             self.reschedule = true;
         }
         self.look_at_the_hour(now);
+        self.tell_waiting(now.moment);
         if self.forget_at <= now.moment {
             self.forget_at = now.moment.after(FORGET_EVERY);
             self.parts.zone = Zone::read();
@@ -47,7 +48,11 @@ impl MainLoop {
             return Duration::ZERO;
         }
         let deadlines = self.queue.next_deadline().into_iter();
-        let next = deadlines.chain(self.slice_ends).chain(self.weather.changes_at()).min();
+        let next = deadlines
+            .chain(self.slice_ends)
+            .chain(self.weather.changes_at())
+            .chain(self.registered.next_due())
+            .min();
         next.map_or(LONGEST_SLEEP, |at| at.since(now).min(LONGEST_SLEEP))
     }
 

@@ -189,8 +189,7 @@ impl MainLoop {
             self.may_be_told(id);
         }
         for notice in held_back {
-            // Nobody may be listening.
-            let _ = self.parts.notices.send(notice);
+            self.say(notice);
         }
     }
 
