@@ -35,6 +35,7 @@ proptest! {
         let mut after = ebb_core::job::Job { id: before.id, files: before.files, ..after };
         let mut batch = Batch::new();
         batch.put_job(&after);
+        batch.put_headers(&after);
         if !after.files.is_empty() {
             after.files[0] = file;
             batch.put_file(after.id, 0, &after.files[0]);
