@@ -162,3 +162,27 @@ fn a_job_fetches_no_more_bytes_than_it_may_told_or_not() {
         FILE.check(&path);
     }
 }
+
+#[test]
+fn a_job_with_a_limit_of_its_own_is_overtaken_until_the_limit_is_lifted() {
+    const LARGE: Content = Content::new(34, 8 << 20);
+    let (instance, alice, server) = (Instance::start(), User::ordinary(), Server::http());
+    server.put("/f", Resource::new(LARGE));
+    let bus = instance.bus(&alice);
+    let limited = job_with(&bus, ("limit-rate", 1_u64.into()));
+    let slow = instance.directory_of(&alice).join("slow");
+    limited.add(&server.url("/f"), &slow);
+    limited.resume();
+    limited.wait_for(&["transferring", "error", "transferred"]);
+    // What comes after it is here before it.
+    let free = Job::create(&bus, "free");
+    let fast = instance.directory_of(&alice).join("fast");
+    free.add(&server.url("/f"), &fast);
+    free.resume();
+    free.finish();
+    LARGE.check(&fast);
+    assert_eq!(limited.state(), "transferring");
+    limited.set("BandwidthLimit", 0_u64.into()).unwrap();
+    limited.finish();
+    LARGE.check(&slow);
+}

@@ -70,6 +70,7 @@ fn values() -> Vec<Values> {
             1_u64.into(),
             with(0_u64.into(), ("MaxDownloadSizeInvalidValue", 0x8020_0063)),
         ),
+        row("BandwidthLimit", 0_u64.into(), u64::MAX.into(), None),
         row("OnDemandMode", false.into(), true.into(), None),
         row(
             "UseStoredCredentials",

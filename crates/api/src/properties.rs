@@ -354,6 +354,7 @@ mod tests {
             ("DynamicContent", false.into()),
             ("HighPerformance", false.into()),
             ("MaximumDownloadSize", u64::MAX.into()),
+            ("BandwidthLimit", 0u64.into()),
             ("OnDemandMode", false.into()),
             ("UseStoredCredentials", "".into()),
             ("HttpMethod", "GET".into()),

@@ -56,6 +56,8 @@ pub struct Terms {
     pub high_performance: bool,
     /// The bytes it may fetch in all, if there is a limit.
     pub maximum_download_size: Option<u64>,
+    /// The bytes it may fetch in a second, if it has a limit of its own.
+    pub bandwidth_limit: Option<u64>,
     /// Whether only ranges that are asked for are fetched.
     pub on_demand: bool,
     /// Whether the owner's stored credentials go to the proxy.
@@ -87,6 +89,8 @@ pub enum Term {
     HighPerformance(bool),
     /// The bytes it may fetch in all; none: no limit.
     MaximumDownloadSize(Option<u64>),
+    /// The bytes it may fetch in a second; none: no limit of its own.
+    BandwidthLimit(Option<u64>),
     /// Whether only ranges that are asked for are fetched.
     OnDemand(bool),
     /// Whether the owner's stored credentials go to the proxy.
@@ -140,6 +144,7 @@ impl Terms {
             dynamic_content: fields.flag("DynamicContent")?,
             high_performance: fields.flag("HighPerformance")?,
             maximum_download_size: fields.size("MaximumDownloadSize")?,
+            bandwidth_limit: unless(0, fields.large("BandwidthLimit")?),
             on_demand: fields.flag("OnDemandMode")?,
             stored_proxy_credentials: fields.text("UseStoredCredentials")? == "proxy",
             http_method: fields.text("HttpMethod")?,
@@ -159,6 +164,7 @@ impl Terms {
             "DynamicContent" => self.dynamic_content = changed.flag(name)?,
             "HighPerformance" => self.high_performance = changed.flag(name)?,
             "MaximumDownloadSize" => self.maximum_download_size = changed.size(name)?,
+            "BandwidthLimit" => self.bandwidth_limit = unless(0, changed.large(name)?),
             "OnDemandMode" => self.on_demand = changed.flag(name)?,
             "UseStoredCredentials" => {
                 self.stored_proxy_credentials = changed.text(name)? == "proxy";
@@ -184,6 +190,7 @@ impl Default for Terms {
             dynamic_content: false,
             high_performance: false,
             maximum_download_size: None,
+            bandwidth_limit: None,
             on_demand: false,
             stored_proxy_credentials: false,
             http_method: "GET".to_owned(),
@@ -208,6 +215,7 @@ impl Term {
             Term::DynamicContent(_) => ("dynamic-content", "DynamicContent"),
             Term::HighPerformance(_) => ("high-performance", "HighPerformance"),
             Term::MaximumDownloadSize(_) => ("max-download-size", "MaximumDownloadSize"),
+            Term::BandwidthLimit(_) => ("limit-rate", "BandwidthLimit"),
             Term::OnDemand(_) => ("on-demand", "OnDemandMode"),
             Term::StoredProxyCredentials(_) => ("stored-credentials", "UseStoredCredentials"),
             Term::HttpMethod(_) => ("http-method", "HttpMethod"),
@@ -230,6 +238,7 @@ impl Term {
                 Variant::from(*yes)
             }
             Term::MaximumDownloadSize(size) => Variant::from(size.unwrap_or(u64::MAX)),
+            Term::BandwidthLimit(rate) => Variant::from(rate.unwrap_or(0)),
             Term::StoredProxyCredentials(yes) => Variant::from(if *yes { "proxy" } else { "" }),
             Term::HttpMethod(method) => Variant::from(method.as_str()),
             Term::Proxy(ProxySettings { usage, list, bypass }) => {
@@ -268,6 +277,7 @@ mod tests {
             dynamic_content: true,
             high_performance: true,
             maximum_download_size: Some(4),
+            bandwidth_limit: Some(8),
             on_demand: true,
             stored_proxy_credentials: true,
             http_method: "PUT".into(),
@@ -284,6 +294,7 @@ mod tests {
                 Term::DynamicContent(wanted.dynamic_content),
                 Term::HighPerformance(wanted.high_performance),
                 Term::MaximumDownloadSize(wanted.maximum_download_size),
+                Term::BandwidthLimit(wanted.bandwidth_limit),
                 Term::OnDemand(wanted.on_demand),
                 Term::StoredProxyCredentials(wanted.stored_proxy_credentials),
                 Term::HttpMethod(wanted.http_method.clone()),

@@ -19,6 +19,7 @@ pub(crate) const KEYS: &[&str] = &[
     "dynamic-content",
     "high-performance",
     "max-download-size",
+    "limit-rate",
     "on-demand",
     "stored-credentials",
     "http-method",
@@ -63,6 +64,12 @@ pub(crate) fn read(key: &str, value: &str) -> Result<Option<Term>, Failure> {
         "default" => Ok(None),
         _ => read.map(Some).ok_or_else(|| wrong(what)),
     };
+    let size = || match value {
+        "none" => Ok(None),
+        _ => units::parse_size(value)
+            .map(Some)
+            .ok_or_else(|| wrong("size").hint("sizes are written 5000, 20M or 4G")),
+    };
     Ok(Some(match key {
         "notify-flags" => Term::NotifyFlags(bits()?),
         "notification-interval" => Term::NotificationInterval(bits()?),
@@ -73,13 +80,8 @@ pub(crate) fn read(key: &str, value: &str) -> Result<Option<Term>, Failure> {
         })?),
         "dynamic-content" => Term::DynamicContent(yes()?),
         "high-performance" => Term::HighPerformance(yes()?),
-        "max-download-size" => Term::MaximumDownloadSize(match value {
-            "none" => None,
-            _ => Some(
-                units::parse_size(value)
-                    .ok_or_else(|| wrong("size").hint("sizes are written 5000, 20M or 4G"))?,
-            ),
-        }),
+        "max-download-size" => Term::MaximumDownloadSize(size()?),
+        "limit-rate" => Term::BandwidthLimit(size()?.filter(|rate| *rate > 0)),
         "on-demand" => Term::OnDemand(yes()?),
         "stored-credentials" => Term::StoredProxyCredentials(yes()?),
         "http-method" => Term::HttpMethod(value.to_owned()),
@@ -139,6 +141,7 @@ pub(crate) fn json(terms: &Terms) -> Value {
         "dynamic_content": terms.dynamic_content,
         "high_performance": terms.high_performance,
         "max_download_size": terms.maximum_download_size,
+        "limit_rate": terms.bandwidth_limit,
         "on_demand": terms.on_demand,
         "stored_credentials": terms.stored_proxy_credentials,
         "http_method": terms.http_method,
@@ -160,6 +163,7 @@ pub(crate) fn lines(terms: &Terms) -> Vec<(&'static str, String)> {
         ("dynamic", "dynamic_content"),
         ("fast", "high_performance"),
         ("at most", "max_download_size"),
+        ("rate limit", "limit_rate"),
         ("on demand", "on_demand"),
         ("stored creds", "stored_credentials"),
         ("HTTP method", "http_method"),
@@ -196,6 +200,8 @@ mod tests {
             ("cost", "policy", Term::CostFlags(None)),
             ("max-download-size", "20M", Term::MaximumDownloadSize(Some(20 << 20))),
             ("max-download-size", "none", Term::MaximumDownloadSize(None)),
+            ("limit-rate", "2M", Term::BandwidthLimit(Some(2 << 20))),
+            ("limit-rate", "0", Term::BandwidthLimit(None)),
             ("file-mode", "640", Term::FileMode(Some(0o640))),
             ("file-mode", "default", Term::FileMode(None)),
             ("file-group", "0", Term::FileGroup(Some(0))),
@@ -207,6 +213,7 @@ mod tests {
             ("notify-flags", "all"),
             ("cost", "cheap"),
             ("max-download-size", "big"),
+            ("limit-rate", "fast"),
             ("file-mode", "rw"),
             ("file-group", "no such group"),
             ("on-demand", "perhaps"),

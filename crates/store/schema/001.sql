@@ -49,6 +49,7 @@ CREATE TABLE job (
     high_performance    INTEGER NOT NULL,
     -- -1, which is 2^64-1: no limit.
     maximum_download_size INTEGER NOT NULL,
+    bandwidth_limit     INTEGER NOT NULL,
     on_demand           INTEGER NOT NULL,
     stored_proxy_credentials INTEGER NOT NULL,
     http_method         TEXT    NOT NULL,

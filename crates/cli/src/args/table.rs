@@ -125,6 +125,8 @@ const MAX_DOWNLOAD_TIME: Opt = value(
 );
 const MAX_DOWNLOAD_SIZE: Opt =
     value("max-download-size", None, "SIZE", "stop with an error if there is more, such as 20M");
+const LIMIT_RATE: Opt =
+    value("limit-rate", None, "SIZE", "fetch no more than so many bytes a second, such as 2M");
 const FILE_MODE: Opt = value("file-mode", None, "MODE", "permissions of the files, such as 640");
 const FILE_GROUP: Opt = value("file-group", None, "GROUP", "a group of yours to give the files to");
 const PROXY: Opt = value(
@@ -202,6 +204,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &NO_PROGRESS,
             &MAX_DOWNLOAD_TIME,
             &MAX_DOWNLOAD_SIZE,
+            &LIMIT_RATE,
             &FILE_MODE,
             &FILE_GROUP,
             &PROXY,
@@ -231,6 +234,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &NO_PROGRESS,
             &MAX_DOWNLOAD_TIME,
             &MAX_DOWNLOAD_SIZE,
+            &LIMIT_RATE,
             &FILE_MODE,
             &FILE_GROUP,
             &PROXY,
@@ -307,6 +311,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &NO_PROGRESS,
             &MAX_DOWNLOAD_TIME,
             &MAX_DOWNLOAD_SIZE,
+            &LIMIT_RATE,
             &FILE_MODE,
             &FILE_GROUP,
             &PROXY,
@@ -327,7 +332,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
         "JOB KEY=VALUE...",
         "change a job",
         "Keys: name, description, priority, retry-delay, no-progress-timeout, max-download-time, \
-         auto-complete (yes or no), max-download-size, file-mode, file-group, proxy, cost, \
+         auto-complete (yes or no), max-download-size, limit-rate, file-mode, file-group, proxy, cost, \
          http-method, dynamic-content, high-performance, on-demand, stored-credentials, \
          security-flags, notify-flags, notification-interval. What this version cannot do yet is \
          refused. ebb show -f help lists them as fields.",

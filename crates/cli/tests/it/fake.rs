@@ -138,6 +138,7 @@ fn new_job(id: &str, name: &str, state: &str) -> Dictionary {
         ("DynamicContent".to_owned(), owned(false)),
         ("HighPerformance".to_owned(), owned(false)),
         ("MaximumDownloadSize".to_owned(), owned(u64::MAX)),
+        ("BandwidthLimit".to_owned(), owned(0u64)),
         ("OnDemandMode".to_owned(), owned(false)),
         ("UseStoredCredentials".to_owned(), owned("")),
         ("HttpMethod".to_owned(), owned("GET")),

@@ -38,6 +38,8 @@ pub enum Property {
     HighPerformance,
     /// How many bytes it may fetch in all.
     MaximumDownloadSize,
+    /// How many bytes it may fetch in a second.
+    BandwidthLimit,
     /// Whether only what was asked for is fetched.
     OnDemandMode,
     /// Which stored credentials are used.
@@ -246,6 +248,16 @@ pub const PROPERTIES: &[Row] = &[
         error: "max-download-size-invalid-value",
     },
     Row {
+        property: Property::BandwidthLimit,
+        name: "BandwidthLimit",
+        signature: "t",
+        option: "limit-rate",
+        default: "0: no limit of its own",
+        limits: "any number of bytes a second",
+        when: When::Always,
+        error: "",
+    },
+    Row {
         property: Property::OnDemandMode,
         name: "OnDemandMode",
         signature: "b",
@@ -380,6 +392,7 @@ impl Property {
             | Self::NotifyFlags
             | Self::MinimumNotificationInterval
             | Self::CostFlags
+            | Self::BandwidthLimit
             | Self::FileMode
             | Self::FileGroup
             // Not to be changed once requests are made.

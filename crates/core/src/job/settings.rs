@@ -58,6 +58,8 @@ pub struct Terms {
     pub high_performance: bool,
     /// The most bytes it may fetch in all; never 0, `u64::MAX` for no limit.
     pub maximum_download_size: u64,
+    /// Bytes a second it may fetch, whatever else the hour allows; 0 for no limit of its own.
+    pub bandwidth_limit: u64,
     /// Only ranges that are asked for are fetched.
     pub on_demand: bool,
     /// Whether the owner's stored credentials go to the proxy.
@@ -108,6 +110,8 @@ pub enum Setting {
     HighPerformance(bool),
     /// Bytes; 0 is refused.
     MaximumDownloadSize(u64),
+    /// Bytes a second; 0 for no limit.
+    BandwidthLimit(u64),
     /// Whether only what is asked for is fetched.
     OnDemandMode(bool),
     /// Whose stored credentials are used; only the proxy's can be.
@@ -175,6 +179,7 @@ impl Terms {
             dynamic_content: false,
             high_performance: false,
             maximum_download_size: u64::MAX,
+            bandwidth_limit: 0,
             on_demand: false,
             stored_proxy_credentials: false,
             http_method: GET.to_owned(),
@@ -228,6 +233,7 @@ impl Terms {
             Setting::HighPerformance(wanted) => self.high_performance = wanted,
             Setting::MaximumDownloadSize(0) => return Err(Refusal::MaxDownloadSizeInvalidValue),
             Setting::MaximumDownloadSize(size) => self.maximum_download_size = size,
+            Setting::BandwidthLimit(rate) => self.bandwidth_limit = rate,
             Setting::OnDemandMode(wanted) => self.on_demand = wanted,
             Setting::UseStoredCredentials(Some(AuthTarget::Server)) => {
                 return Err(Refusal::UseStoredCredentialsNotSupported);
@@ -293,6 +299,7 @@ impl Setting {
             Self::DynamicContent(_) => Property::DynamicContent,
             Self::HighPerformance(_) => Property::HighPerformance,
             Self::MaximumDownloadSize(_) => Property::MaximumDownloadSize,
+            Self::BandwidthLimit(_) => Property::BandwidthLimit,
             Self::OnDemandMode(_) => Property::OnDemandMode,
             Self::UseStoredCredentials(_) => Property::UseStoredCredentials,
             Self::HttpMethod(_) => Property::HttpMethod,

@@ -34,6 +34,9 @@ pub(super) fn setting(property: Property, value: &Variant<'_>) -> Result<Setting
         Property::MaximumDownloadSize => {
             Setting::MaximumDownloadSize(u64::try_from(value).map_err(|_| WRONG_TYPE)?)
         }
+        Property::BandwidthLimit => {
+            Setting::BandwidthLimit(u64::try_from(value).map_err(|_| WRONG_TYPE)?)
+        }
         Property::OnDemandMode => Setting::OnDemandMode(truth(value)?),
         Property::UseStoredCredentials => Setting::UseStoredCredentials(target(&text(value)?)?),
         Property::HttpMethod => Setting::HttpMethod(text(value)?),
@@ -67,6 +70,7 @@ fn value(property: Property, terms: &Terms) -> Variant<'_> {
         Property::DynamicContent => Variant::from(terms.dynamic_content),
         Property::HighPerformance => Variant::from(terms.high_performance),
         Property::MaximumDownloadSize => Variant::from(terms.maximum_download_size),
+        Property::BandwidthLimit => Variant::from(terms.bandwidth_limit),
         Property::OnDemandMode => Variant::from(terms.on_demand),
         Property::UseStoredCredentials => Variant::from(if terms.stored_proxy_credentials {
             AuthTarget::Proxy.name()

@@ -56,11 +56,17 @@ impl MainLoop {
             };
             let class: Vec<JobId> = running.iter().filter(of_class).copied().collect();
             let limit = self.parts.policy.conditions.bandwidth.rate(priority, time);
-            let shares = conditions::share(limit, &vec![None; class.len()]);
+            let own: Vec<_> = class.iter().map(|id| self.own_limit(*id)).collect();
+            let shares = conditions::share(limit, &own);
             for (job, share) in class.iter().zip(shares) {
                 self.parts.agents.limit(self.buckets.of(*job), share);
             }
         }
+    }
+
+    fn own_limit(&self, id: JobId) -> Option<u64> {
+        let limit = self.jobs.get(&id)?.job.terms.bandwidth_limit;
+        (limit > 0).then_some(limit)
     }
 }
 

@@ -217,7 +217,7 @@ impl MainLoop {
     ) {
         let what = WaitFor::outcome_of(&event);
         let act = self.act_on_another(caller, id, || Act::of(&event));
-        let priority = matches!(event, Event::Set(Setting::Priority(_)));
+        let turns = matches!(event, Event::Set(Setting::Priority(_) | Setting::BandwidthLimit(_)));
         let done = self
             .permit(caller, Verb::Steer, id)
             .and_then(|permit| self.step(permit.job(), event, turn));
@@ -226,8 +226,8 @@ impl MainLoop {
             Ok(()) => self.answer_when_settled(id, what, reply, turn),
             Err(refusal) => turn.after.push(After::Answer(reply, Err(refusal))),
         }
-        // Q37: a new priority counts at once.
-        self.reschedule |= priority;
+        // Q37: a new priority counts at once, and so does a limit.
+        self.reschedule |= turns;
     }
 
     /// Answered when nothing is asked for under the old names any more.

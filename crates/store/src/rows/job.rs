@@ -51,6 +51,7 @@ pub(crate) static JOB: Table = Table {
         "dynamic_content",
         "high_performance",
         "maximum_download_size",
+        "bandwidth_limit",
         "on_demand",
         "stored_proxy_credentials",
         "http_method",

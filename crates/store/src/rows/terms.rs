@@ -25,6 +25,7 @@ pub(super) fn put_terms(cells: &mut Cells, terms: &Terms) {
         dynamic_content,
         high_performance,
         maximum_download_size,
+        bandwidth_limit,
         on_demand,
         stored_proxy_credentials,
         http_method,
@@ -49,6 +50,7 @@ pub(super) fn put_terms(cells: &mut Cells, terms: &Terms) {
         .put(*dynamic_content)
         .put(*high_performance)
         .put(*maximum_download_size)
+        .put(*bandwidth_limit)
         .put(*on_demand)
         .put(*stored_proxy_credentials)
         .put(http_method.clone())
@@ -73,6 +75,7 @@ pub(super) fn terms(cells: &mut Reader<'_>) -> Result<Terms, StoreError> {
         dynamic_content: cells.take()?,
         high_performance: cells.take()?,
         maximum_download_size: cells.take()?,
+        bandwidth_limit: cells.take()?,
         on_demand: cells.take()?,
         stored_proxy_credentials: cells.take()?,
         http_method: cells.take()?,

@@ -121,7 +121,7 @@ fn terms() -> impl Strategy<Value = Terms> {
         (proptest::sample::select(Priority::ALL.to_vec()), proxy(), flags),
         (any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>()),
         any::<[bool; 5]>(),
-        (any::<u64>(), option::of(any::<u32>()), option::of(any::<u32>())),
+        (any::<u64>(), option::of(any::<u32>()), option::of(any::<u32>()), any::<u64>()),
     )
         .prop_map(|(texts, choices, seconds, yes, rest)| Terms {
             name: texts.0,
@@ -138,6 +138,7 @@ fn terms() -> impl Strategy<Value = Terms> {
             dynamic_content: yes[1],
             high_performance: yes[2],
             maximum_download_size: rest.0,
+            bandwidth_limit: rest.3,
             on_demand: yes[3],
             stored_proxy_credentials: yes[4],
             http_method: texts.2,
