@@ -61,6 +61,7 @@ fn cases() -> Vec<Case> {
             Setting::MaximumDownloadSize(1),
             vec![(Setting::MaximumDownloadSize(0), Refusal::MaxDownloadSizeInvalidValue)],
         ),
+        (Setting::BandwidthLimit(u64::MAX), vec![]),
         (Setting::OnDemandMode(true), vec![]),
         (
             Setting::UseStoredCredentials(Some(AuthTarget::Proxy)),
