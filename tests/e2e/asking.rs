@@ -169,7 +169,7 @@ fn a_job_with_a_limit_of_its_own_is_overtaken_until_the_limit_is_lifted() {
     let (instance, alice, server) = (Instance::start(), User::ordinary(), Server::http());
     server.put("/f", Resource::new(LARGE));
     let bus = instance.bus(&alice);
-    let limited = job_with(&bus, ("limit-rate", 1_u64.into()));
+    let limited = job_with(&bus, ("limit-rate", 4096_u64.into()));
     let slow = instance.directory_of(&alice).join("slow");
     limited.add(&server.url("/f"), &slow);
     limited.resume();
