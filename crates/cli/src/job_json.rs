@@ -45,6 +45,7 @@ pub(crate) const FIELDS: &[&str] = &[
     "cost",
     "dynamic_content",
     "high_performance",
+    "limit_rate",
     "max_download_size",
     "on_demand",
     "stored_credentials",
