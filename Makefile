@@ -7,7 +7,7 @@ PREFIX ?= /usr
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 AGENTS = ebb-service ebb-files ebb-net
 
-.PHONY: all build test lint tables demo bench install
+.PHONY: all build test explore lint tables demo bench install
 
 all: build
 
@@ -18,6 +18,11 @@ build:
 # runs what needs none and says what it left out.
 test:
 	tests/run
+
+# The property tests with forty times as many cases, and others in each run. What they find is mended,
+# and gets a test of its own.
+explore:
+	PROPTEST_CASES=10000 $(CARGO) test --locked --release --workspace --exclude ebb-tests --no-fail-fast
 
 lint:
 	$(CARGO) fmt --all -- --check

@@ -213,7 +213,7 @@ fn any_held() -> impl Strategy<Value = Held> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4096))]
+    #![proptest_config(ProptestConfig::with_cases(16 * ProptestConfig::default().cases))]
 
     #[test]
     fn whatever_is_answered_only_proved_bytes_continue_a_file(

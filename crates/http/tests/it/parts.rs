@@ -154,7 +154,7 @@ async fn pieces_at_last(url: Url, pieces: &[Piece]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 2))]
 
     #[test]
     fn the_file_holds_exactly_the_pieces_of_one_version(

@@ -180,7 +180,7 @@ async fn fetched_at_last(client: &Arc<Client>, url: Url) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 2))]
 
     #[test]
     fn what_is_there_at_the_end_is_one_version_from_the_first_byte_to_the_last(
