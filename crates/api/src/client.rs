@@ -11,17 +11,21 @@
 
 mod call;
 mod changes;
+mod entrusted;
 mod job;
 mod location;
 mod manager;
 mod notices;
+mod notifications;
 mod token_options;
 
 pub use changes::{Changes, EventKind, JobEvent};
+pub use entrusted::CustomHeaders;
 pub use job::{Job, NewFile};
 pub use location::Location;
 pub use manager::{Filter, JobOptions};
-pub use notices::{Notice, Notices};
+pub use notices::{Notice, Notices, Stream};
+pub use notifications::{FileRanges, Heard, Notification, NotificationKind, Notifications};
 pub use token_options::{HelperIdentity, TokenOptions};
 
 use zbus::Connection;

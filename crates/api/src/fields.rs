@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use zbus::{OwnedVariant, Variant};
 
+use crate::client::FileRanges;
 use crate::errors::ClientError;
 
 /// A dictionary of named values (`a{sv}`).
@@ -104,6 +105,14 @@ impl Fields {
     /// # Errors
     /// As [`Self::text`].
     pub fn pairs(&self, name: &str) -> Result<Vec<(u64, u64)>, ClientError> {
+        self.read(name, |value| Vec::try_from(value.try_clone().ok()?).ok())
+    }
+
+    /// Pairs of large numbers, by file (`a(ua(tt))`).
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn pairs_by_file(&self, name: &str) -> Result<FileRanges, ClientError> {
         self.read(name, |value| Vec::try_from(value.try_clone().ok()?).ok())
     }
 

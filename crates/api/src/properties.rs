@@ -191,6 +191,8 @@ pub struct FileProperties {
     pub final_url: String,
     /// The last HTTP status; 0 where there was none.
     pub http_status: u32,
+    /// Whether somebody has said that it is what it should be.
+    pub valid: bool,
 }
 
 impl FileProperties {
@@ -212,6 +214,7 @@ impl FileProperties {
             temporary_name: fields.bytes("TemporaryName")?,
             final_url: fields.text("FinalUrl")?,
             http_status: fields.small("HttpStatus")?,
+            valid: fields.flag("ValidationState")?,
         })
     }
 }

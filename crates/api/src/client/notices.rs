@@ -90,18 +90,25 @@ impl Notice {
 }
 
 /// The notices of one subscription, in the order they were sent.
+pub type Notices = Stream<Notice>;
+
+/// What one connection hears, in the order it was sent.
 #[derive(Debug)]
-pub struct Notices {
-    receiver: mpsc::UnboundedReceiver<Result<Notice, ClientError>>,
+pub struct Stream<T> {
+    receiver: mpsc::UnboundedReceiver<Result<T, ClientError>>,
 }
 
-impl Notices {
+/// Reads a signal; two layers of error: what zbus cannot read, and what does not fit our types.
+pub(super) type ReadSignal<T> =
+    fn(&Message, &Header<'_>) -> zbus::Result<Option<Result<T, ClientError>>>;
+
+impl<T> Stream<T> {
     /// Waits for the next one.
     ///
     /// # Errors
-    /// `NotReachable` when the service is gone: there will be no more. `Protocol` where a notice
-    /// does not fit the contract.
-    pub async fn next(&mut self) -> Result<Notice, ClientError> {
+    /// `NotReachable` when the service is gone: there will be no more. `Protocol` where what was
+    /// sent does not fit the contract.
+    pub async fn next(&mut self) -> Result<T, ClientError> {
         let next = self.receiver.recv().await;
         next.unwrap_or_else(|| Err(gone("the connection was closed")))
     }
@@ -110,7 +117,7 @@ impl Notices {
     ///
     /// # Errors
     /// As [`Self::next`].
-    pub fn try_next(&mut self) -> Result<Option<Notice>, ClientError> {
+    pub fn try_next(&mut self) -> Result<Option<T>, ClientError> {
         match self.receiver.try_recv() {
             Ok(notice) => notice.map(Some),
             Err(mpsc::error::TryRecvError::Empty) => Ok(None),
@@ -126,6 +133,16 @@ impl Client {
     /// `NotReachable` where the service is gone.
     pub async fn subscribe(&self) -> Result<Notices, ClientError> {
         // The stream comes first, or what is sent with the answer would be lost.
+        let notices = self.stream(read_signal).await?;
+        self.manage::<_, ()>("Subscribe", &()).await?;
+        Ok(notices)
+    }
+
+    /// The signals of the service that this can read, from now on.
+    pub(super) async fn stream<T: Send + 'static>(
+        &self,
+        read_signal: ReadSignal<T>,
+    ) -> Result<Stream<T>, ClientError> {
         let messages = MessageStream::from(&self.connection);
         let (sender, receiver) = mpsc::unbounded_channel();
         if self.location.is_bus() {
@@ -133,9 +150,8 @@ impl Client {
         }
         // Taken off the connection at once, however slow the reader is: a full queue would also
         // hold up the answers to its own calls.
-        tokio::spawn(pump(self.service.clone(), messages, sender));
-        self.manage::<_, ()>("Subscribe", &()).await?;
-        Ok(Notices { receiver })
+        tokio::spawn(pump(self.service.clone(), messages, read_signal, sender));
+        Ok(Stream { receiver })
     }
 
     async fn watch_bus_name(&self) -> Result<(), ClientError> {
@@ -147,14 +163,15 @@ impl Client {
     }
 }
 
-async fn pump(
+async fn pump<T>(
     service: Option<String>,
     mut messages: MessageStream,
-    sender: mpsc::UnboundedSender<Result<Notice, ClientError>>,
+    read_signal: ReadSignal<T>,
+    sender: mpsc::UnboundedSender<Result<T, ClientError>>,
 ) {
     while let Some(message) = messages.next().await {
         let notice = match message {
-            Ok(message) => read(&message, service.as_deref()).transpose(),
+            Ok(message) => read(&message, service.as_deref(), read_signal).transpose(),
             Err(error) => Some(Err(from_zbus(error))),
         };
         let Some(notice) = notice else { continue };
@@ -165,7 +182,11 @@ async fn pump(
     }
 }
 
-fn read(message: &Message, service: Option<&str>) -> Result<Option<Notice>, ClientError> {
+fn read<T>(
+    message: &Message,
+    service: Option<&str>,
+    read_signal: ReadSignal<T>,
+) -> Result<Option<T>, ClientError> {
     if message.message_type() != Type::Signal {
         return Ok(None);
     }
@@ -181,14 +202,13 @@ fn read(message: &Message, service: Option<&str>) -> Result<Option<Notice>, Clie
     read.map_err(|error| ClientError::Protocol(format!("a signal: {error}")))?.transpose()
 }
 
-fn name_changed(message: &Message) -> Result<Option<Notice>, ClientError> {
+fn name_changed<T>(message: &Message) -> Result<Option<T>, ClientError> {
     match message.body().deserialize::<(String, String, String)>() {
         Ok((name, _, _)) if name == names::BUS_NAME => Err(gone("it has left the message bus")),
         Ok(_) | Err(_) => Ok(None), // another signal of the bus, such as NameAcquired
     }
 }
 
-/// Two layers of error: what zbus cannot read, and what does not fit our types.
 fn read_signal(
     message: &Message,
     header: &Header<'_>,

@@ -167,6 +167,7 @@ fn new_file(index: u32, url: &str, path: &[u8]) -> Dictionary {
         ("TemporaryName".to_owned(), owned(Vec::<u8>::new())),
         ("FinalUrl".to_owned(), owned(url.to_owned())),
         ("HttpStatus".to_owned(), owned(200u32)),
+        ("ValidationState".to_owned(), owned(false)),
     ])
 }
 
