@@ -30,6 +30,7 @@ mod ownership;
 mod processes;
 mod properties;
 mod ranges;
+mod set;
 mod state_table;
 mod stopping;
 mod swap;

@@ -168,6 +168,12 @@ impl Invocation {
         self.options.iter().rev().find(|(name, _)| *name == option)?.1.as_deref()
     }
 
+    /// All values of an option that may be said more than once, in order.
+    pub(crate) fn values(&self, option: &str) -> impl Iterator<Item = &OsStr> {
+        let named = self.options.iter().filter(move |(name, _)| *name == option);
+        named.filter_map(|(_, value)| value.as_deref())
+    }
+
     /// The value of an option that is text.
     ///
     /// # Errors

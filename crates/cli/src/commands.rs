@@ -18,6 +18,7 @@ mod show;
 mod status;
 mod steer;
 mod submit;
+mod verify;
 mod wait;
 mod watch;
 
@@ -46,6 +47,7 @@ pub(crate) async fn run(call: &Invocation) -> Result<Exit, Failure> {
         "watch" => watch::run(call).await,
         "pause" | "resume" | "cancel" | "complete" | "take" => steer::run(call).await,
         "set" => set::run(call).await,
+        "verify" => verify::run(call).await,
         "rebase" => rebase::run(call).await,
         "helper" => helper::run(call).await,
         "check-config" => check_config::run(call).await,

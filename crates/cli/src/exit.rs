@@ -115,7 +115,8 @@ impl Exit {
         match name {
             "access-denied" | "administrator-token" | "private-instance" => Exit::NotPermitted,
             "no-process-descriptor" => Exit::NotPermitted,
-            "not-found" | "unknown-property" | "error-information-unavailable" => Exit::NotFound,
+            "not-found" | "file-not-found" | "unknown-property" => Exit::NotFound,
+            "error-information-unavailable" => Exit::NotFound,
             "token-required" => Exit::HelperMissing,
             "shutting-down" => Exit::NotReachable,
             "no-space" | "too-many-jobs-per-user" | "too-many-jobs-per-machine" => Exit::NoSpace,

@@ -14,8 +14,8 @@ use crate::failure::Failure;
 use crate::units;
 use crate::users;
 
-/// The fields of a job, in the order help lists them. `error` and `files` are asked for only where
-/// they are wanted.
+/// The fields of a job, in the order help lists them. `error`, `files` and the headers are
+/// asked for only where they are wanted.
 pub(crate) const FIELDS: &[&str] = &[
     "id",
     "name",
@@ -50,6 +50,8 @@ pub(crate) const FIELDS: &[&str] = &[
     "on_demand",
     "stored_credentials",
     "http_method",
+    "headers",
+    "headers_write_only",
     "security_flags",
     "file_mode",
     "file_group",
@@ -161,6 +163,7 @@ pub(crate) fn file(file: &FileProperties) -> Value {
         "bytes_durable": file.bytes_durable,
         "transferred": file.transferred,
         "completed": file.completed,
+        "valid": file.valid,
         "temporary_path": temporary,
         "final_url": (!file.final_url.is_empty()).then_some(&file.final_url),
         "http_status": (file.http_status != 0).then_some(file.http_status),
@@ -252,11 +255,13 @@ pub(crate) mod tests {
         }
     }
 
+    const ASKED: [&str; 3] = ["files", "headers", "headers_write_only"];
+
     #[test]
     fn a_job_has_exactly_the_promised_fields() {
         let job = job(&example(), None);
         let mut promised: Vec<&str> =
-            FIELDS.iter().copied().filter(|name| *name != "files").collect();
+            FIELDS.iter().copied().filter(|name| !ASKED.contains(name)).collect();
         promised.sort_unstable();
         assert_eq!(job.keys().map(String::as_str).collect::<Vec<_>>(), promised);
         assert_eq!(job["bytes_total"], Value::Null);

@@ -17,6 +17,7 @@ mod escape;
 mod exit;
 mod failure;
 mod follow;
+mod headers;
 mod job_json;
 mod local_name;
 mod new_files;

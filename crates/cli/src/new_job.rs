@@ -4,12 +4,13 @@
 //! that a command that fails leaves nothing behind.
 
 use ebb_api::Client;
-use ebb_api::client::{JobOptions, NewFile};
+use ebb_api::client::{Job, JobOptions, NewFile};
 use ebb_api::values::Priority;
 
 use crate::args::Invocation;
 use crate::escape::{lossless_path, shown};
 use crate::failure::{Failure, cannot};
+use crate::headers::{self, Headers};
 
 /// The terms on the command line; `auto-complete` unless told otherwise.
 ///
@@ -59,22 +60,30 @@ pub(crate) fn name(call: &Invocation, files: &[NewFile]) -> Result<String, Failu
 /// Makes a job with its files, still suspended, and says its id.
 ///
 /// # Errors
-/// A failure where the terms or a file are not acceptable; then there is no job.
+/// A failure where the terms, the headers or a file are not acceptable; then there is no job.
 pub(crate) async fn make(
     client: &Client,
     name: &str,
     terms: &JobOptions,
+    headers: Option<&Headers>,
     files: &[NewFile],
 ) -> Result<String, Failure> {
     let id = client.create_job(name, terms).await.map_err(cannot("make a job"))?;
     let job = client.job(&id);
-    if let Err(error) = job.add_files(files).await {
-        let failure = cannot(&what(files))(error);
-        // What matters is why the files were refused, not whether tidying up worked.
+    if let Err(failure) = fill(&job, headers, files).await {
+        // What matters is why it was refused, not whether tidying up worked.
         let _untidy = job.cancel().await;
         return Err(failure);
     }
     Ok(id)
+}
+
+async fn fill(job: &Job<'_>, headers: Option<&Headers>, files: &[NewFile]) -> Result<(), Failure> {
+    headers::give(job, headers).await?;
+    if !files.is_empty() {
+        job.add_files(files).await.map_err(cannot(&what(files)))?;
+    }
+    Ok(())
 }
 
 fn what(files: &[NewFile]) -> String {

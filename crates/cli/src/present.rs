@@ -1,8 +1,9 @@
 //! Showing jobs: as JSON, as bare values, or as a table.
 //!
 //! Answers one question: *in which form?* `-g` comes before `--json`, and both before the table.
-//! What a job does not carry with it (its error, its files) is asked for only where it shows.
+//! What a job does not carry with it (its error, its files, its headers) is asked for only where it shows.
 
+use ebb_api::client::CustomHeaders;
 use ebb_api::properties::{JobProperties, ServiceStatus};
 use ebb_api::values::State;
 use ebb_api::{Client, ClientError};
@@ -17,6 +18,15 @@ use crate::table;
 
 /// A job as fields.
 pub(crate) type Document = Map<String, Value>;
+
+/// What is asked for beside the job itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Also {
+    /// Its files.
+    pub(crate) files: bool,
+    /// Its custom headers.
+    pub(crate) headers: bool,
+}
 
 /// What is to be shown of each job.
 #[derive(Clone, Debug)]
@@ -42,9 +52,15 @@ impl Wanted {
         })
     }
 
-    /// Whether this field will show; all do in JSON without `-f`.
+    /// What these fields need.
     #[must_use]
-    pub(crate) fn names(&self, field: &str) -> bool {
+    pub(crate) fn also(&self) -> Also {
+        let headers = self.names("headers") || self.names("headers_write_only");
+        Also { files: self.names("files"), headers }
+    }
+
+    /// Whether this field is named.
+    fn names(&self, field: &str) -> bool {
         let leads_to = |name: &String| name.split('.').next() == Some(field);
         self.one.as_ref().is_some_and(leads_to)
             || self.fields.as_ref().is_some_and(|fields| fields.iter().any(leads_to))
@@ -63,23 +79,44 @@ pub(crate) fn listed_fields(call: &Invocation) -> Result<bool, Failure> {
     Ok(asked)
 }
 
-/// A job as fields, with its error, and its files where they are wanted.
+/// A job as fields, with its error, and what else is wanted.
 ///
 /// # Errors
 /// A failure where the service does not tell.
 pub(crate) async fn document(
     client: &Client,
     job: &JobProperties,
-    with_files: bool,
+    also: Also,
 ) -> Result<Document, Failure> {
     let may_have_error = job.state == State::TransientError || needs_attention(job);
     let error = if may_have_error { known_error(client, job).await? } else { None };
     let mut document = job_json::job(job, error.as_ref());
-    if with_files {
+    if also.headers {
+        add_headers(client, job, &mut document).await?;
+    }
+    if also.files {
         let files = client.job(&job.id).files().await.map_err(cannot("read the files"))?;
         document.insert("files".to_owned(), files.iter().map(job_json::file).collect());
     }
     Ok(document)
+}
+
+/// Those that only the owner may read are nothing to others; nor is there any of a job that is over.
+async fn add_headers(
+    client: &Client,
+    job: &JobProperties,
+    document: &mut Document,
+) -> Result<(), Failure> {
+    let mine = job.owner_uid == rustix::process::getuid().as_raw();
+    let (headers, write_only) = match client.job(&job.id).custom_headers().await {
+        Ok(CustomHeaders::Readable(lines)) => (Value::from(lines), Value::Bool(false)),
+        Ok(CustomHeaders::Closed) if mine => (Value::Null, Value::Bool(true)),
+        Ok(CustomHeaders::Closed) | Err(ClientError::Service(_)) => (Value::Null, Value::Null),
+        Err(error) => return Err(cannot("read the headers")(error)),
+    };
+    document.insert("headers".to_owned(), headers);
+    document.insert("headers_write_only".to_owned(), write_only);
+    Ok(())
 }
 
 /// Nothing where the job has gone on, or away, in the meantime.

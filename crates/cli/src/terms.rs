@@ -28,6 +28,16 @@ pub(crate) const KEYS: &[&str] = &[
     "file-group",
 ];
 
+/// What an owner may want to be told, by name.
+const NOTIFY: [(&str, u32); 6] = [
+    ("transferred", 0x1),
+    ("error", 0x2),
+    ("disable", 0x4),
+    ("modification", 0x8),
+    ("file-transferred", 0x10),
+    ("file-ranges-transferred", 0x20),
+];
+
 /// The presets of costs, by name.
 const COSTS: [(&str, Option<u32>); 6] = [
     ("policy", None),
@@ -71,7 +81,12 @@ pub(crate) fn read(key: &str, value: &str) -> Result<Option<Term>, Failure> {
             .ok_or_else(|| wrong("size").hint("sizes are written 5000, 20M or 4G")),
     };
     Ok(Some(match key {
-        "notify-flags" => Term::NotifyFlags(bits()?),
+        "notify-flags" => Term::NotifyFlags(notify(value).ok_or_else(|| {
+            wrong("list of what to be told").hint(format!(
+                "names, separated by commas: {}; or a number",
+                NOTIFY.map(|(name, _)| name).join(" ")
+            ))
+        })?),
         "notification-interval" => Term::NotificationInterval(bits()?),
         "proxy" => Term::Proxy(proxy(value)),
         "cost" => Term::CostFlags(cost(value).ok_or_else(|| {
@@ -111,6 +126,12 @@ fn number(text: &str) -> Option<u32> {
         Some(digits) => u32::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),
     }
+}
+
+fn notify(text: &str) -> Option<u32> {
+    let bit = |word: &str| NOTIFY.iter().find(|(name, _)| *name == word).map(|(_, bit)| *bit);
+    let named = || text.split(',').try_fold(0, |bits, word| Some(bits | bit(word.trim())?));
+    number(text).or_else(named)
 }
 
 fn cost(text: &str) -> Option<Option<u32>> {
@@ -194,6 +215,7 @@ mod tests {
         };
         for (key, value, term) in [
             ("notify-flags", "0x3f", Term::NotifyFlags(63)),
+            ("notify-flags", "error, modification", Term::NotifyFlags(0xa)),
             ("proxy", "none", Term::Proxy(direct)),
             ("proxy", "http://p:3128, <local>", Term::Proxy(over)),
             ("cost", "standard", Term::CostFlags(Some(0x8000_0067))),

@@ -136,6 +136,14 @@ const PROXY: Opt = value(
     "how to get to the network, and the hosts to reach without proxy",
 );
 const COST: Opt = value("cost", None, "NAME", "which networks may be used: always, standard, ...");
+const HEADER: Opt = value(
+    "header",
+    None,
+    "'NAME: VALUE'",
+    "send this with every request to the files' own servers; VALUE may be @FILE",
+);
+const HEADERS_FILE: Opt =
+    value("headers-file", None, "FILE", "the same for each line of a file; \"-\": standard input");
 const HTTP_METHOD: Opt = value("http-method", None, "NAME", "another method than GET");
 const NO_AUTO_COMPLETE: Opt =
     flag("no-auto-complete", None, "keep the finished files aside until: ebb complete");
@@ -210,6 +218,8 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &PROXY,
             &COST,
             &HTTP_METHOD,
+            &HEADER,
+            &HEADERS_FILE,
             &NO_AUTO_COMPLETE,
             &NO_CLOBBER,
             &CANCEL_ON_INTERRUPT,
@@ -240,6 +250,8 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &PROXY,
             &COST,
             &HTTP_METHOD,
+            &HEADER,
+            &HEADERS_FILE,
             &NO_AUTO_COMPLETE,
             &NO_CLOBBER,
             &SUSPENDED,
@@ -317,6 +329,8 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &PROXY,
             &COST,
             &HTTP_METHOD,
+            &HEADER,
+            &HEADERS_FILE,
             &NO_AUTO_COMPLETE,
         ],
     ),
@@ -334,8 +348,19 @@ pub(crate) const COMMANDS: &[&Command] = &[
         "Keys: name, description, priority, retry-delay, no-progress-timeout, max-download-time, \
          auto-complete (yes or no), max-download-size, limit-rate, file-mode, file-group, proxy, cost, \
          http-method, dynamic-content, high-performance, on-demand, stored-credentials, \
-         security-flags, notify-flags, notification-interval. What this version cannot do yet is \
-         refused. ebb show -f help lists them as fields.",
+         security-flags, notify-flags, notification-interval. headers=@FILE sets what is sent with every \
+         request (lines \"Name: value\"), headers=none removes it, headers-write-only=yes has nobody \
+         read it back. What this version cannot do yet is refused. ebb show -f help lists them as \
+         fields.",
+        &[&ALL_USERS],
+    ),
+    &command(
+        "verify",
+        "JOB#N valid|invalid",
+        "say whether a file that is here is what it should be",
+        "A file is named by its number (JOB#0), or by the end of its path (JOB:f.iso). A file that is \
+         invalid stops its job; ebb resume fetches it again. Jobs made with --no-auto-complete wait \
+         for such a word.",
         &[&ALL_USERS],
     ),
     &command(

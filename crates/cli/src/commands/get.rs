@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, cannot};
 use crate::follow::{Followed, Goal, verdict};
 use crate::progress::Progress;
-use crate::{connect, new_files, new_job, output, present, units};
+use crate::{connect, headers, new_files, new_job, output, present, units};
 
 /// Somebody waits: give up after so long without progress.
 const NO_PROGRESS_TIMEOUT: u32 = 120;
@@ -29,6 +29,7 @@ const SECOND_INTERRUPT: Duration = Duration::from_secs(2);
 pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     let files = new_files::wanted(call, &call.words()?)?;
     let terms = terms(call)?;
+    let headers = headers::of(call)?;
     let name = new_job::name(call, &files)?;
     let mut progress = Progress::wanted(call)?;
     let wanted = present::Wanted::read(call)?;
@@ -41,7 +42,7 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     let client = connect::service_or_private(call).await?;
     // Caught before there is a job, so that none is ever left behind without a word.
     let mut signals = Signals::catch()?;
-    let id = new_job::make(&client, &name, &terms, &files).await?;
+    let id = new_job::make(&client, &name, &terms, headers.as_ref(), &files).await?;
     let mut followed = Followed::begin(&client, std::slice::from_ref(&id)).await?;
     client.job(&id).resume().await.map_err(cannot("start the job"))?;
     reread_if_started(&client, &mut followed).await?;
@@ -81,7 +82,7 @@ async fn settled(
 ) -> Result<Exit, Failure> {
     // The last notices may have left something out: the result is read, not guessed.
     let job = client.job(&job.id).properties().await.map_err(cannot("read the job"))?;
-    let document = present::document(client, &job, wanted.names("files")).await?;
+    let document = present::document(client, &job, wanted.also()).await?;
     present::as_asked(wanted, call, &[document])?;
     verdict(client, &job, Goal::Natural).await?;
     if !call.has("quiet") {

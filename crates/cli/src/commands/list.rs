@@ -33,7 +33,7 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     };
     let mut documents = Vec::with_capacity(jobs.len());
     for job in &jobs {
-        documents.push(present::document(&client, job, wanted.names("files")).await?);
+        documents.push(present::document(&client, job, wanted.also()).await?);
     }
     if !present::as_asked(&wanted, call, &documents)? {
         show_table(call, &jobs, &documents, colour)?;

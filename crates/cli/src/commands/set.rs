@@ -11,6 +11,7 @@ use crate::args::Invocation;
 use crate::args::closest::closest;
 use crate::exit::Exit;
 use crate::failure::{Failure, cannot};
+use crate::headers::{self, Headers};
 use crate::terms::{self, yes_or_no};
 use crate::{connect, new_job, reference, units};
 
@@ -22,6 +23,8 @@ const KEYS: &[&str] = &[
     "no-progress-timeout",
     "max-download-time",
     "auto-complete",
+    "headers",
+    "headers-write-only",
 ];
 
 /// One change, understood.
@@ -34,6 +37,8 @@ enum Change {
     NoProgressTimeout(u32),
     MaximumDownloadTime(u32),
     AutoComplete(bool),
+    Headers(Headers),
+    HeadersWriteOnly,
     Term(Term),
 }
 
@@ -68,6 +73,11 @@ fn read(pair: &str) -> Result<Change, Failure> {
         "no-progress-timeout" => seconds().map(Change::NoProgressTimeout),
         "max-download-time" => seconds().map(Change::MaximumDownloadTime),
         "auto-complete" => yes_or_no(value).map(Change::AutoComplete),
+        "headers" => headers::of_value(value).map(Change::Headers),
+        "headers-write-only" => match yes_or_no(value)? {
+            true => Ok(Change::HeadersWriteOnly),
+            false => Err(Failure::usage("headers that are write-only stay so for ever")),
+        },
         _ => terms::read(key, value)?.map(Change::Term).ok_or_else(|| unknown(key)),
     }
 }
@@ -90,6 +100,8 @@ async fn apply(job: &Job<'_>, change: Change) -> Result<(), Failure> {
         Change::NoProgressTimeout(seconds) => job.set_no_progress_timeout(*seconds).await,
         Change::MaximumDownloadTime(seconds) => job.set_maximum_download_time(*seconds).await,
         Change::AutoComplete(auto) => job.set_auto_complete(*auto).await,
+        Change::Headers(headers) => headers.give(job).await,
+        Change::HeadersWriteOnly => job.make_custom_headers_write_only().await,
         Change::Term(term) => job.set_term(term).await,
     };
     done.map_err(cannot("change the job"))
@@ -107,6 +119,9 @@ mod tests {
         let mode = Change::Term(Term::FileMode(Some(0o640)));
         assert_eq!(read("file-mode=640").unwrap(), mode);
         assert_eq!(read("auto-complete=no").unwrap(), Change::AutoComplete(false));
+        assert_eq!(read("headers=none").unwrap(), Change::Headers(Headers::default()));
+        assert_eq!(read("headers-write-only=yes").unwrap(), Change::HeadersWriteOnly);
+        assert_eq!(read("headers-write-only=no").unwrap_err().exit, Exit::Usage);
         assert_eq!(read("name").unwrap_err().exit, Exit::Usage);
         assert_eq!(read("retry-delay=soon").unwrap_err().exit, Exit::Usage);
         assert_eq!(

@@ -13,7 +13,7 @@ use crate::escape::shown;
 use crate::exit::Exit;
 use crate::failure::{Failure, cannot};
 use crate::job_json::{bare, field};
-use crate::present::{self, Document, Wanted};
+use crate::present::{self, Also, Document, Wanted};
 use crate::progress::amount;
 use crate::{connect, output, reference, units};
 
@@ -26,10 +26,13 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     let client = connect::service(call).await?;
     let jobs = reference::several(&client, call).await?;
     let whole_json = wanted.json.is_some() && wanted.fields.is_none() && wanted.one.is_none();
-    let with_files = whole_json || wanted.names("files");
+    let also = match whole_json {
+        true => Also { files: true, headers: true },
+        false => wanted.also(),
+    };
     let mut documents = Vec::new();
     for job in &jobs {
-        documents.push(present::document(&client, job, with_files).await?);
+        documents.push(present::document(&client, job, also).await?);
     }
     if let (Some(form), [document], None) = (wanted.json, documents.as_slice(), &wanted.one) {
         // One job was asked for: one object, not a list of one.
