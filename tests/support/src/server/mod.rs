@@ -28,7 +28,8 @@ pub use tls::Authority;
 
 use rustls::ServerConfig;
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpListener};
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -130,6 +131,22 @@ impl Server {
         self.log().into_iter().filter(|r| r.path == path).collect()
     }
 
+    /// The number of the newest connection anybody has made until now. What a client that has died
+    /// meanwhile had asked for may be read, and recorded, long after: its number tells it from what
+    /// was asked for later.
+    ///
+    /// # Panics
+    ///
+    /// When the server, which has to be a plain one, does not accept.
+    #[must_use]
+    pub fn newest_connection(&self) -> u64 {
+        let mut probe = TcpStream::connect(self.address).expect("it listens");
+        let port = probe.local_addr().expect("a bound socket has an address").port();
+        let path = format!("/newest-connection/{port}/{}", self.log().len());
+        probe.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).expect("it reads");
+        self.wait_for(&path, |log| log.iter().find(|r| r.path == path).map(|r| r.connection))
+    }
+
     /// Waits until `found` finds something in the log.
     ///
     /// # Panics
@@ -156,7 +173,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
         // Wakes the accepting thread, so that it sees the flag and gives the port back.
-        drop(std::net::TcpStream::connect(self.address));
+        drop(TcpStream::connect(self.address));
     }
 }
 
