@@ -1,10 +1,11 @@
 //! Promise: header fields that an owner entrusts to a job go to the origin they are for, and to
 //! nobody else: no other server, no other user, no administrator, no file, no log.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use support::bus::{JOB, No};
 use support::content::Content;
+use support::credentials::holding;
 use support::instance::Instance;
 use support::job::Job;
 use support::server::{Gate, Lie, Resource, Server};
@@ -23,25 +24,6 @@ fn get(job: &Job<'_>) -> Result<Vec<String>, No> {
 
 fn secret() -> String {
     format!("X-Key: {SECRET}")
-}
-
-/// Every file below a directory that has these bytes in it.
-fn holding(directory: &Path, text: &str) -> Vec<PathBuf> {
-    let (mut found, mut open) = (Vec::new(), vec![directory.to_path_buf()]);
-    while let Some(directory) = open.pop() {
-        for entry in std::fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                open.push(path);
-            } else if path.is_file() {
-                let bytes = std::fs::read(&path).unwrap();
-                if bytes.windows(text.len()).any(|part| part == text.as_bytes()) {
-                    found.push(path);
-                }
-            }
-        }
-    }
-    found
 }
 
 #[test]

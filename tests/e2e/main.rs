@@ -16,6 +16,7 @@ mod conditions;
 mod configuration;
 mod contract;
 mod crash;
+mod credentials;
 mod events;
 mod failures;
 mod files_only_by_ebb_files;

@@ -57,6 +57,8 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Job", "SetCustomHeaders", [Answer, Nothing, Denied, Nothing]),
     ("Job", "GetCustomHeaders", [Answer, Nothing, Denied, Nothing]),
     ("Job", "MakeCustomHeadersWriteOnly", [Answer, Nothing, Denied, Nothing]),
+    ("Job", "SetCredentials", [Answer, Nothing, Denied, Nothing]),
+    ("Job", "RemoveCredentials", [Answer, Nothing, Denied, Nothing]),
     ("Job", "TakeOwnership", [Answer, Nothing, Answer, Nothing]),
     ("Job", "OpenTokenOptions", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Cancel", [Answer, Nothing, Answer, Nothing]),
@@ -112,6 +114,11 @@ fn outcome(
             caller.call(&job.path, JOB, method, &0_u32)
         }
         ("Job", "SetCustomHeaders") => caller.call(&job.path, JOB, method, &(["A: b"].as_slice(),)),
+        ("Job", "RemoveCredentials") => caller.call(&job.path, JOB, method, &("server", "basic")),
+        ("Job", "SetCredentials") => {
+            let set = support::credentials::implicit("server", "ntlm");
+            caller.call(&job.path, JOB, method, &set)
+        }
         ("Job", "ReplaceRemotePrefix") => caller.call(&job.path, JOB, method, &("a", "b")),
         ("Job", _) => caller.call(&job.path, JOB, method, &()),
         (_, "SetHelperTokenFlags") => caller.call(&options, TOKEN_OPTIONS, method, &0_u32),
@@ -132,7 +139,14 @@ fn kind(method: &str, outcome: &Result<(), No>) -> Gets {
         {
             Nothing
         }
-        Err(no) if no.name == "AccessDenied" && method.contains("CustomHeaders") => Denied,
+        Err(no)
+            if no.name == "AccessDenied"
+                && ["CustomHeaders", "Credentials"]
+                    .iter()
+                    .any(|entrusted| method.contains(entrusted)) =>
+        {
+            Denied
+        }
         Err(no) => {
             assert!(!no.is_disconnected(), "{no:?}");
             assert!(!no.name.starts_with("org.freedesktop.DBus.Error.Unknown"), "{no:?}");

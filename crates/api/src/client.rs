@@ -11,6 +11,7 @@
 
 mod call;
 mod changes;
+mod credentials;
 mod entrusted;
 mod job;
 mod location;
@@ -20,6 +21,7 @@ mod notifications;
 mod token_options;
 
 pub use changes::{Changes, EventKind, JobEvent};
+pub use credentials::Login;
 pub use entrusted::CustomHeaders;
 pub use job::{Job, NewFile};
 pub use location::Location;

@@ -68,7 +68,7 @@ pub const FAILURES: [Failure; 44] = [
 ];
 
 /// Every refusal there is, but those that only pass a failure on.
-pub const REFUSALS: [Refusal; 37] = [
+pub const REFUSALS: [Refusal; 40] = [
     Refusal::NotFound,
     Refusal::AccessDenied,
     Refusal::InvalidState,
@@ -105,6 +105,9 @@ pub const REFUSALS: [Refusal; 37] = [
     Refusal::NotSupportedWithCustomHttpMethod,
     Refusal::UnsupportedJobConfiguration,
     Refusal::InvalidAuthTarget,
+    Refusal::InvalidAuthScheme,
+    Refusal::UserNameTooLarge,
+    Refusal::PasswordTooLarge,
     Refusal::ShuttingDown,
 ];
 

@@ -33,6 +33,7 @@
 //! are in `tokens`; what can happen and what a decision comes to is in `events`.
 
 mod clock;
+mod credentials;
 mod events;
 mod headers;
 mod on_demand;
@@ -61,8 +62,12 @@ pub use values::{
     SecurityFlags,
 };
 
+use std::collections::BTreeMap;
+
+use crate::credentials::AuthPair;
 use crate::failure::{DestinationTrouble, Failure, ServiceTrouble};
 use crate::file::{File, Progress};
+use crate::headers::Sealed;
 use crate::id::{AttemptId, JobId};
 use crate::refusal::Refusal;
 use crate::time::{Moment, Now, WallTime};
@@ -83,6 +88,8 @@ pub struct Job {
     pub terms: Terms,
     /// What every request of it carries besides.
     pub headers: CustomHeaders,
+    /// What it logs on with, sealed.
+    pub credentials: BTreeMap<AuthPair, Sealed>,
     /// Whether it was ever resumed: some terms are fixed from then on.
     pub resumed: bool,
     /// Where it stands.
@@ -238,6 +245,7 @@ impl Job {
             flags: TokenFlags::NONE,
             terms,
             headers: CustomHeaders::default(),
+            credentials: BTreeMap::new(),
             resumed: false,
             state: State::Suspended,
             error: None,
@@ -278,6 +286,7 @@ impl Job {
             Event::SetValidationState { file, valid } => self.set_validation_state(file, valid)?,
             Event::SetHeaders(sealed) => self.set_headers(sealed)?,
             Event::MakeHeadersWriteOnly => self.make_headers_write_only()?,
+            Event::SetCredentials(pair, sealed) => self.set_credentials(pair, sealed)?,
             Event::TakeOwnership(token) => self.take_ownership(token)?,
             Event::SetHelperToken(token) => self.set_helper_token(token)?,
             Event::SetHelperTokenFlags(flags) => self.set_helper_token_flags(flags)?,
@@ -297,6 +306,7 @@ impl Job {
         };
         if self.state.is_final() {
             step = self.forget_headers(step);
+            step = self.forget_credentials(step);
         }
         let files = self.files.len();
         step.files_changed.retain(|&at| (at as usize) < files);

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod conditions;
+pub mod credentials;
 pub mod describe;
 pub mod event;
 pub mod explain;

@@ -90,6 +90,12 @@ pub enum Refusal {
     UnsupportedJobConfiguration,
     /// Credentials are for the server or for the proxy.
     InvalidAuthTarget,
+    /// Nobody proves who they are in that way.
+    InvalidAuthScheme,
+    /// The user name is longer than its limit.
+    UserNameTooLarge,
+    /// The password is longer than its limit.
+    PasswordTooLarge,
     /// The destination, or a file at Complete, does not do.
     Unusable(Failure),
     /// The service is shutting down.
@@ -137,6 +143,9 @@ impl Refusal {
             Self::NotSupportedWithCustomHttpMethod => "not-supported-with-custom-http-method",
             Self::UnsupportedJobConfiguration => "unsupported-job-configuration",
             Self::InvalidAuthTarget => "invalid-auth-target",
+            Self::InvalidAuthScheme => "invalid-auth-scheme",
+            Self::UserNameTooLarge => "username-too-large",
+            Self::PasswordTooLarge => "password-too-large",
             Self::Unusable(failure) => failure.name(),
             Self::ShuttingDown => "shutting-down",
         }
@@ -185,6 +194,9 @@ impl Refusal {
             Self::NotSupportedWithCustomHttpMethod => 0x8020_0071,
             Self::UnsupportedJobConfiguration => 0x8020_0072,
             Self::InvalidAuthTarget => 0x8020_0027,
+            Self::InvalidAuthScheme => 0x8020_0028,
+            Self::UserNameTooLarge => 0x8020_0025,
+            Self::PasswordTooLarge => 0x8020_0026,
             Self::Unusable(failure) => failure.code(),
             Self::TooManyRequests | Self::PrivateInstance | Self::ShuttingDown => 0,
         }
@@ -245,6 +257,9 @@ impl Refusal {
             }
             Self::UnsupportedJobConfiguration => "turn one of the two off first",
             Self::InvalidAuthTarget => "credentials are for server or proxy",
+            Self::InvalidAuthScheme => "use basic, digest, ntlm or negotiate",
+            Self::UserNameTooLarge => "a user name has up to 300 characters",
+            Self::PasswordTooLarge => "a password has up to 65,536 characters",
             Self::Unusable(failure) => failure.advice(),
             Self::ShuttingDown => "try again when the service is back",
         }
@@ -302,6 +317,9 @@ impl fmt::Display for Refusal {
                 f.write_str("two properties of the job exclude each other")
             }
             Self::InvalidAuthTarget => f.write_str("nobody takes such credentials"),
+            Self::InvalidAuthScheme => f.write_str("nobody logs on in that way"),
+            Self::UserNameTooLarge => f.write_str("the user name is too long"),
+            Self::PasswordTooLarge => f.write_str("the password is too long"),
             Self::Unusable(failure) => failure.fmt(f),
             Self::ShuttingDown => f.write_str("the service is shutting down"),
         }

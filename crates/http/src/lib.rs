@@ -12,6 +12,7 @@
 //! | `redirect` | where a redirect leads, and whether we go there (pure)      |
 //! | `shown`    | what may be shown of what came from outside (pure)          |
 //! | `verify`   | certificates, with checks the owner does without            |
+//! | `auth`     | who we are, where a server asks                             |
 //! | `bucket`   | bandwidth that fetches share                                |
 //! | `pace`     | a socket that reads no faster than its bucket allows        |
 //! | `tls`      | one configuration, roots, and what went wrong in words      |
@@ -30,6 +31,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod auth;
 mod bucket;
 mod client;
 mod connect;
@@ -49,6 +51,7 @@ mod tls;
 mod verify;
 
 pub use ::http::Method;
+pub use auth::{Login, LoginScheme, LoginTarget, Logins, Secret};
 pub use bucket::Bucket;
 pub use client::{Client, ExchangeError};
 pub use connect::ConnectError;

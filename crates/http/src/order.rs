@@ -6,6 +6,7 @@
 //!
 //! The owner's own fields may be secrets: `Debug` shows their names only.
 
+use crate::auth::Logins;
 use crate::bucket::Bucket;
 use crate::redirect::Downgrade;
 use crate::request::Held;
@@ -55,6 +56,8 @@ pub struct Options {
     pub method: Method,
     /// Sent to the origin of the order's URL, and to no other.
     pub fields: OwnFields,
+    /// What may be logged on with.
+    pub logins: Logins,
     /// What is done about a redirect.
     pub redirects: Redirects,
     /// Whether a redirect may lead from https to http.
@@ -121,6 +124,7 @@ impl Default for Options {
         Self {
             method: Method::GET,
             fields: OwnFields::default(),
+            logins: Logins::default(),
             redirects: Redirects::Follow,
             downgrade: Downgrade::Refuse,
             relaxed: Relaxed::default(),

@@ -12,11 +12,13 @@
 //! connections, which all belong to the one identity we run as.
 
 use crate::descriptor::is_writable_file;
+use crate::logins::Waiting;
 use crate::translate::{asked, detail, order, piece, redirect, retry_after, told, trouble};
 use ebb_http::{
-    Bucket, Client, Control, Ended, Head, Order, Reports, Steering, control, fetch, measure,
+    Bucket, Client, Control, Ended, Head, Options, Order, Reports, Steering, control, fetch,
+    measure,
 };
-use ebb_wire::net::{FetchId, FromNet, NetTrouble, ToNet};
+use ebb_wire::net::{FetchId, FetchOptions, FromNet, NetTrouble, ToNet};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -38,6 +40,9 @@ pub(crate) enum Violation {
     /// A method, or a header field, that cannot stand in a request.
     #[error("fetch {} with a request that cannot be written", .0.0)]
     Options(FetchId),
+    /// Credentials that cannot be, or too many.
+    #[error("credentials for fetch {} that will not do", .0.0)]
+    Login(FetchId),
 }
 
 /// The fetches in hand.
@@ -47,6 +52,8 @@ pub(crate) struct Fetches {
     running: HashMap<FetchId, Steering>,
     /// What fetches take their bandwidth from. As many as the service names; they are small.
     buckets: HashMap<u32, Arc<Bucket>>,
+    /// What fetches to come log on with.
+    logins: Waiting,
     tasks: JoinSet<FetchId>,
 }
 
@@ -57,6 +64,7 @@ impl Fetches {
             outbox,
             running: HashMap::new(),
             buckets: HashMap::new(),
+            logins: Waiting::default(),
             tasks: JoinSet::new(),
         }
     }
@@ -84,7 +92,7 @@ impl Fetches {
                 let file = file
                     .filter(|file| is_writable_file(file))
                     .ok_or(Violation::Descriptor(fetch))?;
-                let options = asked(&options).map_err(|_| Violation::Options(fetch))?;
+                let options = self.asked(fetch, &options)?;
                 match order(&url, offset, validators, options, stall_timeout_ms) {
                     Some(mut order) => {
                         order.pieces = pieces.iter().map(piece).collect();
@@ -95,10 +103,15 @@ impl Fetches {
                 }
             }
             ToNet::Measure { fetch, url, options, stall_timeout_ms } => {
-                let options = asked(&options).map_err(|_| Violation::Options(fetch))?;
+                let options = self.asked(fetch, &options)?;
                 match order(&url, 0, Default::default(), options, stall_timeout_ms) {
                     Some(order) => self.measure(fetch, order),
                     None => self.tell(FromNet::Measured { fetch, size: None }),
+                }
+            }
+            ToNet::Login { fetch, login } => {
+                if !self.logins.take(fetch, login) {
+                    return Err(Violation::Login(fetch));
                 }
             }
             ToNet::Limit { bucket, bytes_per_second } => {
@@ -131,6 +144,13 @@ impl Fetches {
             Some(Err(_)) => {}
             None => std::future::pending().await,
         }
+    }
+
+    /// How it is to be asked for, and what to log on with.
+    fn asked(&mut self, fetch: FetchId, options: &FetchOptions) -> Result<Options, Violation> {
+        let logins = self.logins.of(fetch).ok_or(Violation::Login(fetch))?;
+        let options = asked(options).map_err(|_| Violation::Options(fetch))?;
+        Ok(Options { logins, ..options })
     }
 
     /// The bucket of this number; without a limit until it gets one. 0 is none.

@@ -21,6 +21,7 @@
 mod arguments;
 mod descriptor;
 mod fetches;
+mod logins;
 mod serve;
 mod translate;
 

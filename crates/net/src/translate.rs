@@ -5,9 +5,9 @@
 //! without a wildcard, so that a new one cannot be forgotten.
 
 use ebb_http::{
-    AnswerError, ConnectError, DiskError, Downgrade, ExchangeError, FetchError, Held, Method,
-    Options, Order, OwnFields, Piece, RedirectError, Redirects, Relaxed, TlsError, Validators,
-    printable, shown_url,
+    AnswerError, ConnectError, DiskError, Downgrade, ExchangeError, FetchError, Held, Logins,
+    Method, Options, Order, OwnFields, Piece, RedirectError, Redirects, Relaxed, TlsError,
+    Validators, printable, shown_url,
 };
 use ebb_wire::codec::URL_MAX;
 use ebb_wire::net::{self, NetTrouble};
@@ -54,7 +54,8 @@ pub(crate) fn asked(options: &net::FetchOptions) -> Result<Options, Unwritable> 
     let net::Relaxed { name, date, authority, usage } = options.relaxed;
     let relaxed = Relaxed { name, date, authority, usage };
     let (dynamic, most_bytes) = (options.dynamic, options.most_bytes);
-    Ok(Options { method, fields, redirects, downgrade, relaxed, dynamic, most_bytes })
+    let logins = Logins::default();
+    Ok(Options { method, fields, logins, redirects, downgrade, relaxed, dynamic, most_bytes })
 }
 
 /// A method, or a field, that cannot stand in a request of ours.

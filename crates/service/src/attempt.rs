@@ -15,6 +15,7 @@
 //! |------------|---------------------------------------------------------------|
 //! | `attempt`  | files in their order, sizes beside them, the end of all        |
 //! | `asking`   | how the job's terms say files are to be asked for              |
+//! | `logins`   | what is said to log on with                                   |
 //! | `flight`   | how many files may be in flight                               |
 //! | `one_file` | one file, from its temporary file to the last word about it   |
 //! | `pieces`   | the same for a file that is fetched in pieces                  |
@@ -24,6 +25,7 @@
 mod asking;
 mod flight;
 pub(crate) mod kept;
+mod logins;
 mod one_file;
 mod open;
 mod pieces;
@@ -37,15 +39,18 @@ use ebb_core::headers::Headers;
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{Report, Terms, Trouble};
 use ebb_core::token::Token;
+use ebb_wire::net::{FetchOptions, Login};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::agents::Agents;
+use crate::agents::net::How;
 use crate::command::Message;
 pub(crate) use asking::room;
 use flight::Flight;
 use kept::KeptFiles;
+pub(crate) use logins::logins;
 
 /// Of more files than this nobody asks for the sizes: it would take as long as the files.
 const MOST_MEASURED: usize = 200;
@@ -67,6 +72,8 @@ pub(crate) struct Order {
     pub(crate) files: Vec<(u32, File)>,
     /// Header fields its owner wants sent.
     pub(crate) headers: Headers,
+    /// What it logs on with.
+    pub(crate) logins: Rc<[Login]>,
     /// Of files that can be asked for in pieces, only what was requested is fetched.
     pub(crate) only_requested: bool,
 }
@@ -158,6 +165,11 @@ impl Attempt {
         }
     }
 
+    /// Asking so, with what the job logs on with.
+    fn how(&self, options: FetchOptions) -> How<'_> {
+        How { options, logins: &self.order.logins }
+    }
+
     /// Asks for the sizes of several files beside the transfer, the last file first: the first ones
     /// will tell theirs by themselves. A single file's size comes with the file itself
     /// (`decisions.md`, Sizes). Ends when the attempt is stopped or the transfer is over.
@@ -173,6 +185,7 @@ impl Attempt {
             unknown.map(|(at, file)| (*at, file.url.clone(), asking(file))).collect();
         let Order { job, attempt, owner, .. } = self.order;
         let identity = self.order.network_identity.clone();
+        let logins = Rc::clone(&self.order.logins);
         let (agents, inbox, mut stop) =
             (Rc::clone(&self.agents), self.inbox.clone(), self.stop.clone());
         async move {
@@ -190,7 +203,10 @@ impl Attempt {
                         () = stopped(&mut is_over) => {}
                     }
                 };
-                let Some(size) = net.measure(&url, options, over).await else { continue };
+                let Some(size) = net.measure(&url, How { options, logins: &logins }, over).await
+                else {
+                    continue;
+                };
                 let (tell, _) = oneshot::channel();
                 // The main loop ends only with the process.
                 let _ = inbox.send(Message::Report(job, attempt, Report::Measured(at, size), tell));

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::io::Write;
 
+use ebb_core::credentials::AuthPair;
 use ebb_core::id::JobId;
 use ebb_core::job::Job;
 use ebb_core::refusal::Refusal;
@@ -88,6 +89,29 @@ impl Act {
 /// are is nobody's business.
 pub(crate) fn headers(job: JobId, by: u32, what: &'static str, outcome: &str) {
     write(&format!("audit: headers {what} job={job} by={by} outcome={outcome}\n"));
+}
+
+/// What a job logs on with was set or removed, or that was refused; never what it is.
+pub(crate) struct Credentials {
+    /// The job.
+    pub(crate) job: JobId,
+    /// Who did it.
+    pub(crate) by: u32,
+    /// For whom, and how.
+    pub(crate) pair: AuthPair,
+    /// What was done.
+    pub(crate) what: &'static str,
+}
+
+impl Credentials {
+    /// Writes the line; `outcome` is `done`, or why not.
+    pub(crate) fn write(&self, outcome: &str) {
+        let Self { job, by, pair, what } = self;
+        let (target, scheme) = (pair.target.name(), pair.scheme.name());
+        write(&format!(
+            "audit: credentials {what} job={job} by={by} target={target} scheme={scheme} outcome={outcome}\n"
+        ));
+    }
 }
 
 fn write(line: &str) {

@@ -14,6 +14,7 @@ mod introspect;
 mod notices;
 mod options;
 mod peer;
+mod secrets;
 mod socket;
 mod system;
 mod terms;

@@ -5,6 +5,7 @@
 
 pub(crate) mod remote_name;
 
+use ebb_core::credentials::{AuthPair, Credentials};
 use ebb_core::failure::Failure;
 use ebb_core::file::Wanted;
 use ebb_core::headers::Headers;
@@ -64,6 +65,10 @@ pub(crate) enum Command {
     GetHeaders(JobId),
     /// Nobody reads them back any more.
     MakeHeadersWriteOnly(JobId),
+    /// What a pair logs on with.
+    SetCredentials(JobId, AuthPair, Credentials),
+    /// It does not any more.
+    RemoveCredentials(JobId, AuthPair),
     /// The caller becomes the owner.
     TakeOwnership(JobId),
     /// A job's properties.
@@ -134,6 +139,8 @@ pub(crate) enum Answer {
     FirstFile(u32),
     Outcome(&'static str),
     Replaced(u32),
+    /// Whether there was anything to remove.
+    Removed(bool),
     /// Names and values.
     Headers(Vec<(String, String)>),
     /// Offsets and lengths.

@@ -19,6 +19,7 @@
 //! | `acts`        | what administrators do to others' jobs, noted down                 |
 //! | `owners`      | whose jobs are whose, and how they stand                           |
 //! | `headers`     | header fields that owners entrust to jobs                          |
+//! | `credentials` | what jobs log on with                                              |
 //! | `events`      | what happened, with numbers                                        |
 //! | `janitor`     | what could not be deleted when its job ended                       |
 //! | `registered`  | who registered for a job's notifications, and what they get        |
@@ -34,6 +35,7 @@
 mod acts;
 mod buckets;
 mod commands;
+mod credentials;
 mod events;
 mod explain;
 mod headers;
@@ -320,6 +322,9 @@ impl MainLoop {
         }
         if step.headers_changed {
             turn.batch.put_headers(&entry.job);
+        }
+        if step.credentials_changed {
+            turn.batch.put_credentials(&entry.job);
         }
         for &at in &step.files_changed {
             turn.batch.put_file(id, at, &entry.job.files[at as usize]);

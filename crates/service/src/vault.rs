@@ -9,7 +9,7 @@
 //! 0600, made when it is first needed. (`ebbd` clears our environment and passes no credential on
 //! yet: started by it, we have the file.) Whoever has both the key and the store has everything:
 //! the file keeps secrets out of copies of the store, the credential also out of copies of the
-//! disk. A key that is lost costs the headers, never a job.
+//! disk. A key that is lost costs the headers and the credentials, never a job.
 //!
 //! Never here: what a secret means, or who may ask for it.
 
@@ -19,6 +19,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use ebb_core::credentials::{AuthPair, Credentials};
 use ebb_core::headers::{Headers, Sealed};
 use ebb_core::id::JobId;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
@@ -89,14 +90,31 @@ impl Vault {
     ///
     /// A key that cannot be read or made.
     pub(crate) fn seal(&self, job: JobId, headers: &Headers) -> Result<Sealed, VaultError> {
+        self.seal_as(&associated(job, HEADERS), headers.as_bytes())
+    }
+
+    /// Seals a set of credentials for a job and a pair, in the same way.
+    ///
+    /// # Errors
+    ///
+    /// A key that cannot be read or made.
+    pub(crate) fn seal_credentials(
+        &self,
+        job: JobId,
+        pair: AuthPair,
+        set: &Credentials,
+    ) -> Result<Sealed, VaultError> {
+        self.seal_as(&associated(job, &kind(pair)), set.as_bytes())
+    }
+
+    fn seal_as(&self, associated: &[u8], clear: &[u8]) -> Result<Sealed, VaultError> {
         let nonce = clock::random();
-        let clear = headers.as_bytes();
         // Room for the tag at once: a buffer that grows leaves a copy behind.
         let mut bytes = Vec::with_capacity(clear.len() + CHACHA20_POLY1305.tag_len());
         bytes.extend_from_slice(clear);
         let sealed = self.with_key(true, |key| {
             let nonce = Nonce::assume_unique_for_key(nonce);
-            key.seal_in_place_append_tag(nonce, associated(job), &mut bytes)
+            key.seal_in_place_append_tag(nonce, Aad::from(associated), &mut bytes)
         });
         match sealed {
             Ok(Ok(())) => Ok(Sealed { nonce, bytes }),
@@ -111,15 +129,35 @@ impl Vault {
     ///
     /// [`VaultError::Closed`], or a key that cannot be read.
     pub(crate) fn open(&self, job: JobId, sealed: &Sealed) -> Result<Headers, VaultError> {
+        let clear = self.open_as(&associated(job, HEADERS), sealed)?;
+        Headers::from_bytes(clear).ok_or(VaultError::Closed)
+    }
+
+    /// Opens the credentials that were sealed for this job and pair.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::Closed`], or a key that cannot be read.
+    pub(crate) fn open_credentials(
+        &self,
+        job: JobId,
+        pair: AuthPair,
+        sealed: &Sealed,
+    ) -> Result<Credentials, VaultError> {
+        let clear = self.open_as(&associated(job, &kind(pair)), sealed)?;
+        Credentials::from_bytes(clear).ok_or(VaultError::Closed)
+    }
+
+    fn open_as(&self, associated: &[u8], sealed: &Sealed) -> Result<Vec<u8>, VaultError> {
         let mut bytes = sealed.bytes.clone();
         let length = self.with_key(false, |key| {
             let nonce = Nonce::assume_unique_for_key(sealed.nonce);
-            key.open_in_place(nonce, associated(job), &mut bytes).map(|clear| clear.len())
+            key.open_in_place(nonce, Aad::from(associated), &mut bytes).map(|clear| clear.len())
         })?;
         match length {
             Ok(length) => {
                 bytes.truncate(length);
-                Headers::from_bytes(bytes).ok_or(VaultError::Closed)
+                Ok(bytes)
             }
             Err(_) => Err(wiped(bytes, VaultError::Closed)),
         }
@@ -145,8 +183,14 @@ impl Vault {
     }
 }
 
-fn associated(job: JobId) -> Aad<Vec<u8>> {
-    Aad::from([&job.as_bytes()[..], HEADERS].concat())
+/// What is sealed together with it: whose it is, and what.
+fn associated(job: JobId, kind: &[u8]) -> Vec<u8> {
+    [&job.as_bytes()[..], kind].concat()
+}
+
+/// What is sealed: credentials of this pair.
+fn kind(pair: AuthPair) -> Vec<u8> {
+    format!("{}-{}", pair.target.name(), pair.scheme.name()).into_bytes()
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> VaultError {

@@ -129,7 +129,7 @@ CREATE TABLE file (
     PRIMARY KEY (job, idx)
 ) STRICT, WITHOUT ROWID;
 
--- What an owner entrusted to a job, by kind; only the vault of the service can open it.
+-- What an owner entrusted to a job, by kind (`headers`, or target and scheme of credentials); only the vault of the service can open it.
 CREATE TABLE sealed (
     job   INTEGER NOT NULL REFERENCES job (seq) ON DELETE CASCADE,
     kind  TEXT    NOT NULL,

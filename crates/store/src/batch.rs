@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use ebb_core::credentials::AuthPair;
 use ebb_core::event::Happening;
 use ebb_core::file::File;
 use ebb_core::id::JobId;
@@ -31,6 +32,7 @@ enum Change {
     Job(Vec<Value>),
     File(JobId, Vec<Value>),
     Headers(JobId, Option<Vec<Value>>),
+    Credentials(JobId, Vec<Vec<Value>>),
     Forget(JobId),
     Event(u64, Vec<Value>),
     DropEvent(u64),
@@ -67,8 +69,16 @@ impl Batch {
     /// Puts a job's header fields as they are now, or that it has none. The job must have been put
     /// before.
     pub fn put_headers(&mut self, job: &Job) {
-        let cells = job.headers.sealed.as_ref().map(|sealed| rows::sealed::cells(job.id, sealed));
+        let cells = job.headers.sealed.as_ref().map(|sealed| rows::sealed::headers(job.id, sealed));
         self.changes.push(Change::Headers(job.id, cells));
+    }
+
+    /// Puts all a job's credentials as they are now. The job must have been put before.
+    pub fn put_credentials(&mut self, job: &Job) {
+        let cells =
+            |(pair, sealed): (&AuthPair, _)| rows::sealed::credentials(job.id, *pair, sealed);
+        let cells = job.credentials.iter().map(cells).collect();
+        self.changes.push(Change::Credentials(job.id, cells));
     }
 
     /// Drops the job and its files. A job that is not there is as good as dropped.
@@ -111,7 +121,8 @@ pub struct Recorder<'a> {
     put_job: Statement<'a>,
     put_file: Statement<'a>,
     put_sealed: Statement<'a>,
-    drop_sealed: Statement<'a>,
+    drop_headers: Statement<'a>,
+    drop_credentials: Statement<'a>,
     forget: Statement<'a>,
     put_event: Statement<'a>,
     drop_event: Statement<'a>,
@@ -127,7 +138,8 @@ impl<'a> Recorder<'a> {
             put_job: prepare(&rows::PUT_JOB)?,
             put_file: prepare(&rows::PUT_FILE)?,
             put_sealed: prepare(rows::sealed::PUT)?,
-            drop_sealed: prepare(rows::sealed::DROP)?,
+            drop_headers: prepare(rows::sealed::DROP_HEADERS)?,
+            drop_credentials: prepare(rows::sealed::DROP_CREDENTIALS)?,
             forget: prepare(rows::FORGET)?,
             put_event: prepare(&rows::PUT_EVENT)?,
             drop_event: prepare(rows::event::DROP)?,
@@ -160,13 +172,15 @@ impl<'a> Recorder<'a> {
                 0 => Err(StoreError::NoSuchJob(job)),
                 _ => Ok(()),
             },
-            Change::Headers(job, Some(cells)) => match execute(&mut self.put_sealed, cells)? {
-                0 => Err(StoreError::NoSuchJob(job)),
-                _ => Ok(()),
-            },
+            Change::Headers(job, Some(cells)) => self.put_sealed(job, cells),
             Change::Headers(job, None) => {
                 let id = Value::Blob(job.as_bytes().to_vec());
-                execute(&mut self.drop_sealed, vec![id]).map(|_| ())
+                execute(&mut self.drop_headers, vec![id]).map(|_| ())
+            }
+            Change::Credentials(job, sets) => {
+                let id = Value::Blob(job.as_bytes().to_vec());
+                execute(&mut self.drop_credentials, vec![id])?;
+                sets.into_iter().try_for_each(|cells| self.put_sealed(job, cells))
             }
             Change::Forget(job) => {
                 let id = Value::Blob(job.as_bytes().to_vec());
@@ -185,6 +199,13 @@ impl<'a> Recorder<'a> {
             Change::Missing(owner, up_to) => {
                 execute(&mut self.put_missing, vec![Value::from(owner), key(up_to)]).map(|_| ())
             }
+        }
+    }
+
+    fn put_sealed(&mut self, job: JobId, cells: Vec<Value>) -> Result<(), StoreError> {
+        match execute(&mut self.put_sealed, cells)? {
+            0 => Err(StoreError::NoSuchJob(job)),
+            _ => Ok(()),
         }
     }
 }

@@ -38,6 +38,10 @@ pub const METHOD_MAX: usize = 64;
 pub const FIELDS_COUNT_MAX: usize = 256;
 /// Longest header fields of a request together, in bytes of names and values.
 pub const HEADERS_MAX: usize = 16 * 1024;
+/// Limit of a user name, in bytes: 300 characters.
+pub const USER_MAX: usize = 1200;
+/// Limit of a part of a password.
+pub const SECRET_PART_MAX: usize = 32 * 1024;
 /// Longest fields of an answer together, in bytes of names and values.
 pub const FIELDS_MAX: usize = 40 * 1024;
 /// Longest `ETag` or `Last-Modified` field in bytes.

@@ -8,6 +8,10 @@
 //! A fetch brings a whole file, or [`Piece`]s of it; then every number of bytes on this channel
 //! counts the bytes of the pieces, one after the other, in the order of the fetch.
 
+mod login;
+
+pub use login::{AuthScheme, AuthTarget, Login, Secret};
+
 use core::fmt;
 
 /// Names one fetch on this channel; chosen by the service, never used twice.
@@ -130,6 +134,13 @@ pub enum ToNet {
         bucket: u32,
         /// Give up when not a byte has come for this long, in milliseconds.
         stall_timeout_ms: u32,
+    },
+    /// What a fetch, or a question for a size, that is to come logs on with; see [`Login`].
+    Login {
+        /// Which one.
+        fetch: FetchId,
+        /// With what.
+        login: Login,
     },
     /// The `Head` with `from: 0` is written down: truncate and go on.
     Proceed {

@@ -1,6 +1,7 @@
 //! What the tests of the whole stand on: real users, real processes, a server that lies.
 //!
 //! * [`content`]: made-up files of any size that nobody has to store;
+//! * [`credentials`]: what jobs log on with, set as a client sets it;
 //! * [`dice`]: chance that can be repeated;
 //! * [`server`]: an HTTP server under the thumb of the test, which knows who asked;
 //! * [`users`]: accounts of the machine, and calling as one of them;
@@ -17,6 +18,7 @@
 
 pub mod bus;
 pub mod content;
+pub mod credentials;
 pub mod desktop;
 pub mod dice;
 pub mod instance;

@@ -78,8 +78,8 @@ impl ServiceTrouble {
             }
             Self::MaxDownloadTime => "allow it more time, or resume: the count begins anew",
             Self::VaultUnavailable => {
-                "set the custom headers again, then resume; if that is refused too, ask an \
-                 administrator to look at the service's key"
+                "set the custom headers and the credentials again, then resume; if that is refused \
+                 too, ask an administrator to look at the service's key"
             }
         }
     }
@@ -93,7 +93,7 @@ impl fmt::Display for ServiceTrouble {
             Self::IdentityNotAdmitted => "this machine admits no work under this identity",
             Self::SandboxFailed => "the sandbox could not be set up",
             Self::MaxDownloadTime => "the job has run as long as it may",
-            Self::VaultUnavailable => "the custom headers cannot be sealed or opened",
+            Self::VaultUnavailable => "what was entrusted to the job cannot be sealed or opened",
         })
     }
 }

@@ -4,6 +4,7 @@
 //! [`super::reports`], [`super::clock`], [`super::surroundings`] and [`super::tokens`].
 
 use super::{Setting, Trouble};
+use crate::credentials::AuthPair;
 use crate::failure::Blocked;
 use crate::file::{File, Temporary, Validators};
 use crate::headers::Sealed;
@@ -36,6 +37,8 @@ pub enum Event {
     SetHeaders(Option<Sealed>),
     /// Nobody shall read them back any more.
     MakeHeadersWriteOnly,
+    /// The owner wants this pair to log on with these; nothing: not any more.
+    SetCredentials(AuthPair, Option<Sealed>),
     /// Somebody else becomes the owner.
     TakeOwnership(Token),
     /// A helper lends its identity.
@@ -171,6 +174,8 @@ pub struct Step {
     pub files_changed: Vec<u32>,
     /// Whether its header fields changed, which are kept apart from it.
     pub headers_changed: bool,
+    /// Whether its credentials changed, which are kept apart from it, too.
+    pub credentials_changed: bool,
 }
 
 impl Step {

@@ -16,15 +16,20 @@ impl Job {
         self.owner = token;
         let forgotten = self.forget_what_was_the_old_owners();
         let anew = self.start_anew();
-        let headers_changed = forgotten.headers_changed;
-        Ok(Step { effects: [forgotten.effects, anew.effects].concat(), headers_changed, ..anew })
+        Ok(Step {
+            effects: [forgotten.effects, anew.effects].concat(),
+            headers_changed: forgotten.headers_changed,
+            credentials_changed: forgotten.credentials_changed,
+            ..anew
+        })
     }
 
     /// The one place that knows what belongs to an owner and not to the job. A helper lent their
     /// identity to the old owner: what needs it waits until it is lent again. Header fields may be
-    /// the old owner's secrets. Flags stay (R4), and so does everything that is not named here.
+    /// the old owner's secrets; credentials are. Flags stay (R4), and so does everything that is not named here.
     fn forget_what_was_the_old_owners(&mut self) -> Step {
         let step = self.helper_token_lost();
-        self.forget_headers(step)
+        let step = self.forget_headers(step);
+        self.forget_credentials(step)
     }
 }

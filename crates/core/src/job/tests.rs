@@ -4,6 +4,7 @@
 //! written in.
 
 mod clock;
+mod credentials;
 mod endings;
 mod errors;
 mod headers;

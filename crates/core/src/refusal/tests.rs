@@ -46,6 +46,9 @@ fn position(refusal: &Refusal) -> Option<usize> {
         Refusal::UnsupportedJobConfiguration => 34,
         Refusal::InvalidAuthTarget => 35,
         Refusal::Pending => 36,
+        Refusal::InvalidAuthScheme => 37,
+        Refusal::UserNameTooLarge => 38,
+        Refusal::PasswordTooLarge => 39,
         Refusal::Unusable(_) => return None,
     })
 }
@@ -102,6 +105,9 @@ fn refusals_carry_the_numbers_of_bits() {
         (Refusal::ProxyListTooLarge, 0x8020_0018),
         (Refusal::ProxyBypassListTooLarge, 0x8020_0019),
         (Refusal::InvalidAuthTarget, 0x8020_0027),
+        (Refusal::InvalidAuthScheme, 0x8020_0028),
+        (Refusal::UserNameTooLarge, 0x8020_0025),
+        (Refusal::PasswordTooLarge, 0x8020_0026),
         (Refusal::UnknownPropertyId, 0x8020_0057),
         (Refusal::ReadOnlyProperty, 0x8020_0058),
         (Refusal::ReadOnlyPropertyAfterAddfile, 0x8020_0061),

@@ -14,7 +14,7 @@ use ebb_core::failure::{
 };
 use ebb_core::file::{File, Piece, Validators};
 use ebb_wire::Sandbox;
-use ebb_wire::net::{FetchId, FetchOptions, FromNet, NetTrouble, ToNet};
+use ebb_wire::net::{FetchId, FetchOptions, FromNet, Login, NetTrouble, ToNet};
 use tokio::sync::mpsc;
 
 use super::launcher::Process;
@@ -55,6 +55,12 @@ struct Fetches {
 pub(crate) struct Fetch {
     pub(crate) id: FetchId,
     pub(crate) heard: mpsc::UnboundedReceiver<FromNet>,
+}
+
+/// How a file is asked for.
+pub(crate) struct How<'a> {
+    pub(crate) options: FetchOptions,
+    pub(crate) logins: &'a [Login],
 }
 
 impl Fetch {
@@ -127,11 +133,11 @@ impl NetAgent {
     pub(crate) async fn fetch(
         &self,
         file: &File,
-        options: FetchOptions,
+        how: How<'_>,
         fd: OwnedFd,
         bucket: u32,
     ) -> Result<Fetch, Failure> {
-        self.order(file, file.durable, Vec::new(), options, fd, bucket).await
+        self.order(file, file.durable, Vec::new(), how, fd, bucket).await
     }
 
     /// The same for pieces of a file; none of them is there.
@@ -139,7 +145,7 @@ impl NetAgent {
         &self,
         file: &File,
         pieces: &[Piece],
-        options: FetchOptions,
+        how: How<'_>,
         fd: OwnedFd,
         bucket: u32,
     ) -> Result<Fetch, Failure> {
@@ -148,7 +154,7 @@ impl NetAgent {
             length: piece.length,
             at: piece.at,
         };
-        self.order(file, 0, pieces.iter().map(piece).collect(), options, fd, bucket).await
+        self.order(file, 0, pieces.iter().map(piece).collect(), how, fd, bucket).await
     }
 
     async fn order(
@@ -156,12 +162,13 @@ impl NetAgent {
         file: &File,
         offset: u64,
         pieces: Vec<ebb_wire::net::Piece>,
-        options: FetchOptions,
+        how: How<'_>,
         fd: OwnedFd,
         bucket: u32,
     ) -> Result<Fetch, Failure> {
         self.know(bucket).await?;
         let id = FetchId(self.next.replace(self.next.get() + 1));
+        self.log_on(id, how.logins).await?;
         let (tell, heard) = mpsc::unbounded_channel();
         self.fetches.borrow_mut().listeners.insert(id, tell);
         let order = ToNet::Fetch {
@@ -170,7 +177,7 @@ impl NetAgent {
             offset,
             validators: to_wire(&file.validators),
             pieces,
-            options,
+            options: how.options,
             bucket,
             stall_timeout_ms: STALL_TIMEOUT_MS,
         };
@@ -178,12 +185,21 @@ impl NetAgent {
         sent.map(|()| Fetch { id, heard }).map_err(|_| LOST)
     }
 
+    /// Says what a fetch that is to come logs on with.
+    async fn log_on(&self, fetch: FetchId, logins: &[Login]) -> Result<(), Failure> {
+        for login in logins {
+            let message = ToNet::Login { fetch, login: login.clone() };
+            self.channel.send(&message, None).await.map_err(|_| LOST)?;
+        }
+        Ok(())
+    }
+
     /// Asks the server for the size of a file. When `over` ends first, the question is taken back,
     /// and by the return nothing of it is under way any more.
     pub(crate) async fn measure(
         &self,
         url: &str,
-        options: FetchOptions,
+        how: How<'_>,
         over: impl Future<Output = ()>,
     ) -> Option<u64> {
         let id = FetchId(self.next.replace(self.next.get() + 1));
@@ -192,9 +208,10 @@ impl NetAgent {
         let order = ToNet::Measure {
             fetch: id,
             url: url.to_owned(),
-            options,
+            options: how.options,
             stall_timeout_ms: MEASURE_TIMEOUT_MS,
         };
+        self.log_on(id, how.logins).await.ok()?;
         self.channel.send(&order, None).await.ok()?;
         tokio::select! {
             answer = heard.recv() => return size_in(answer?),

@@ -126,7 +126,7 @@ impl Attempt {
             return Ok(());
         }
         let options = asking(&self.order.terms, &self.order.headers, &file, self.order.room);
-        let fetch = net.fetch(&file, options, fd, self.order.bucket).await.map_err(of)?;
+        let fetch = net.fetch(&file, self.how(options), fd, self.order.bucket).await.map_err(of)?;
         let (held, halt) = (file.durable, self.halt.subscribe());
         let remote_name = file.url;
         let answer = Answer::Missing;

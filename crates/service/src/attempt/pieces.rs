@@ -117,7 +117,7 @@ impl Attempt {
         }
         let mut halt = self.halt.subscribe();
         let options = asking(&self.order.terms, &self.order.headers, file, None);
-        if let Some(size) = net.measure(&file.url, options, stopped(&mut halt)).await {
+        if let Some(size) = net.measure(&file.url, self.how(options), stopped(&mut halt)).await {
             file.told_size = Some(size);
             self.report(Report::Measured(at, size)).await;
         }
@@ -158,8 +158,10 @@ impl Attempt {
     ) -> Result<(), Break> {
         let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
         let options = asking(&self.order.terms, &self.order.headers, file, self.order.room);
-        let fetch =
-            net.fetch_pieces(file, &pieces, options, fd, self.order.bucket).await.map_err(of)?;
+        let fetch = net
+            .fetch_pieces(file, &pieces, self.how(options), fd, self.order.bucket)
+            .await
+            .map_err(of)?;
         let (before, halt) = (file.durable, self.halt.subscribe());
         let answer = Answer::Missing;
         let known = file.modified;

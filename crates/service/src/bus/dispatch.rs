@@ -4,6 +4,7 @@
 //! is not judged here.
 
 use ebb_api::names;
+use ebb_core::credentials::AuthPair;
 use ebb_core::headers::Headers;
 use ebb_core::id::JobId;
 use ebb_core::job::Event;
@@ -14,7 +15,7 @@ use zbus::OwnedVariant;
 
 use super::options::{self, Options};
 use super::values::{self, Shape};
-use super::{Face, introspect};
+use super::{Face, introspect, secrets};
 use crate::command::{Command, TokenCall, remote_name};
 
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
@@ -236,6 +237,16 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
         }
         "GetCustomHeaders" => nothing(message, Command::GetHeaders(id))?,
         "MakeCustomHeadersWriteOnly" => nothing(message, Command::MakeHeadersWriteOnly(id))?,
+        "SetCredentials" => {
+            type Set = (String, String, Vec<String>, Vec<zbus::OwnedFd>);
+            let (target, scheme, user, password): Set = body(message)?;
+            let pair = AuthPair::parse(&target, &scheme)?;
+            Command::SetCredentials(id, pair, secrets::credentials(pair, &user, &password)?)
+        }
+        "RemoveCredentials" => {
+            let (target, scheme): (String, String) = body(message)?;
+            Command::RemoveCredentials(id, AuthPair::parse(&target, &scheme)?)
+        }
         "Register" => return Ok(Call::Register(nothing(message, id)?)),
         "Unregister" => nothing(message, Command::Unregister(id))?,
         "Explain" => nothing(message, Command::Explain(id))?,

@@ -89,6 +89,7 @@ pub(super) fn reply(to: &Message, shape: &Shape, answered: Answered) -> zbus::Re
         Answer::Status(view) => message.build(&(status(&view),)),
         Answer::FirstFile(first) => message.build(&(first,)),
         Answer::Replaced(count) => message.build(&(count,)),
+        Answer::Removed(had) => message.build(&(had,)),
         Answer::Outcome(outcome) => message.build(&(outcome,)),
         Answer::Properties(view) => {
             let Shape::Property(name) = shape else {

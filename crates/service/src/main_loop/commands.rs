@@ -87,6 +87,12 @@ impl MainLoop {
             Command::MakeHeadersWriteOnly(job) => {
                 return self.make_headers_write_only(caller, job, reply, turn);
             }
+            Command::SetCredentials(job, pair, set) => {
+                return self.set_credentials(caller, job, pair, &set, reply, turn);
+            }
+            Command::RemoveCredentials(job, pair) => {
+                return self.remove_credentials(caller, job, pair, reply, turn);
+            }
             Command::TakeOwnership(job) => return self.take_ownership(asker, job, reply, turn),
             Command::ReplaceRemotePrefix(job, old, new) => {
                 return self.replace_remote_prefix(caller, job, &old, &new, reply, turn);

@@ -18,7 +18,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::{After, MainLoop, Turn};
 use crate::attempt::kept::KeptFiles;
-use crate::attempt::{Attempt, Order, room};
+use crate::attempt::{Attempt, Order, logins, room};
 use crate::clock;
 use crate::command::{Answer, Answered, Message, Notice};
 use crate::finish::Finish;
@@ -66,6 +66,8 @@ pub(super) enum WaitFor {
     Complete,
     /// So many remote names were replaced.
     Replaced(u32),
+    /// Whether credentials were removed.
+    Removed(bool),
 }
 
 impl WaitFor {
@@ -246,6 +248,9 @@ impl MainLoop {
         let Ok(headers) = super::headers::of(job, &self.parts.vault) else {
             return self.fail_at_once(id, attempt);
         };
+        let Ok(credentials) = super::credentials::of(job, &self.parts.vault) else {
+            return self.fail_at_once(id, attempt);
+        };
         let order = Order {
             job: id,
             attempt,
@@ -261,6 +266,7 @@ impl MainLoop {
                 .collect(),
             files: job.to_fetch().map(|at| (at, job.files[at as usize].clone())).collect(),
             headers,
+            logins: logins(&credentials),
             only_requested: job.terms.on_demand,
             bucket: self.buckets.of(id),
         };
@@ -299,6 +305,7 @@ fn outcome(what: WaitFor, job: &Job) -> Answered {
     match what {
         WaitFor::Done => Ok(Answer::Done),
         WaitFor::Replaced(names) => Ok(Answer::Replaced(names)),
+        WaitFor::Removed(had) => Ok(Answer::Removed(had)),
         WaitFor::Complete if !job.state.is_final() => match &job.error {
             Some(trouble) => Err(Refusal::Unusable(trouble.failure)),
             None => Err(Refusal::InvalidState),

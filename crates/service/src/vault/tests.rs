@@ -65,6 +65,25 @@ fn what_is_sealed_opens_for_its_job_and_no_other_and_not_if_a_bit_is_changed() {
 }
 
 #[test]
+fn credentials_open_for_their_job_and_pair_and_no_other() {
+    let place = Place::new();
+    let vault = place.vault();
+    let pair = |target, scheme| AuthPair::parse(target, scheme).unwrap();
+    let ours = pair("server", "basic");
+    let set = Credentials::new(ours.scheme, Some("alice"), Some(SECRET.into())).unwrap();
+    let sealed = vault.seal_credentials(job(1), ours, &set).unwrap();
+    assert!(!sealed.bytes.windows(5).any(|part| part == b"alice"), "the name is sealed, too");
+    assert_eq!(vault.open_credentials(job(1), ours, &sealed).unwrap(), set);
+    for (job, other) in
+        [(job(2), ours), (job(1), pair("proxy", "basic")), (job(1), pair("server", "digest"))]
+    {
+        let opened = vault.open_credentials(job, other, &sealed);
+        assert!(matches!(opened, Err(VaultError::Closed)), "{other:?}");
+    }
+    assert!(matches!(vault.open(job(1), &sealed), Err(VaultError::Closed)), "nor as headers");
+}
+
+#[test]
 fn the_clear_text_is_in_no_file_of_the_state_directory() {
     let place = Place::new();
     let now = clock::now();

@@ -1,4 +1,4 @@
-//! A job's own columns, without its files and its header fields.
+//! A job's own columns, without its files, its header fields and its credentials.
 //!
 //! Where a value is one of a few (state, priority, failure), its name is kept: stable, and readable
 //! for a person. What makes sense only together, such as a state and its attempt, is checked
@@ -91,6 +91,7 @@ pub(crate) fn cells(job: &Job) -> Vec<Value> {
         flags,
         terms,
         headers,
+        credentials: _,
         resumed,
         state,
         error,
@@ -141,6 +142,7 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<Job, StoreError> {
         flags: cells.take()?,
         terms: terms(cells)?,
         headers: CustomHeaders { sealed: None, write_only: cells.take()? },
+        credentials: std::collections::BTreeMap::new(),
         resumed: cells.take()?,
         state: state(cells)?,
         error: trouble(cells)?,

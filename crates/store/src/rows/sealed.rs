@@ -4,6 +4,7 @@
 //! it. What is dropped may stay in the file until SQLite uses the place again: it is sealed there
 //! too.
 
+use ebb_core::credentials::AuthPair;
 use ebb_core::headers::Sealed;
 use ebb_core::id::JobId;
 use ebb_core::job::Job;
@@ -12,36 +13,54 @@ use rusqlite::types::Value;
 use crate::StoreError;
 use crate::cells::{Cells, Reader, Table};
 
-/// Header fields; the one kind there is.
+/// Header fields. Every other kind is of credentials: their target, a hyphen, their scheme.
 const HEADERS: &str = "headers";
 
 pub(crate) static SEALED: Table =
     Table { name: "sealed", key: &["job"], columns: &["kind", "nonce", "bytes"] };
 
-/// Puts the headers of a job; its parameters are [`cells`].
+/// Puts one piece; its parameters are [`cells`].
 pub(crate) const PUT: &str = "INSERT OR REPLACE INTO sealed (job, kind, nonce, bytes) \
      SELECT seq, ?2, ?3, ?4 FROM job WHERE id = ?1";
 
-/// Drops them; its parameter is the job's id.
-pub(crate) const DROP: &str =
+/// Drops the headers of a job; its parameter is the job's id.
+pub(crate) const DROP_HEADERS: &str =
     "DELETE FROM sealed WHERE kind = 'headers' AND job = (SELECT seq FROM job WHERE id = ?1)";
 
-pub(crate) fn cells(job: JobId, sealed: &Sealed) -> Vec<Value> {
+/// Drops all its credentials; its parameter is the job's id.
+pub(crate) const DROP_CREDENTIALS: &str =
+    "DELETE FROM sealed WHERE kind <> 'headers' AND job = (SELECT seq FROM job WHERE id = ?1)";
+
+pub(crate) fn headers(job: JobId, sealed: &Sealed) -> Vec<Value> {
+    cells(job, HEADERS.to_owned(), sealed)
+}
+
+pub(crate) fn credentials(job: JobId, pair: AuthPair, sealed: &Sealed) -> Vec<Value> {
+    cells(job, format!("{}-{}", pair.target.name(), pair.scheme.name()), sealed)
+}
+
+fn cells(job: JobId, kind: String, sealed: &Sealed) -> Vec<Value> {
     let mut cells = Cells::default();
-    cells.put(job).put(HEADERS.to_owned()).put(sealed.nonce.to_vec()).put(sealed.bytes.clone());
+    cells.put(job).put(kind).put(sealed.nonce.to_vec()).put(sealed.bytes.clone());
     cells.into_values()
 }
 
 /// Gives a job what was sealed for it.
 pub(crate) fn take(cells: &mut Reader<'_>, job: &mut Job) -> Result<(), StoreError> {
     let kind: String = cells.take()?;
-    if kind != HEADERS || job.headers.sealed.is_some() {
+    let pair = kind.split_once('-').and_then(|(to, by)| AuthPair::parse(to, by).ok());
+    if pair.is_none() && kind != HEADERS {
         return Err(cells.nonsense("not a kind of ours"));
     }
     let nonce: Vec<u8> = cells.take()?;
     let Ok(nonce) = nonce.try_into() else {
         return Err(cells.nonsense("not of 12 bytes"));
     };
-    job.headers.sealed = Some(Sealed { nonce, bytes: cells.take()? });
+    let sealed = Sealed { nonce, bytes: cells.take()? };
+    let before = match pair {
+        Some(pair) => job.credentials.insert(pair, sealed),
+        None => job.headers.sealed.replace(sealed),
+    };
+    debug_assert!(before.is_none(), "job and kind are the key");
     Ok(())
 }

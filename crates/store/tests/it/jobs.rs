@@ -1,5 +1,8 @@
 //! Jobs of every kind: a plain one, and whatever chance comes up with.
 
+use std::collections::BTreeMap;
+
+use ebb_core::credentials::{AuthPair, AuthScheme};
 use ebb_core::failure::{
     DestinationTrouble, Failure, NetworkTrouble, ServerTrouble, ServiceTrouble,
 };
@@ -7,13 +10,13 @@ use ebb_core::file::{Destination, File, OnDemand, Progress, Temporary, Validator
 use ebb_core::headers::Sealed;
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{
-    CostFlags, CustomHeaders, Job, NotifyFlags, Patience, Priority, ProxySettings, ProxyUsage,
-    Running, SecurityFlags, State, Terms, Trouble,
+    AuthTarget, CostFlags, CustomHeaders, Job, NotifyFlags, Patience, Priority, ProxySettings,
+    ProxyUsage, Running, SecurityFlags, State, Terms, Trouble,
 };
 use ebb_core::ranges::{Part, Range};
 use ebb_core::time::{Moment, Now, WallTime};
 use ebb_core::token::{BootId, SessionId, Token, TokenFlags};
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
@@ -234,6 +237,15 @@ fn headers() -> impl Strategy<Value = CustomHeaders> {
         .prop_map(|(sealed, write_only)| CustomHeaders { sealed, write_only })
 }
 
+fn credentials() -> impl Strategy<Value = BTreeMap<AuthPair, Sealed>> {
+    let target = prop_oneof![Just(AuthTarget::Server), Just(AuthTarget::Proxy)];
+    let pair = (target, 0..AuthScheme::ALL.len())
+        .prop_map(|(target, at)| AuthPair { target, scheme: AuthScheme::ALL[at] });
+    let sealed = (any::<[u8; 12]>(), vec(any::<u8>(), 0..40))
+        .prop_map(|(nonce, bytes)| Sealed { nonce, bytes });
+    btree_map(pair, sealed, 0..4)
+}
+
 /// Any job, whether the rules could lead there or not.
 pub(crate) fn any_job() -> impl Strategy<Value = Job> {
     let flags = (0..8u32).prop_map(|bits| TokenFlags::from_bits(bits).unwrap());
@@ -243,7 +255,12 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
         .prop_map(|(used, since)| Running { used, since: since.map(Moment) });
     (
         (any::<[u8; 16]>(), token(), option::of(token()), flags),
-        ((terms(), any::<bool>(), headers()), state(), option::of(trouble()), any::<u32>()),
+        (
+            (terms(), any::<bool>(), (headers(), credentials())),
+            state(),
+            option::of(trouble()),
+            any::<u32>(),
+        ),
         ((any::<i64>(), any::<i64>(), any::<i64>()), option::of(any::<i64>())),
         (any::<u64>(), (patience, running), vec(any_file(), 0..4)),
     )
@@ -253,7 +270,8 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
             helper: who.2,
             flags: who.3,
             terms: what.0.0,
-            headers: what.0.2,
+            headers: what.0.2.0,
+            credentials: what.0.2.1,
             resumed: what.0.1,
             state: what.1,
             error: what.2,

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use ebb_core::credentials::AuthPair;
 use ebb_core::job::State;
 use ebb_store::{Store, StoreError};
 use rusqlite::Connection;
@@ -128,5 +129,8 @@ fn a_store_of_the_first_version_is_read_by_this_one() {
     let sealed = job.headers.sealed.as_ref().unwrap();
     assert_eq!((sealed.nonce[11], sealed.bytes.as_slice()), (11, &[0x5e, 0xa1, 0xed][..]));
     assert!(job.headers.write_only);
+    let pair = AuthPair::parse("proxy", "negotiate").unwrap();
+    assert_eq!(job.credentials.keys().collect::<Vec<_>>(), [&pair]);
+    assert_eq!(job.credentials[&pair].bytes, [0xc0, 0xff, 0xee]);
     assert_eq!(job.files[0].validators.etag.as_deref(), Some(&b"\"v1\""[..]));
 }

@@ -36,6 +36,7 @@ proptest! {
         let mut batch = Batch::new();
         batch.put_job(&after);
         batch.put_headers(&after);
+        batch.put_credentials(&after);
         if !after.files.is_empty() {
             after.files[0] = file;
             batch.put_file(after.id, 0, &after.files[0]);

@@ -3,6 +3,7 @@
 //! Texts from the network come through here with limits on their length and without control
 //! characters; the agent that sends them is the process we trust least.
 
+mod login;
 mod options;
 
 use super::{
@@ -38,6 +39,7 @@ impl Message for ToNet {
             Self::Limit { bucket, bytes_per_second } => {
                 Writer::new(5).put(bucket).put(bytes_per_second)
             }
+            Self::Login { fetch, login } => Writer::new(6).put(fetch).put(login),
             Self::Proceed { fetch } => Writer::new(2).put(fetch),
             Self::Stop { fetch } => Writer::new(3).put(fetch),
         }
@@ -65,6 +67,7 @@ impl Message for ToNet {
                 options: from.get()?,
                 stall_timeout_ms: from.get()?,
             },
+            6 => Self::Login { fetch: from.get()?, login: from.get()? },
             5 => Self::Limit { bucket: from.get()?, bytes_per_second: from.get()? },
             _ => return Err(DecodeError::UnknownNumber),
         };

@@ -5,8 +5,8 @@ use crate::Sandbox;
 use crate::files::{FileTrouble, FromFiles, Look, Place, Temporary, ToFiles};
 use crate::launcher::{AgentId, DenyReason, FromLauncher, Identity, Role, ToLauncher};
 use crate::net::{
-    FetchId, FetchOptions, FromNet, Header, NetTrouble, Piece, Redirects, Relaxed, ToNet,
-    Validators,
+    AuthScheme, AuthTarget, FetchId, FetchOptions, FromNet, Header, Login, NetTrouble, Piece,
+    Redirects, Relaxed, Secret, ToNet, Validators,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -201,6 +201,19 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
     )
 }
 
+fn login() -> impl Strategy<Value = Login> {
+    let target = prop_oneof![Just(AuthTarget::Server), Just(AuthTarget::Proxy)];
+    let scheme = prop_oneof![
+        Just(AuthScheme::Basic),
+        Just(AuthScheme::Digest),
+        Just(AuthScheme::Ntlm),
+        Just(AuthScheme::Negotiate),
+    ];
+    let secret = || bytes_to(300).prop_map(Secret);
+    (target, scheme, option::of((secret(), secret())))
+        .prop_map(|(target, scheme, explicit)| Login { target, scheme, explicit })
+}
+
 fn to_net() -> impl Strategy<Value = ToNet> {
     let piece = (any::<u64>(), option::of(any::<u64>()), any::<u64>())
         .prop_map(|(source, length, at)| Piece { source, length, at });
@@ -222,6 +235,7 @@ fn to_net() -> impl Strategy<Value = ToNet> {
                 stall_timeout_ms,
             }
         }),
+        (fetch(), login()).prop_map(|(fetch, login)| ToNet::Login { fetch, login }),
         fetch().prop_map(|fetch| ToNet::Proceed { fetch }),
         fetch().prop_map(|fetch| ToNet::Stop { fetch }),
         (any::<u32>(), option::of(any::<u64>()))

@@ -5,6 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
+use crate::credentials::{AuthPair, AuthScheme};
 use crate::file::Wanted;
 use crate::headers::Sealed;
 use crate::ranges::{Part, Range};
@@ -99,6 +100,12 @@ fn any_headers() -> impl Strategy<Value = Option<Sealed>> {
     prop_oneof![Just(None), sealed.prop_map(Some)]
 }
 
+fn any_pair() -> impl Strategy<Value = AuthPair> {
+    let target = prop_oneof![Just(AuthTarget::Server), Just(AuthTarget::Proxy)];
+    (target, 0..AuthScheme::ALL.len())
+        .prop_map(|(target, at)| AuthPair { target, scheme: AuthScheme::ALL[at] })
+}
+
 fn any_event() -> impl Strategy<Value = Chance> {
     // Ends are rare, so that lives are long.
     let plain = prop_oneof![
@@ -125,6 +132,8 @@ fn any_event() -> impl Strategy<Value = Chance> {
         1 => any::<u32>().prop_map(|uid| Event::TakeOwnership(token(uid))),
         1 => any_headers().prop_map(Event::SetHeaders),
         1 => Just(Event::MakeHeadersWriteOnly),
+        1 => (any_pair(), any_headers())
+            .prop_map(|(pair, sealed)| Event::SetCredentials(pair, sealed)),
         1 => Just(Event::ClearHelperToken),
         1 => Just(Event::HelperTokenLost),
         4 => any_end().prop_map(Event::CompleteEnded),

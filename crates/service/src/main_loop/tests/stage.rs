@@ -295,6 +295,7 @@ async fn net_agent(channel: Channel, uid: u32, see: mpsc::UnboundedSender<Seen>)
                 channel.send(&FromNet::Measured { fetch, size: None }, None).await.unwrap();
             }
             ToNet::Proceed { .. } => panic!("nothing was dropped"),
+            ToNet::Login { .. } => {}
             ToNet::Limit { .. } => panic!("nothing is limited"),
         }
     }
