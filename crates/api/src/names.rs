@@ -110,6 +110,15 @@ pub fn private_state_dir(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<P
         .map(|path| path.join("ebb"))
 }
 
+/// The configuration of a private instance: `$XDG_CONFIG_HOME/ebb/ebb.toml`, or
+/// `~/.config/ebb/ebb.toml`. Nothing when the home directory is unknown too.
+pub fn private_config(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let absolute = |name| variable(name).filter(|path| path.is_absolute());
+    absolute("XDG_CONFIG_HOME")
+        .or_else(|| Some(absolute("HOME")?.join(".config")))
+        .map(|path| path.join("ebb/ebb.toml"))
+}
+
 /// The socket in such a directory.
 #[must_use]
 pub fn socket_in(run_dir: &Path) -> PathBuf {
@@ -148,6 +157,7 @@ mod tests {
         let home_only = |name: &str| (name == "HOME").then(|| PathBuf::from("/home/alice"));
         assert_eq!(private_run_dir(home_only), Some("/home/alice/.cache/ebb/run".into()));
         assert_eq!(private_state_dir(home_only), Some("/home/alice/.local/state/ebb".into()));
+        assert_eq!(private_config(home_only), Some("/home/alice/.config/ebb/ebb.toml".into()));
         assert_eq!(private_run_dir(|_| None), None);
         let relative = |_: &str| Some(PathBuf::from("somewhere"));
         assert_eq!(private_state_dir(relative), None);

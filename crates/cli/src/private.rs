@@ -2,13 +2,16 @@
 //!
 //! Answers one question: *how does an ordinary user get a service where there is none?* The
 //! daemon is found next to this program, or where packages put it, and started in a session of
-//! its own, so that it outlives the terminal. Two commands that start one at the same time are no
+//! its own, so that it outlives the terminal. It is told its places by a policy file that is written
+//! here: it reads no variable itself, so both of us mean the same places. Two commands that start one at the same time are no
 //! trouble: one instance wins, and both talk to it.
 //!
 //! It never runs for root, and never looks for the daemon in the current directory.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -36,11 +39,11 @@ pub(crate) async fn start() -> Result<(), Failure> {
     let daemon = find_daemon().ok_or_else(|| {
         no_service("neither the system service nor the program ebbd is there".to_owned())
     })?;
-    let (run, state) = directories()?;
-    make_private(&run)?;
-    make_private(&state)?;
-    let log = state.join("ebbd.log");
-    let child = launch(&daemon, &run, &state, &log)
+    let places = Places::of_user()?;
+    make_private(&places.run)?;
+    make_private(&places.state)?;
+    let log = places.state.join("ebbd.log");
+    let child = launch(&daemon, &places, &log)
         .map_err(|error| no_service(format!("cannot start {}: {error}", daemon.display())))?;
     wait_for_answer(child, &log).await
 }
@@ -61,10 +64,57 @@ fn find_daemon() -> Option<PathBuf> {
     beside.chain(packaged).chain(from_path).map(|dir| dir.join(DAEMON)).find(|file| file.is_file())
 }
 
-fn directories() -> Result<(PathBuf, PathBuf), Failure> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let both = names::private_run_dir(variable).zip(names::private_state_dir(variable));
-    both.ok_or_else(|| no_service("HOME is not set".to_owned()))
+/// Where a private instance has its things.
+struct Places {
+    run: PathBuf,
+    state: PathBuf,
+    config: PathBuf,
+}
+
+impl Places {
+    fn of_user() -> Result<Self, Failure> {
+        let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let places = || {
+            Some(Self {
+                run: names::private_run_dir(variable)?,
+                state: names::private_state_dir(variable)?,
+                config: names::private_config(variable)?,
+            })
+        };
+        places().ok_or_else(|| no_service("HOME is not set".to_owned()))
+    }
+
+    /// The daemon's policy: where everything is. The other programs are beside the daemon, or
+    /// where packages put them.
+    fn policy(&self, daemon: &Path) -> io::Result<Vec<u8>> {
+        let beside = daemon.parent().filter(|dir| dir.join("ebb-service").is_file());
+        let places = [
+            ("libexec-dir", beside),
+            ("runtime-dir", Some(self.run.as_path())),
+            ("state-dir", Some(&self.state)),
+            ("config", Some(&self.config)),
+        ];
+        let mut policy = Vec::new();
+        for (key, place) in places.into_iter().filter_map(|(key, place)| Some((key, place?))) {
+            let place = place.as_os_str().as_bytes();
+            // A path that the file cannot say must not become another one.
+            if place.contains(&b'#') || place.contains(&b'\n') || place != place.trim_ascii() {
+                let text = format!("{:?} cannot be a place of it", OsStr::from_bytes(place));
+                return Err(io::Error::other(text));
+            }
+            policy.extend([key.as_bytes(), b" = ", place, b"\n"].concat());
+        }
+        Ok(policy)
+    }
+}
+
+/// Writes a file that nobody else may write, in one step: another command may do the same now.
+fn write_private(path: &Path, text: &[u8]) -> io::Result<()> {
+    let new = path.with_extension(std::process::id().to_string());
+    let mut file =
+        OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+    file.write_all(text)?;
+    fs::rename(new, path)
 }
 
 fn make_private(directory: &Path) -> Result<(), Failure> {
@@ -75,15 +125,16 @@ fn make_private(directory: &Path) -> Result<(), Failure> {
 
 /// Starts this program again as the one that leaves the session and becomes the daemon: leaving
 /// the session must happen in the child, and only a program can do that safely.
-fn launch(daemon: &Path, run: &Path, state: &Path, log: &Path) -> std::io::Result<Child> {
+fn launch(daemon: &Path, places: &Places, log: &Path) -> io::Result<Child> {
+    let policy = places.run.join("ebbd.conf");
+    write_private(&policy, &places.policy(daemon)?)?;
     let log = OpenOptions::new().create(true).append(true).mode(0o600).open(log)?;
     Command::new(std::env::current_exe()?)
         .arg("start-private")
         .arg("--")
         .arg(daemon)
-        // Said outright, so that both of us mean the same place.
-        .args([OsStr::new("--runtime-dir"), run.as_os_str()])
-        .args([OsStr::new("--state-dir"), state.as_os_str()])
+        .arg("--policy")
+        .arg(policy)
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(duplicate(&log)?)
@@ -91,7 +142,7 @@ fn launch(daemon: &Path, run: &Path, state: &Path, log: &Path) -> std::io::Resul
         .spawn()
 }
 
-fn duplicate(log: &File) -> std::io::Result<Stdio> {
+fn duplicate(log: &File) -> io::Result<Stdio> {
     Ok(Stdio::from(log.try_clone()?))
 }
 

@@ -4,24 +4,25 @@
 //! is left running: agents have no reason to outlive the service, and every child also asked the
 //! kernel to die with us, should we be killed.
 //!
-//! | what happens                        | what follows                                       |
-//! |-------------------------------------|----------------------------------------------------|
-//! | SIGTERM, SIGINT                     | `Finish` to the service, which has ten seconds     |
-//! | SIGHUP                              | `Reload` to the service                            |
-//! | the service closes and ends with 0  | all agents end; exit 0                             |
-//! | the service ends otherwise          | all agents end; exit 70; systemd starts both anew  |
-//! | a message that does not fit         | the same, and the service ends too                 |
-//! | an agent ends                       | `Ended` to the service                             |
-//! | the service does not read           | all end: we never wait for it                      |
+//! | what happens                      | what follows                                         |
+//! |-----------------------------------|------------------------------------------------------|
+//! | SIGTERM, SIGINT                   | `Finish` to the service, which has ten seconds       |
+//! | the service ends well after that  | all agents end; exit 0; so too after ten seconds     |
+//! | SIGHUP                            | `Reload` to the service                              |
+//! | the service ends otherwise        | all agents end; exit 70; systemd starts both anew    |
+//! | a message that does not fit       | the same, and the service ends too                   |
+//! | the service does not read         | the same: we never wait for it                       |
+//! | the service closes its channel    | it is killed, unless it did so by ending             |
+//! | an agent ends                     | `Ended` to the service                               |
 
-use crate::judge::{Phase, Verdict, judge};
+use crate::judge::{Phase, judge};
 use crate::policy::Policy;
-use crate::{Fatal, SERVICE, cannot, spawn};
+use crate::{Fatal, SERVICE, cannot, sys};
 use ebb_wire::channel::{self, ReceiveError, Received};
-use ebb_wire::launcher::{AgentId, FromLauncher, ToLauncher};
+use ebb_wire::launcher::{AgentId, DenyReason, FromLauncher, Identity, ToLauncher};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use std::io::ErrorKind;
+use rustix::io::{Errno, retry_on_intr};
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
@@ -34,34 +35,22 @@ const PATIENCE: Duration = Duration::from_secs(10);
 struct House {
     policy: Policy,
     phase: Phase,
-    service: Child,
-    /// Our end of its channel, until it closes the other.
-    channel: Option<OwnedFd>,
-    agents: Vec<(AgentId, Child)>,
-    /// Whether we were asked to end.
-    asked: bool,
-    /// When we stop waiting for the service to end; set once it should.
+    /// When we stop waiting for the service to end; set once we were asked to.
     deadline: Option<Instant>,
+    service: Child,
+    channel: OwnedFd,
+    agents: BTreeMap<AgentId, Child>,
 }
 
 /// Starts the service and serves it until there is nothing left to do.
-pub(crate) fn keep(policy: Policy, signals: &OwnedFd) -> Result<(), Fatal> {
-    let (service, channel) = spawn::service(&policy).map_err(cannot("start ebb-service"))?;
-    let mut house = House {
-        policy,
-        phase: Phase::Serving,
-        service,
-        channel: Some(channel),
-        agents: Vec::new(),
-        asked: false,
-        deadline: None,
-    };
+pub(crate) fn keep(policy: Policy, service: Identity, signals: &OwnedFd) -> Result<(), Fatal> {
+    let started = sys::start(policy.service(), service);
+    let (service, channel) = started.map_err(cannot("start ebb-service"))?;
+    let (phase, agents) = (Phase::Serving, BTreeMap::new());
+    let mut house = House { policy, phase, deadline: None, service, channel, agents };
     let result = house.serve(signals);
-    // Nobody is left behind. The name of the service does not matter any more.
-    for mut left in house.agents.into_iter().chain([(AgentId(0), house.service)]) {
-        kill(&mut left);
-        let _ = left.1.wait();
-    }
+    // Nobody is left behind.
+    house.agents.values_mut().chain([&mut house.service]).for_each(end);
     result
 }
 
@@ -69,96 +58,72 @@ impl House {
     fn serve(&mut self, signals: &OwnedFd) -> Result<(), Fatal> {
         while self.wait(signals)? {
             self.take_signal(signals)?;
-            // Looked at before its last words are heard: then they are all there.
-            let ended = self.service.try_wait().map_err(cannot("wait for the service"))?;
-            if let Some(status) = ended {
-                while self.hear()? {}
-                let meant = self.asked || self.phase == Phase::Closing;
-                let bad = || Err(broken(&format!("it ended by itself, with {}", code(status))));
-                return if meant && status.success() { Ok(()) } else { bad() };
+            if let Some(status) = self.service.try_wait().map_err(cannot("wait for the service"))? {
+                let is_meant = self.phase != Phase::Serving && status.success();
+                let bad = broken(&format!("it ended by itself, with {}", code(status)));
+                return if is_meant { Ok(()) } else { Err(bad) };
             }
             self.hear()?;
             self.bury_agents()?;
         }
         eprintln!("ebbd: the service did not finish in time");
-        if self.asked { Ok(()) } else { Err(broken("it has closed and does not end")) }
+        Ok(())
     }
 
     /// Waits until there is something to do; says whether there still is time for it.
     fn wait(&self, signals: &OwnedFd) -> Result<bool, Fatal> {
         let left = self.deadline.map(|at| at.saturating_duration_since(Instant::now()));
         let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-        let mut ready = vec![PollFd::new(signals, PollFlags::IN)];
-        ready.extend(self.channel.iter().map(|channel| PollFd::new(channel, PollFlags::IN)));
-        match poll(&mut ready, timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => Ok(left != Some(Duration::ZERO)),
-            Err(errno) => Err(cannot("wait")(errno)),
-        }
+        let mut ready = [signals, &self.channel].map(|fd| PollFd::new(fd, PollFlags::IN));
+        retry_on_intr(|| poll(&mut ready, timeout.as_ref())).map_err(cannot("wait"))?;
+        Ok(left != Some(Duration::ZERO))
     }
 
-    /// Takes one signal, if there is one, and acts on those that ask for something.
+    /// Takes one signal, if there is one. Once asked to end, we ask nothing more of the service.
     fn take_signal(&mut self, signals: &OwnedFd) -> Result<(), Fatal> {
         let mut record = [0; size_of::<libc::signalfd_siginfo>()];
-        match rustix::io::read(signals, &mut record) {
-            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
+        match retry_on_intr(|| rustix::io::read(signals, &mut record)) {
+            Err(Errno::AGAIN) => return Ok(()),
             read => read.map_err(cannot("read signals"))?,
         };
         // The number comes first.
         let is = |signal: libc::c_int| record.starts_with(&signal.to_ne_bytes());
-        let wish = if (is(libc::SIGTERM) || is(libc::SIGINT)) && !self.asked {
-            self.asked = true;
-            self.expect_end();
-            FromLauncher::Finish
-        } else if is(libc::SIGHUP) && !self.asked {
-            FromLauncher::Reload
-        } else {
-            return Ok(());
-        };
-        if let Err(Fatal(_, why)) = self.tell(&wish, None) {
-            // If it was to finish it will not; that ends us at the deadline at the latest.
-            eprintln!("ebbd: {why}");
+        if self.phase == Phase::Serving && is(libc::SIGHUP) {
+            self.tell(&FromLauncher::Reload, None)?;
+        } else if self.phase == Phase::Serving && (is(libc::SIGTERM) || is(libc::SIGINT)) {
+            self.phase = Phase::Finishing;
+            self.deadline = Some(Instant::now() + PATIENCE);
+            self.tell(&FromLauncher::Finish, None)?;
         }
         Ok(())
     }
 
-    /// From now on the service has so long, and not longer for hearing it twice.
-    fn expect_end(&mut self) {
-        self.deadline.get_or_insert_with(|| Instant::now() + PATIENCE);
-    }
-
-    /// Hears and answers one message; says whether there may be more. One at a time, so that a
-    /// service that never stops talking cannot keep us from anything else.
-    fn hear(&mut self) -> Result<bool, Fatal> {
-        let Some(channel) = &self.channel else {
-            return Ok(false);
-        };
-        match channel::receive(channel) {
-            Ok(Received::Message(request, _)) => self.answer(request).map(|()| true),
-            Err(error) if error.would_block() => Ok(false),
-            // Its exit status, not this, says whether that was meant.
-            Ok(Received::Closed) | Err(ReceiveError::Io(_)) => {
-                self.channel = None;
-                self.expect_end();
-                Ok(false)
-            }
-            Err(error) => Err(broken(&format!("a message that does not fit: {error}"))),
+    /// Hears and answers one message. One at a time, so that a service that never stops talking
+    /// cannot keep us from anything else.
+    fn hear(&mut self) -> Result<(), Fatal> {
+        match channel::receive(&self.channel) {
+            Ok(Received::Message(request, _)) => self.answer(request)?,
+            Err(error) if error.would_block() => {}
+            // It closes by ending. That is not changed by ending it, and its status says how.
+            Ok(Received::Closed) | Err(ReceiveError::Io(_)) => end(&mut self.service),
+            Err(error) => return Err(broken(&format!("a message that does not fit: {error}"))),
         }
+        Ok(())
     }
 
     fn answer(&mut self, request: ToLauncher) -> Result<(), Fatal> {
-        let running: Vec<AgentId> = self.agents.iter().map(|(agent, _)| *agent).collect();
-        let admitted = match judge(self.phase, &self.policy, &running, &request) {
-            Verdict::Allow => Ok(()),
-            Verdict::Deny(reason) => Err(reason),
-            Verdict::Fatal(what) => return Err(broken(what)),
-        };
+        let running: Vec<AgentId> = self.agents.keys().copied().collect();
+        let admitted = judge(self.phase, &self.policy, &running, &request).map_err(broken)?;
         match request {
             ToLauncher::Start { agent, role, identity } => {
-                match admitted.and_then(|()| spawn::agent(&self.policy, role, &identity)) {
+                let start = || sys::start(self.policy.agent(role), identity.clone());
+                let failed = |error: &_| eprintln!("ebbd: cannot start a process: {error}");
+                let start = || start().inspect_err(failed).or(Err(DenyReason::System));
+                match admitted.and_then(|()| start()) {
                     Ok((child, end)) => {
-                        let pid = child.id();
-                        self.agents.push((agent, child));
-                        self.tell(&FromLauncher::Started { agent, pid }, Some(end.as_fd()))?;
+                        let started = FromLauncher::Started { agent, pid: child.id() };
+                        self.agents.insert(agent, child);
+                        self.tell(&started, Some(end.as_fd()))?;
                     }
                     Err(reason) => {
                         eprintln!("ebbd: no {role:?} agent for uid {}: {reason:?}", identity.uid);
@@ -166,13 +131,10 @@ impl House {
                     }
                 }
             }
-            ToLauncher::Stop { agent } => {
-                self.agents.iter_mut().filter(|(name, _)| *name == agent).for_each(kill);
-            }
+            ToLauncher::Stop { agent } => self.agents.get_mut(&agent).map_or((), kill),
             ToLauncher::Close => {
                 self.phase = Phase::Closing;
-                self.expect_end();
-                self.agents.iter_mut().for_each(kill);
+                self.agents.values_mut().for_each(kill);
             }
         }
         Ok(())
@@ -180,37 +142,35 @@ impl House {
 
     /// Tells the service something, without ever waiting for it.
     fn tell(&self, message: &FromLauncher, end: Option<BorrowedFd<'_>>) -> Result<(), Fatal> {
-        let Some(channel) = &self.channel else {
-            return Ok(());
-        };
-        match channel::send(channel, message, end) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                Err(broken("it does not read what we tell it"))
-            }
-            // It has closed its end; what that means is told by how it ends.
-            Ok(()) | Err(_) => Ok(()),
-        }
+        let sent = channel::send(&self.channel, message, end);
+        // Any other error is that it has closed its end, and that we hear.
+        let is_full = sent.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        if is_full { Err(broken("it does not read what we tell it")) } else { Ok(()) }
     }
 
     /// Reaps agents that have ended, and says so.
     fn bury_agents(&mut self) -> Result<(), Fatal> {
         let mut ended = Vec::new();
-        self.agents.retain_mut(|(agent, child)| {
-            let status = child.try_wait().ok().flatten();
-            ended.extend(status.map(|status| (*agent, code(status))));
+        self.agents.retain(|agent, child| {
+            let status = child.try_wait().ok().flatten().map(code);
+            ended.extend(status.map(|status| FromLauncher::Ended { agent: *agent, status }));
             status.is_none()
         });
-        ended
-            .into_iter()
-            .try_for_each(|(agent, status)| self.tell(&FromLauncher::Ended { agent, status }, None))
+        ended.iter().try_for_each(|ended| self.tell(ended, None))
     }
 }
 
-/// Ends a child of ours. One that has ended already is no error.
-fn kill((_, child): &mut (AgentId, Child)) {
+/// Kills a child of ours. One that has ended already is no error.
+fn kill(child: &mut Child) {
     if let Err(error) = child.kill() {
         eprintln!("ebbd: cannot end process {}: {error}", child.id());
     }
+}
+
+/// Kills a child of ours and waits until it is gone.
+fn end(child: &mut Child) {
+    kill(child);
+    let _ = child.wait();
 }
 
 /// The exit code, or the negated number of the signal.

@@ -1,38 +1,30 @@
 //! Which requests the launcher answers, and when.
 //!
-//! This runs as root, so it is short on purpose. The service (no privileges, talks to everybody)
-//! is on the other end of the channel. We assume it may be taken over, and that it will then send
-//! whatever hurts most. Therefore:
+//! On the other end of the channel is the service: no privileges, talks to everybody. We assume it
+//! may be taken over, and that it will then send whatever hurts most. Therefore:
 //!
 //! * it can ask for three things: start an agent, stop it, close;
 //! * an identity is numbers only, as the kernel reported them to the service; which of them may be
 //!   used at all is our policy file's word, and the number that means "unchanged" to the system
 //!   calls is no identity;
 //! * it never sends us a path, a command line or an environment;
-//! * a message that does not fit ends the process ([`Verdict::Fatal`]); systemd starts both anew.
+//! * a message that does not fit ends the process; systemd starts both anew.
 
 use crate::policy::Policy;
-use ebb_wire::launcher::{AgentId, DenyReason, Identity, ToLauncher};
-use std::collections::BTreeSet;
+use ebb_wire::launcher::{AgentId, DenyReason, ToLauncher};
 
 /// How far the service is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Anything may be asked.
     Serving,
-    /// The service has closed; what runs is being ended.
+    /// It was asked to finish; for that it may still need agents.
+    Finishing,
+    /// It has closed; what runs is being ended.
     Closing,
 }
 
-/// What becomes of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Allow,
-    Deny(DenyReason),
-    Fatal(&'static str),
-}
-
-/// Judges one request. Pure; the whole policy of the privileged side is this table.
+/// Judges one request: admitted, denied, or (the outer error) none that a service of ours makes,
+/// which ends everything. Pure; the whole policy of the privileged side is this table.
 ///
 /// `running` are the agents that run or are not reaped yet.
 pub(crate) fn judge(
@@ -40,48 +32,41 @@ pub(crate) fn judge(
     policy: &Policy,
     running: &[AgentId],
     request: &ToLauncher,
-) -> Verdict {
-    match (phase, request) {
-        (Phase::Serving, ToLauncher::Start { agent, role: _, identity }) => {
-            start(policy, running, agent, identity)
-        }
-        (Phase::Serving | Phase::Closing, ToLauncher::Stop { .. }) => Verdict::Allow,
-        (Phase::Serving, ToLauncher::Close) => Verdict::Allow,
-        (Phase::Closing, ToLauncher::Start { .. }) => Verdict::Fatal("start after close"),
-        (Phase::Closing, ToLauncher::Close) => Verdict::Fatal("closed twice"),
-    }
-}
-
-fn start(policy: &Policy, running: &[AgentId], agent: &AgentId, identity: &Identity) -> Verdict {
+) -> Result<Result<(), DenyReason>, &'static str> {
+    let (agent, identity) = match (phase, request) {
+        (Phase::Closing, ToLauncher::Start { .. }) => return Err("start after close"),
+        (_, ToLauncher::Start { agent, role: _, identity }) => (agent, identity),
+        (_, ToLauncher::Stop { .. }) | (Phase::Finishing, ToLauncher::Close) => return Ok(Ok(())),
+        (Phase::Serving | Phase::Closing, ToLauncher::Close) => return Err("closed out of turn"),
+    };
     let mut numbers = [&identity.uid, &identity.gid].into_iter().chain(&identity.groups);
     if numbers.any(|number| *number == u32::MAX) {
-        Verdict::Fatal("an identity no kernel vouches for")
+        return Err("an identity no kernel vouches for");
     } else if running.contains(agent) {
-        Verdict::Fatal("an agent's name used twice")
-    } else if policy.private && !is_same(&policy.service, identity) {
-        Verdict::Deny(DenyReason::NotOurIdentity)
-    } else if !policy.private && !policy.admits(identity) {
-        Verdict::Deny(DenyReason::NotAdmitted)
-    } else if running.len() >= policy.max_agents {
-        Verdict::Deny(DenyReason::TooMany)
-    } else {
-        Verdict::Allow
+        return Err("an agent's name used twice");
     }
-}
-
-/// The same numbers, whatever the order of the groups.
-fn is_same(ours: &Identity, other: &Identity) -> bool {
-    let groups = |of: &Identity| of.groups.iter().copied().chain([of.gid]).collect::<BTreeSet<_>>();
-    (ours.uid, ours.gid) == (other.uid, other.gid) && groups(ours) == groups(other)
+    Ok(match &policy.only {
+        Some(ours) if ours != identity => Err(DenyReason::NotOurIdentity),
+        None if identity.uid < policy.min_uid => Err(DenyReason::NotAdmitted),
+        None if policy.deny_uids.contains(&identity.uid) => Err(DenyReason::NotAdmitted),
+        _ if running.len() >= policy.max_agents => Err(DenyReason::TooMany),
+        Some(_) | None => Ok(()),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Verdict::{Allow, Deny, Fatal};
-    use ebb_wire::launcher::Role;
+    use ebb_wire::launcher::{Identity, Role};
+
+    type Verdict = Result<Result<(), DenyReason>, &'static str>;
 
     const ALICE: u32 = 1000;
+    const ALLOW: Verdict = Ok(Ok(()));
+
+    const fn deny(reason: DenyReason) -> Verdict {
+        Ok(Err(reason))
+    }
 
     fn identity(uid: u32, gid: u32, groups: &[u32]) -> Identity {
         Identity { uid, gid, groups: groups.to_vec() }
@@ -97,9 +82,7 @@ mod tests {
     }
 
     fn parsed(text: &str) -> Policy {
-        let mut policy = Policy::default();
-        policy.parse(text).unwrap();
-        policy
+        Policy::parse(text).unwrap()
     }
 
     #[test]
@@ -107,13 +90,16 @@ mod tests {
         let someone = || identity(ALICE, ALICE, &[4, 27]);
         let stop = ToLauncher::Stop { agent: AgentId(9) };
         let table = [
-            (Phase::Serving, start(2, someone()), Allow),
-            (Phase::Serving, stop.clone(), Allow),
-            (Phase::Serving, ToLauncher::Close, Allow),
-            (Phase::Closing, start(2, someone()), Fatal("start after close")),
-            (Phase::Closing, stop, Allow),
-            (Phase::Closing, ToLauncher::Close, Fatal("closed twice")),
-            (Phase::Serving, start(1, someone()), Fatal("an agent's name used twice")),
+            (Phase::Serving, start(2, someone()), ALLOW),
+            (Phase::Serving, stop.clone(), ALLOW),
+            (Phase::Serving, ToLauncher::Close, Err("closed out of turn")),
+            (Phase::Finishing, start(2, someone()), ALLOW),
+            (Phase::Finishing, stop.clone(), ALLOW),
+            (Phase::Finishing, ToLauncher::Close, ALLOW),
+            (Phase::Closing, start(2, someone()), Err("start after close")),
+            (Phase::Closing, stop, ALLOW),
+            (Phase::Closing, ToLauncher::Close, Err("closed out of turn")),
+            (Phase::Serving, start(1, someone()), Err("an agent's name used twice")),
         ];
         for (phase, request, expected) in table {
             assert_eq!(verdict(phase, "", &request), expected, "{phase:?} {request:?}");
@@ -127,7 +113,7 @@ mod tests {
             [identity(nobody, 1, &[]), identity(1, nobody, &[]), identity(1, 1, &[2, nobody])]
         {
             let verdict = verdict(Phase::Serving, "", &start(2, identity));
-            assert_eq!(verdict, Fatal("an identity no kernel vouches for"));
+            assert_eq!(verdict, Err("an identity no kernel vouches for"));
         }
     }
 
@@ -135,27 +121,27 @@ mod tests {
     fn the_policy_has_the_last_word() {
         let judged =
             |policy, uid| verdict(Phase::Serving, policy, &start(2, identity(uid, ALICE, &[])));
-        assert_eq!(judged("", 0), Allow);
-        assert_eq!(judged("min-uid = 1000", 999), Deny(DenyReason::NotAdmitted));
-        assert_eq!(judged("min-uid = 1000", 1000), Allow);
-        assert_eq!(judged("deny-uids = 0 1000", 1000), Deny(DenyReason::NotAdmitted));
-        assert_eq!(judged("max-agents = 1", 1000), Deny(DenyReason::TooMany));
+        assert_eq!(judged("", 0), ALLOW);
+        assert_eq!(judged("min-uid = 1000", 999), deny(DenyReason::NotAdmitted));
+        assert_eq!(judged("min-uid = 1000", 1000), ALLOW);
+        assert_eq!(judged("deny-uids = 0 1000", 1000), deny(DenyReason::NotAdmitted));
+        assert_eq!(judged("max-agents = 1", 1000), deny(DenyReason::TooMany));
     }
 
     #[test]
     fn a_private_instance_has_one_identity() {
         let ours = identity(ALICE, ALICE, &[4, 27]);
         let mut policy = parsed("deny-uids = 1000");
-        (policy.private, policy.service) = (true, ours);
+        policy.only = Some(ours);
         let judged = |other| judge(Phase::Serving, &policy, &[], &start(2, other));
-        assert_eq!(judged(identity(ALICE, ALICE, &[27, 4])), Allow);
+        assert_eq!(judged(identity(ALICE, ALICE, &[4, 27])), ALLOW);
         for other in [
             identity(0, ALICE, &[4, 27]),
             identity(ALICE, 0, &[4, 27]),
             identity(ALICE, ALICE, &[4]),
             identity(ALICE, ALICE, &[4, 27, 0]),
         ] {
-            assert_eq!(judged(other), Deny(DenyReason::NotOurIdentity));
+            assert_eq!(judged(other), deny(DenyReason::NotOurIdentity));
         }
     }
 }

@@ -4,12 +4,10 @@
 //! end what it started (`CAP_KILL`). It reads its policy file, starts `ebb-service` as a user of
 //! its own, and then answers what the service asks on their channel: start an agent, stop it,
 //! close. It never parses a client's message, opens a user's path or touches the network.
-//!
 //! Started by an ordinary user it is the private instance: the same, with one identity.
 //!
 //! What the service may try, if it was taken over: see [`judge`], which is the whole answer.
 //! What we trust: the kernel, our policy file, and the programs in the libexec directory.
-//!
 //! Start reading at [`judge::judge`], then [`house`].
 
 #![deny(unsafe_code)]
@@ -17,10 +15,8 @@
 mod house;
 mod judge;
 mod policy;
-mod spawn;
 mod sys;
 
-use std::fmt::Display;
 use std::process::ExitCode;
 
 /// Why ebbd ends before its time: one of the exit codes below, and a sentence.
@@ -37,7 +33,7 @@ const SYSTEM: u8 = 71;
 const CONFIG: u8 = 78;
 
 /// What the operating system refused.
-fn cannot<E: Display>(what: &'static str) -> impl FnOnce(E) -> Fatal {
+fn cannot<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> Fatal {
     move |error| Fatal(SYSTEM, format!("cannot {what}: {error}"))
 }
 
@@ -51,12 +47,14 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Fatal> {
     sys::close_on_exec().map_err(cannot("close descriptors on exec"))?;
-    let policy = policy::Policy::settle(std::env::args_os().skip(1))?;
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let (policy, service) = policy::Policy::settle(&arguments)?;
     // From now on exec gives no privileges, to us and to all we start.
     rustix::thread::set_no_new_privs(true).map_err(cannot("forgo new privileges"))?;
-    if !policy.private {
+    if policy.only.is_none() {
         sys::keep_three_capabilities().map_err(cannot("drop capabilities"))?;
     }
-    let signals = sys::signals().map_err(cannot("wait for signals"))?;
-    house::keep(policy, &signals)
+    let signals = [libc::SIGTERM, libc::SIGINT, libc::SIGCHLD, libc::SIGHUP];
+    let signals = sys::take_over(&signals).map_err(cannot("wait for signals"))?;
+    house::keep(policy, service, &signals)
 }

@@ -1,145 +1,109 @@
-//! The policy: who may be served, and where things are.
-//!
-//! As root all of it comes from the policy file, and the file's place is the only argument. As an
-//! ordinary user places follow that user's own directories, and arguments may say what the file
-//! says: nothing can be gained by it, for the private instance has no right its user lacks.
+//! The policy: who may be served, where things are, and so what is started.
 //!
 //! `key = value`, one a line; `#` begins a comment. An unknown key or a bad value refuses the whole
 //! file, with the number of the line: a policy that is half understood is none. The file must
-//! belong to root (or, for a private instance, to its user) and nobody else may write it. It is
-//! read once; there is no reloading.
+//! belong to root (or, for a private instance, to its user) and nobody else may write it. Its place
+//! is the only argument. It is read once; there is no reloading. Nothing is from the environment.
 
 use crate::{CONFIG, Fatal, USAGE, cannot};
-use ebb_wire::launcher::Identity;
-use std::ffi::{OsStr, OsString};
-use std::fs::{DirBuilder, File};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use ebb_wire::launcher::{Identity, Role};
+use rustix::process::{getegid, geteuid, getgroups};
+use std::collections::BTreeMap;
+use std::fs::{File, metadata, read_to_string};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-/// What holds from the start to the end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What the file says and, in [`Policy::only`], who we are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Policy {
-    /// As a user, for that user; not as root, for everybody.
-    pub(crate) private: bool,
-    /// Whom the service runs as; for a private instance, whom everything runs as.
-    pub(crate) service: Identity,
-    pub(crate) libexec_dir: PathBuf,
-    pub(crate) runtime_dir: PathBuf,
-    pub(crate) state_dir: PathBuf,
-    pub(crate) config: PathBuf,
-    pub(crate) extra_ca_file: Option<PathBuf>,
-    /// What agents do where the kernel cannot confine them: `required` or `warn`.
-    pub(crate) sandbox: String,
+    /// The one identity of a private instance. Root has none: it serves everybody.
+    pub(crate) only: Option<Identity>,
+    libexec_dir: String,
+    /// The service's `runtime-dir`, `state-dir` and `config`.
+    places: BTreeMap<String, String>,
+    extra_ca_file: Option<String>,
+    /// What to do where the kernel cannot confine a process: `required` or `warn`.
+    sandbox: String,
     pub(crate) max_agents: usize,
-    service_user: String,
-    min_uid: u32,
-    deny_uids: Vec<u32>,
+    pub(crate) min_uid: u32,
+    pub(crate) deny_uids: Vec<u32>,
 }
 
-/// That of root.
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            private: false,
-            service: Identity { uid: u32::MAX, gid: u32::MAX, groups: Vec::new() },
-            libexec_dir: "/usr/libexec/ebb".into(),
-            runtime_dir: "/run/ebb".into(),
-            state_dir: "/var/lib/ebb".into(),
-            config: "/etc/ebb/ebb.toml".into(),
-            extra_ca_file: None,
-            sandbox: "required".into(),
-            max_agents: 256,
-            service_user: "ebb".into(),
-            min_uid: 0,
-            deny_uids: Vec::new(),
-        }
-    }
-}
+/// What holds where the file says nothing else.
+const DEFAULTS: &str = "
+    libexec-dir = /usr/libexec/ebb
+    runtime-dir = /run/ebb
+    state-dir = /var/lib/ebb
+    config = /etc/ebb/ebb.toml
+    sandbox = required
+    max-agents = 256";
 
 impl Policy {
-    /// Settles everything from the arguments, the policy file and the user database.
-    pub(crate) fn settle(arguments: impl Iterator<Item = OsString>) -> Result<Self, Fatal> {
-        let is_root = rustix::process::geteuid().is_root();
-        let mut policy = if is_root { Self::default() } else { Self::of_user()? };
-        let has_file = policy.take(arguments)?;
-        if is_root && !has_file {
-            policy.read(Path::new("/etc/ebb/ebbd.conf"))?;
+    /// Settles everything; says too whom the service runs as.
+    pub(crate) fn settle(arguments: &[std::ffi::OsString]) -> Result<(Self, Identity), Fatal> {
+        let path = match arguments {
+            [] => Path::new("/etc/ebb/ebbd.conf"),
+            [name, file] if name == "--policy" => Path::new(file),
+            _ => return Err(Fatal(USAGE, "usage: ebbd [--policy FILE]".into())),
+        };
+        let refused = |error| Fatal(CONFIG, format!("{}: {error}", path.display()));
+        let mut policy = Self::read(path).map_err(refused)?;
+        let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+        if uid != 0 {
+            let groups = getgroups().map_err(cannot("read our own groups"))?;
+            let groups = groups.iter().map(|group| group.as_raw()).filter(|group| *group != gid);
+            policy.only = Some(Identity { uid, gid, groups: groups.collect() });
         }
-        policy.check_places()
-    }
-
-    /// Takes arguments in their order, `--policy FILE` or `--KEY VALUE`; says whether there was a
-    /// file among them.
-    fn take(&mut self, mut arguments: impl Iterator<Item = OsString>) -> Result<bool, Fatal> {
-        let usage = |what: &str| Fatal(USAGE, format!("{what}; {HELP}"));
-        let mut has_file = false;
-        while let Some(argument) = arguments.next() {
-            let key = argument.to_str().and_then(|text| text.strip_prefix("--"));
-            match (key, arguments.next().as_deref().and_then(OsStr::to_str)) {
-                (Some("policy"), Some(value)) if !has_file => {
-                    has_file = true;
-                    self.read(&path(value).map_err(|what| usage(&what))?)?;
-                }
-                (Some(key), Some(value)) if self.private => {
-                    self.set(key, value).map_err(|what| usage(&what))?;
-                }
-                _ => return Err(usage(&argument.to_string_lossy())),
+        let service = policy.only.clone().map_or_else(service, Ok)?;
+        // Nobody here has a right to make them and give them to the service.
+        let uid = service.uid;
+        for dir in ["runtime-dir", "state-dir"].map(|name| &policy.places[name]) {
+            if !metadata(dir).is_ok_and(|found| found.is_dir() && found.uid() == uid) {
+                let what = format!("{dir} must be a directory of uid {uid}; see systemd-tmpfiles");
+                return Err(Fatal(CONFIG, what));
             }
         }
-        Ok(has_file)
+        Ok((policy, service))
     }
 
-    /// What holds for the user we are, if no file and no argument says otherwise.
-    fn of_user() -> Result<Self, Fatal> {
-        let gid = rustix::process::getegid().as_raw();
-        let groups = rustix::process::getgroups().map_err(cannot("read our own groups"))?;
-        let groups = groups.iter().map(|group| group.as_raw()).filter(|group| *group != gid);
-        let uid = rustix::process::geteuid().as_raw();
-        let mut policy = Self {
-            private: true,
-            service: Identity { uid, gid, groups: groups.collect() },
-            runtime_dir: place("XDG_RUNTIME_DIR", "ebb", ".cache/ebb/run"),
-            state_dir: place("XDG_STATE_HOME", "ebb", ".local/state/ebb"),
-            config: place("XDG_CONFIG_HOME", "ebb/ebb.toml", ".config/ebb/ebb.toml"),
-            ..Self::default()
+    /// Reads a file that only root, or we, can have written. A missing one says nothing.
+    fn read(path: &Path) -> io::Result<Self> {
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+        let file = match File::options().read(true).custom_flags(flags).open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Self::parse(""),
+            file => file?,
         };
-        let us = std::env::current_exe().unwrap_or_default();
-        let beside = us.parent().filter(|dir| dir.join("ebb-service").exists());
-        policy.libexec_dir = beside.map_or(policy.libexec_dir, Path::to_path_buf);
-        Ok(policy)
+        let found = file.metadata()?;
+        let is_trusted = [0, geteuid().as_raw()].contains(&found.uid());
+        if !found.is_file() || !is_trusted || found.mode() & 0o022 != 0 {
+            return Err(io::Error::other("must be a file of root's that nobody else may write"));
+        }
+        Self::parse(&io::read_to_string(file)?)
     }
 
-    /// Reads the file; a missing one says nothing.
-    fn read(&mut self, path: &Path) -> Result<(), Fatal> {
-        let text = match text_of(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            text => text.map_err(|error| error.to_string()),
-        };
-        text.and_then(|text| self.parse(&text))
-            .map_err(|what| Fatal(CONFIG, format!("{}: {what}", path.display())))
-    }
-
-    pub(crate) fn parse(&mut self, text: &str) -> Result<(), String> {
-        for (number, line) in (1..).zip(text.lines()) {
+    pub(crate) fn parse(text: &str) -> io::Result<Self> {
+        let mut policy = Self::default();
+        let lines = DEFAULTS.lines().map(|line| (0, line)).chain((1..).zip(text.lines()));
+        for (number, line) in lines {
             let line = line.split('#').next().unwrap_or_default().trim();
             let set = match line.split_once('=') {
-                Some((key, value)) => self.set(key.trim(), value.trim()),
+                Some((key, value)) => policy.set(key.trim(), value.trim()),
                 None if line.is_empty() => Ok(()),
                 None => Err("no `=`".into()),
             };
-            set.map_err(|what| format!("line {number}: {what}"))?;
+            set.map_err(|what| io::Error::other(format!("line {number}: {what}")))?;
         }
-        Ok(())
+        Ok(policy)
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         match key {
-            "service-user" => self.service_user = value.into(),
             "libexec-dir" => self.libexec_dir = path(value)?,
-            "runtime-dir" => self.runtime_dir = path(value)?,
-            "state-dir" => self.state_dir = path(value)?,
-            "config" => self.config = path(value)?,
+            "runtime-dir" | "state-dir" | "config" => {
+                self.places.insert(key.into(), path(value)?);
+            }
             "extra-ca-file" => self.extra_ca_file = Some(path(value)?),
             "sandbox" if ["required", "warn"].contains(&value) => self.sandbox = value.into(),
             "sandbox" => return Err(format!("`{value}` is neither `required` nor `warn`")),
@@ -153,78 +117,31 @@ impl Policy {
         Ok(())
     }
 
-    /// Finds the service's user and has its directories be there: a private instance makes them,
-    /// root says how to, for it will have no right to give them to the service.
-    fn check_places(mut self) -> Result<Self, Fatal> {
-        if !self.private {
-            self.service = service_user(&self.service_user)?;
-        }
-        if [&self.runtime_dir, &self.state_dir, &self.config].iter().any(|at| !at.is_absolute()) {
-            return Err(Fatal(CONFIG, "HOME is not set".into()));
-        }
-        let owner = self.service.uid;
-        for dir in [&self.runtime_dir, &self.state_dir] {
-            if self.private {
-                let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-                made.map_err(|error| Fatal(CONFIG, format!("{}: {error}", dir.display())))?;
-            }
-            let found = std::fs::metadata(dir);
-            if !found.is_ok_and(|found| found.is_dir() && found.uid() == owner) {
-                let (dir, how) = (dir.display(), "`systemd-tmpfiles --create` makes it");
-                let what = format!("{dir} must be a directory that belongs to uid {owner}; {how}");
-                return Err(Fatal(CONFIG, what));
-            }
-        }
-        Ok(self)
+    pub(crate) fn service(&self) -> Command {
+        let mut command = self.command("ebb-service");
+        command.arg(if self.only.is_some() { "--instance=private" } else { "--instance=system" });
+        command.args(self.places.iter().map(|(name, place)| format!("--{name}={place}")));
+        command
     }
 
-    /// Whether agents may run as this identity at all.
-    pub(crate) fn admits(&self, identity: &Identity) -> bool {
-        identity.uid >= self.min_uid && !self.deny_uids.contains(&identity.uid)
+    pub(crate) fn agent(&self, role: Role) -> Command {
+        let (mut command, extra_ca) = match role {
+            Role::Files => (self.command("ebb-files"), None),
+            Role::Network => (self.command("ebb-net"), self.extra_ca_file.as_ref()),
+        };
+        command.args(extra_ca.map(|file| format!("--extra-ca={file}"))).stdout(Stdio::null());
+        command
+    }
+
+    /// What it is told is for everybody to read in the list of processes: nothing of a user's.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(format!("{}/{program}", self.libexec_dir));
+        command.arg(format!("--sandbox={}", self.sandbox));
+        command
     }
 }
 
-const HELP: &str = "usage: ebbd [--policy FILE]; as an ordinary user also --KEY VALUE of that file";
-
-/// All of a file that only root, or we, can have written.
-fn text_of(path: &Path) -> io::Result<String> {
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let file = File::options().read(true).custom_flags(flags).open(path)?;
-    let found = file.metadata()?;
-    let is_trusted = [0, rustix::process::geteuid().as_raw()].contains(&found.uid());
-    if !found.is_file() || !is_trusted || found.mode() & 0o022 != 0 {
-        return Err(io::Error::other("must be a file of root's that nobody else may write"));
-    }
-    io::read_to_string(file)
-}
-
-/// A place below one of the user's directories; an empty path where none is known.
-fn place(variable: &str, with_variable: &str, with_home: &str) -> PathBuf {
-    let below = |name, rest| {
-        let dir = PathBuf::from(std::env::var_os(name)?);
-        dir.is_absolute().then(|| dir.join(rest))
-    };
-    below(variable, with_variable).or_else(|| below("HOME", with_home)).unwrap_or_default()
-}
-
-/// The service's user and group from the user database, and no further groups.
-fn service_user(name: &str) -> Result<Identity, Fatal> {
-    let passwd =
-        std::fs::read_to_string("/etc/passwd").map_err(cannot("read the user database"))?;
-    match numbers(&passwd, name) {
-        Some((uid, gid)) if uid != 0 && gid != 0 => Ok(Identity { uid, gid, groups: Vec::new() }),
-        Some(_) => Err(Fatal(CONFIG, format!("the service may not run as `{name}`, who is root"))),
-        None => Err(Fatal(CONFIG, format!("no user `{name}`; `systemd-sysusers` makes it"))),
-    }
-}
-
-fn numbers(passwd: &str, name: &str) -> Option<(u32, u32)> {
-    let mut entries = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let entry = entries.find(|fields| fields.first() == Some(&name))?;
-    Some((entry.get(2)?.parse().ok()?, entry.get(3)?.parse().ok()?))
-}
-
-fn path(value: &str) -> Result<PathBuf, String> {
+fn path(value: &str) -> Result<String, String> {
     let is_path = value.starts_with('/') && !value.contains('\0');
     is_path.then(|| value.into()).ok_or_else(|| format!("`{value}` is no absolute path"))
 }
@@ -233,39 +150,60 @@ fn number<N: std::str::FromStr>(value: &str) -> Result<N, String> {
     value.parse().map_err(|_| format!("`{value}` is no number, or too large"))
 }
 
+fn service() -> Result<Identity, Fatal> {
+    let passwd = read_to_string("/etc/passwd").map_err(cannot("read the user database"))?;
+    let missing = "no user `ebb` who is not root; `systemd-sysusers` makes it";
+    account(&passwd, "ebb").ok_or_else(|| Fatal(CONFIG, missing.into()))
+}
+
+/// A user with the group that is in the user database and no further ones; never root.
+fn account(passwd: &str, name: &str) -> Option<Identity> {
+    let mut entries = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let entry = entries.find(|fields| fields.first() == Some(&name))?;
+    let (uid, gid) = (entry.get(2)?.parse().ok()?, entry.get(3)?.parse().ok()?);
+    (uid != 0 && gid != 0).then(|| Identity { uid, gid, groups: Vec::new() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> Result<Policy, String> {
-        let mut policy = Policy::default();
-        policy.parse(text).map(|()| policy)
+    fn places(runtime_dir: &str, state_dir: &str, config: &str) -> BTreeMap<String, String> {
+        let places = [("runtime-dir", runtime_dir), ("state-dir", state_dir), ("config", config)];
+        places.map(|(name, place)| (name.into(), place.into())).into()
     }
 
     #[test]
     fn an_empty_policy_is_the_default() {
-        assert_eq!(parsed("# nothing\n\n   # here\n"), Ok(Policy::default()));
+        let expected = Policy {
+            only: None,
+            libexec_dir: "/usr/libexec/ebb".into(),
+            places: places("/run/ebb", "/var/lib/ebb", "/etc/ebb/ebb.toml"),
+            extra_ca_file: None,
+            sandbox: "required".into(),
+            max_agents: 256,
+            min_uid: 0,
+            deny_uids: vec![],
+        };
+        assert_eq!(Policy::parse("# nothing\n\n   # here\n").unwrap(), expected);
     }
 
     #[test]
     fn every_key_is_understood() {
-        let text = "service-user = ebb2\nlibexec-dir=/l # here\nruntime-dir = /r\nstate-dir = /s\n\
+        let text = "libexec-dir=/l # here\nruntime-dir = /r\nstate-dir = /s\n\
                     config = /c\nsandbox = warn\nextra-ca-file = /ca\nmax-agents = 3\nmin-uid = 5\n\
                     deny-uids = 7 8";
         let expected = Policy {
-            service_user: "ebb2".into(),
             libexec_dir: "/l".into(),
-            runtime_dir: "/r".into(),
-            state_dir: "/s".into(),
-            config: "/c".into(),
+            places: places("/r", "/s", "/c"),
             sandbox: "warn".into(),
             extra_ca_file: Some("/ca".into()),
             max_agents: 3,
             min_uid: 5,
             deny_uids: vec![7, 8],
-            ..Policy::default()
+            only: None,
         };
-        assert_eq!(parsed(text), Ok(expected));
+        assert_eq!(Policy::parse(text).unwrap(), expected);
     }
 
     #[test]
@@ -277,8 +215,8 @@ mod tests {
             ("sandbox = off", "`off` is neither `required` nor `warn`"),
             ("state-dir = here", "`here` is no absolute path"),
         ] {
-            let refused = parsed(&format!("# one\n{line}\n")).unwrap_err();
-            assert_eq!(refused, format!("line 2: {said}"));
+            let refused = Policy::parse(&format!("# one\n{line}\n")).unwrap_err();
+            assert_eq!(refused.to_string(), format!("line 2: {said}"));
         }
     }
 
@@ -289,48 +227,39 @@ mod tests {
         std::fs::write(&path, "min-uid = 1").unwrap();
         for (mode, accepted) in [(0o644, true), (0o664, false), (0o646, false), (0o600, true)] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(Policy::default().read(&path).is_ok(), accepted, "{mode:o}");
+            assert_eq!(Policy::read(&path).is_ok(), accepted, "{mode:o}");
         }
         std::fs::remove_file(&path).unwrap();
-        let mut policy = Policy::default();
-        policy.read(&path).unwrap();
-        assert_eq!(policy, Policy::default());
-    }
-
-    fn taken(private: bool, arguments: &[&str]) -> Result<(bool, PathBuf), Fatal> {
-        let mut policy = Policy { private, ..Policy::default() };
-        let has_file = policy.take(arguments.iter().map(OsString::from))?;
-        Ok((has_file, policy.config))
+        assert_eq!(Policy::read(&path).unwrap(), Policy::parse("").unwrap());
     }
 
     #[test]
-    fn only_a_private_instance_is_told_by_arguments_what_the_file_says() {
-        let (file, config) = (["--policy", "/none"], ["--policy", "/none", "--config", "/b"]);
-        assert_eq!(taken(true, &config), Ok((true, "/b".into())));
-        assert_eq!(taken(true, &[]), Ok((false, Policy::default().config)));
-        assert_eq!(taken(false, &file), Ok((true, Policy::default().config)));
-        assert_eq!(taken(false, &config).unwrap_err().0, USAGE);
-    }
-
-    #[test]
-    fn anything_else_is_refused() {
+    fn any_argument_but_the_place_of_the_file_is_refused() {
         for arguments in [
             &["--polic", "/a"][..],
             &["--policy"],
-            &["--policy", "relative"],
             &["--policy", "/none", "--policy", "/none"],
-            &["--config=/a"],
+            &["--config", "/a"],
+            &["--policy", "/none", "--config", "/a"],
+            &["--policy=/a"],
             &["/a"],
         ] {
-            assert_eq!(taken(true, arguments).unwrap_err().0, USAGE, "{arguments:?}");
+            let arguments: Vec<_> = arguments.iter().map(std::ffi::OsString::from).collect();
+            let Err(Fatal(code, _)) = Policy::settle(&arguments) else {
+                panic!("{arguments:?}");
+            };
+            assert_eq!(code, USAGE, "{arguments:?}");
         }
     }
 
     #[test]
-    fn a_name_is_found_whole_or_not_at_all() {
-        let passwd = "root:x:0:0:root:/root:/bin/sh\nebb2:x:7:8::/:\nebb:x:998:997::/:\nbad:x:y\n";
-        assert_eq!(numbers(passwd, "ebb"), Some((998, 997)));
-        assert_eq!(numbers(passwd, "eb"), None);
-        assert_eq!(numbers(passwd, "bad"), None);
+    fn a_user_is_found_whole_or_not_at_all_and_is_never_root() {
+        let passwd = "root:x:0:0:root:/root:/bin/sh\nebb2:x:7:8::/:\nebb:x:998:997::/:\nbad:x:y\n\
+                      toor:x:0:5::/:\nwheel:x:5:0::/:\n";
+        let ebb = Identity { uid: 998, gid: 997, groups: vec![] };
+        assert_eq!(account(passwd, "ebb"), Some(ebb));
+        for other in ["eb", "bad", "root", "toor", "wheel"] {
+            assert_eq!(account(passwd, other), None, "{other}");
+        }
     }
 }

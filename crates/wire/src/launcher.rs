@@ -44,7 +44,7 @@ pub enum ToLauncher {
         /// Which one.
         agent: AgentId,
     },
-    /// The service is done: no more starts; everything still running is ended.
+    /// The answer to `Finish`: no more starts; everything still running is ended.
     Close,
 }
 

@@ -336,7 +336,7 @@ impl Instance {
         let config = format!("{groups}\nbus-address = \"{bus}\"\n{}", self.setup.config);
         self.write("ebb.toml", &config);
         let mut policy = format!(
-            "service-user = {SERVICE_USER}\nlibexec-dir = {0}/libexec\nruntime-dir = {0}/run\n\
+            "libexec-dir = {0}/libexec\nruntime-dir = {0}/run\n\
              state-dir = {0}/state\nconfig = {0}/ebb.toml\n{1}",
             self.scratch.display(),
             self.setup.policy
@@ -357,22 +357,17 @@ impl Instance {
 
     fn command(&self) -> Command {
         let program = self.scratch.join("libexec/ebbd");
-        if let Some(user) = &self.setup.private {
+        let mut command = if let Some(user) = &self.setup.private {
             let mut command = user.command(&program);
             command.env("HOME", self.directory_of(user));
-            for (option, name) in [
-                ("--libexec-dir", "libexec"),
-                ("--runtime-dir", "run"),
-                ("--state-dir", "state"),
-                ("--config", "ebb.toml"),
-            ] {
-                command.arg(option).arg(self.scratch.join(name));
-            }
-            return command;
-        }
-        let mut words = self.setup.wrapper.iter().map(PathBuf::from).chain([program]);
-        let mut command = Command::new(words.next().expect("the program at least"));
-        command.args(words).arg("--policy").arg(self.scratch.join("ebbd.conf"));
+            command
+        } else {
+            let mut words = self.setup.wrapper.iter().map(PathBuf::from).chain([program]);
+            let mut command = Command::new(words.next().expect("the program at least"));
+            command.args(words);
+            command
+        };
+        command.arg("--policy").arg(self.scratch.join("ebbd.conf"));
         command
     }
 

@@ -1,6 +1,6 @@
 //! What every process ebbd starts is, as the kernel tells it.
 
-use crate::support::{Ebbd, is_root, status};
+use crate::support::{Ebbd, is_root, service_user, status};
 use ebb_wire::launcher::{AgentId, DenyReason, FromLauncher, Identity, Role, ToLauncher};
 use std::fs;
 
@@ -79,7 +79,8 @@ fn the_service_is_its_own_user_and_powerless() {
         return;
     }
     let ebbd = Ebbd::system("");
-    check_identity(ebbd.service(), 1, 1, "");
+    let (uid, gid) = service_user();
+    check_identity(ebbd.service(), uid, gid, "");
     check_powerless(ebbd.service());
 }
 

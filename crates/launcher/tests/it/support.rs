@@ -13,14 +13,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How long anything may take before a test fails.
 const PATIENCE: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
-/// The user of the service: one that every system has, and that is nobody's.
-pub(crate) const SERVICE_USER: &str = "daemon";
-const SERVICE_UID: u32 = 1;
 
 pub(crate) struct Ebbd {
     dir: PathBuf,
     pub(crate) launcher: Child,
     control: Option<OwnedFd>,
+}
+
+/// The user of the service, whom `tests/setup` makes: uid and gid.
+pub(crate) fn service_user() -> (u32, u32) {
+    let passwd = fs::read_to_string("/etc/passwd").unwrap();
+    let entry = passwd.lines().find(|line| line.starts_with("ebb:")).expect("tests/setup was run");
+    let number = |at: usize| entry.split(':').nth(at).unwrap().parse().unwrap();
+    (number(2), number(3))
 }
 
 /// Whether identities can be changed here.
@@ -40,7 +45,7 @@ impl Ebbd {
     }
 
     fn start(policy: &str, private: Option<(u32, u32)>) -> Self {
-        let dir = furnish(policy, private.map_or(SERVICE_UID, |(uid, _)| uid));
+        let dir = furnish(policy, private.map_or_else(|| service_user().0, |(uid, _)| uid));
         let listener = rustix::net::socket(AddressFamily::UNIX, SocketType::SEQPACKET, None);
         let listener = listener.unwrap();
         let control = dir.join("run/control");
@@ -170,7 +175,7 @@ fn furnish(policy: &str, owner: u32) -> PathBuf {
     }
     let place = dir.display();
     let text = format!(
-        "service-user = {SERVICE_USER}\nlibexec-dir = {place}/libexec\nruntime-dir = {place}/run\n\
+        "libexec-dir = {place}/libexec\nruntime-dir = {place}/run\n\
          state-dir = {place}/state\nconfig = {place}/ebb.toml\n{policy}\n"
     );
     fs::write(dir.join("ebbd.conf"), text).unwrap();
