@@ -3,14 +3,17 @@
 //! The details of `ebb` are tested in its own crate against a made-up service; here it meets the
 //! real one.
 
+use rustix::process::Signal;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 use std::process::Output;
 use std::sync::Arc;
 use support::bus::MANAGER_PATH;
 use support::content::Content;
 use support::instance::Instance;
 use support::job::Job;
-use support::server::{Gate, Lie, Resource, Server};
+use support::processes::Process;
+use support::server::{Gate, Lie, PATIENCE, Resource, Server};
 use support::users::{User, needs_root};
 
 const FILE: Content = Content::new(71, 500_000);
@@ -32,6 +35,33 @@ fn get_downloads_completes_and_ends_with_zero() {
     assert_eq!(code(&got), 0, "{}", said(&got));
     FILE.check(&path);
     assert_eq!(std::fs::metadata(&path).unwrap().uid(), alice.uid);
+}
+
+#[test]
+fn a_private_instance_that_ebb_starts_is_its_users_and_in_its_users_directories() {
+    let (instance, server, alice) = (Instance::start(), Server::http(), User::ordinary());
+    server.put("/f", Resource::new(FILE));
+    let home = instance.directory_of(&alice);
+    let path = home.join("f");
+    let url = server.url("/f");
+    let words = ["get", "--session", &url, "-o", path.to_str().unwrap()];
+    let got = instance.ebb(&alice, &words).env_remove("EBB_BUS").output().unwrap();
+    let socket = UnixStream::connect(home.join(".cache/ebb/run/bus"));
+    let socket = socket.unwrap_or_else(|error| panic!("{error}: {}", said(&got)));
+    let service = rustix::net::sockopt::socket_peercred(&socket).expect("the kernel says who");
+    let service = Process::find(service.pid.as_raw_nonzero().get().unsigned_abs());
+    let launcher = Process::find(service.expect("it runs").parent).expect("it runs");
+    let family = Process::family(launcher.pid);
+    let uids: Vec<_> = family.iter().map(Process::uids).collect();
+    launcher.signal(Signal::TERM);
+    for process in &family {
+        assert!(process.ended_within(PATIENCE), "{} is left", process.name);
+    }
+    assert_eq!(launcher.name, "ebbd");
+    assert!(uids.iter().flatten().all(|uid| *uid == alice.uid), "{uids:?}");
+    assert!(home.join(".local/state/ebb/ebbd.log").exists(), "its state is elsewhere");
+    assert_eq!(code(&got), 0, "{}", said(&got));
+    FILE.check(&path);
 }
 
 #[test]
