@@ -13,6 +13,7 @@
 //! What might do something at the server (any method but `GET` and `HEAD`) gets a new connection at
 //! once, and is never sent again.
 
+use crate::auth::{Account, Accounts, Tickets};
 use crate::bucket::Bucket;
 use crate::connect::{ConnectError, Origin, Route, Stream, connect};
 use crate::order::Relaxed;
@@ -53,6 +54,7 @@ pub struct Client {
     trust: Trust,
     resolver: Resolver,
     kept: Mutex<Kept>,
+    pub(crate) accounts: Accounts,
 }
 
 #[derive(Default)]
@@ -79,6 +81,8 @@ pub(crate) struct Terms {
     pub(crate) bucket: Option<Arc<Bucket>>,
     /// How long not a byte may come.
     pub(crate) patience: Duration,
+    /// Whose connections may carry it: those with the same credentials, or nobody's.
+    pub(crate) account: Option<Arc<Account>>,
 }
 
 /// No usable head came back.
@@ -102,12 +106,20 @@ impl Client {
     /// A client that trusts `trust` and keeps no connection yet.
     #[must_use]
     pub fn new(trust: Trust) -> Arc<Self> {
-        Arc::new(Self { trust, resolver: system, kept: Mutex::default() })
+        Self::with_tickets(trust, None)
+    }
+
+    /// The same, with tickets from there.
+    #[must_use]
+    pub fn with_tickets(trust: Trust, tickets: Option<Arc<dyn Tickets>>) -> Arc<Self> {
+        let accounts = Accounts::with(tickets);
+        Arc::new(Self { trust, resolver: system, kept: Mutex::default(), accounts })
     }
 
     #[cfg(test)]
     pub(crate) fn with_resolver(trust: Trust, resolver: Resolver) -> Arc<Self> {
-        Arc::new(Self { trust, resolver, kept: Mutex::default() })
+        let accounts = Accounts::default();
+        Arc::new(Self { trust, resolver, kept: Mutex::default(), accounts })
     }
 
     /// For the lookups of one fetch, which must wait for their end.
@@ -123,7 +135,8 @@ impl Client {
         lookups: &mut Lookups,
         terms: Terms,
     ) -> Result<(Link, Response<Incoming>), ExchangeError> {
-        let route = Route { origin: Origin::of(url)?, relaxed: terms.relaxed };
+        let (origin, account) = (Origin::of(url)?, terms.account.clone());
+        let route = Route { origin, relaxed: terms.relaxed, account };
         // A URL that cannot stand in a request line belongs to no origin of ours.
         let request = request.ok_or(ConnectError::NotAnOrigin)?;
         let repeatable = [Method::GET, Method::HEAD].contains(request.method());
@@ -222,7 +235,7 @@ impl Link {
         Arc::clone(&self.socket)
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &mut self,
         request: Request<Empty<Bytes>>,
         patience: Duration,
@@ -255,7 +268,7 @@ impl Link {
     }
 
     /// Whether another request can be sent now. Looks at the socket, and waits for nothing.
-    fn is_ready(&mut self) -> bool {
+    pub(crate) fn is_ready(&mut self) -> bool {
         let ready = self.sender.ready();
         let ready = drive(&mut self.connection, &mut self.over, ready).now_or_never();
         matches!(ready, Some(Ok(()))) && !self.over

@@ -9,6 +9,7 @@
 //!
 //! It never chooses a proxy, never sends a byte of HTTP, and never keeps a connection.
 
+use crate::auth::Account;
 use crate::order::Relaxed;
 use crate::pace::{Pace, Paced};
 use crate::resolve::Lookups;
@@ -49,11 +50,14 @@ pub(crate) struct Origin {
 }
 
 /// A way to an origin. Connections are kept apart by it: one that was made with a check left out
-/// never carries a request that asks for the check.
+/// never carries a request that asks for the check, and one that knows us by some credentials never
+/// carries one with others, or none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Route {
     pub(crate) origin: Origin,
     pub(crate) relaxed: Relaxed,
+    /// Who it knows us as, or will.
+    pub(crate) account: Option<Arc<Account>>,
 }
 
 /// Whether the connection is secured.

@@ -22,6 +22,7 @@
 mod pieces;
 
 use crate::answer::modified;
+use crate::auth::InHand;
 use crate::client::{Client, ExchangeError, Link, Terms};
 use crate::connect::Origin;
 use crate::control::Control;
@@ -149,6 +150,7 @@ pub async fn fetch(
     let mut run = Run {
         client,
         lookups: client.lookups(),
+        account: client.accounts.of(&order.options.logins),
         url: without_user_info(&order.url),
         method: order.options.method.clone(),
         redirects: 0,
@@ -194,6 +196,8 @@ struct Whole {
 struct Run<'a, R> {
     client: &'a Arc<Client>,
     lookups: Lookups,
+    /// Who we are at home, if anybody.
+    account: Option<InHand>,
     order: Order,
     url: Url,
     method: Method,
@@ -257,7 +261,7 @@ impl<R: Reports> Run<'_, R> {
         }
     }
 
-    /// Asks where we are now. The owner's own fields go to the origin they were given for, and to
+    /// Asks where we are now. The owner's own fields and credentials go to the origin they were given for, and to
     /// no other.
     async fn exchange(&mut self, ask: &Ask<'_>) -> Result<(Link, Parts, Incoming), FetchError> {
         let at_home = matches!(
@@ -271,8 +275,10 @@ impl<R: Reports> Run<'_, R> {
             relaxed: options.relaxed,
             bucket: self.order.bucket.clone(),
             patience: self.order.stall_timeout,
+            account: self.account.as_ref().filter(|_| at_home).map(InHand::account).cloned(),
         };
-        let exchange = self.client.exchange(&self.url, request, &mut self.lookups, terms);
+        let exchange =
+            self.client.exchange_as_somebody(&self.url, request, &mut self.lookups, terms);
         let (link, response) = exchange.await?;
         let (parts, body) = response.into_parts();
         Ok((link, parts, body))

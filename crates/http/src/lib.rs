@@ -51,7 +51,9 @@ mod tls;
 mod verify;
 
 pub use ::http::Method;
-pub use auth::{Login, LoginScheme, LoginTarget, Logins, Secret};
+pub use auth::{
+    LogOnError, Login, LoginScheme, LoginTarget, Logins, Secret, Spoken, Talk, Tickets,
+};
 pub use bucket::Bucket;
 pub use client::{Client, ExchangeError};
 pub use connect::ConnectError;

@@ -3,6 +3,7 @@
 //! The answer is for people: it makes the total of a job with many files known early. Nothing is
 //! ever continued, allocated or judged by it, and a server that does not answer it is no trouble.
 
+use crate::auth::InHand;
 use crate::client::{Client, Terms};
 use crate::connect::Origin;
 use crate::control::Control;
@@ -45,11 +46,14 @@ async fn asked(
 ) -> Option<u64> {
     let home = Origin::of(url).ok()?;
     let mut url = without_user_info(url);
-    let terms = Terms { relaxed: options.relaxed, bucket: None, patience };
+    let account = client.accounts.of(&options.logins);
     for _ in 0..=MOST_REDIRECTS {
-        let own = Origin::of(&url).is_ok_and(|here| here == home).then_some(&options.fields);
+        let at_home = Origin::of(&url).is_ok_and(|here| here == home);
+        let own = at_home.then_some(&options.fields);
+        let account = account.as_ref().filter(|_| at_home).map(InHand::account).cloned();
+        let terms = Terms { relaxed: options.relaxed, bucket: None, patience, account };
         let request = write(&url, &Method::HEAD, own, &Ask::Whole);
-        let exchange = client.exchange(&url, request, lookups, terms.clone());
+        let exchange = client.exchange_as_somebody(&url, request, lookups, terms);
         let (mut link, response) = exchange.await.ok()?;
         let (parts, mut body) = response.into_parts();
         let judged = judge(&Ask::Whole, parts.status, &parts.headers, SystemTime::now()).ok()?;

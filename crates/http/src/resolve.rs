@@ -9,6 +9,7 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// Looks a name up; blocks for as long as that takes.
@@ -23,11 +24,13 @@ pub(crate) fn system(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 pub(crate) struct Lookups {
     resolver: Resolver,
     running: JoinSet<io::Result<Vec<SocketAddr>>>,
+    /// What else blocks, and asks others.
+    others: JoinSet<()>,
 }
 
 impl Lookups {
     pub(crate) fn new(resolver: Resolver) -> Self {
-        Self { resolver, running: JoinSet::new() }
+        Self { resolver, running: JoinSet::new(), others: JoinSet::new() }
     }
 
     /// Looks a name up. When this is dropped, the lookup goes on: see [`Lookups::over`].
@@ -40,9 +43,21 @@ impl Lookups {
         found.unwrap_or_else(|| Err(io::Error::other("the lookup was called off")))
     }
 
+    /// Does something else that blocks, in the same way. `None` if it was called off before it began.
+    pub(crate) async fn block<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        self.over().await;
+        let (tell, told) = oneshot::channel();
+        self.others.spawn_blocking(move || drop(tell.send(work())));
+        told.await.ok()
+    }
+
     /// Returns when no lookup runs any more. One that has begun is waited for, to its very end.
     pub(crate) async fn over(&mut self) {
         self.running.shutdown().await;
+        self.others.shutdown().await;
     }
 }
 

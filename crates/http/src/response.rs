@@ -28,6 +28,7 @@
 use crate::answer::{
     ContentRange, content_length, content_range, retry_after, single, unsatisfied_total, validators,
 };
+use crate::auth::LogOnError;
 use crate::redirect::RedirectError;
 use crate::request::{Ask, Held, Part, Strong, Validators};
 use crate::shown::printable;
@@ -114,6 +115,9 @@ pub enum AnswerError {
         /// To there.
         there: Box<Url>,
     },
+    /// The server wants to know who asks.
+    #[error(transparent)]
+    LogOn(Box<LogOnError>),
     /// The server sends us somewhere we do not go.
     #[error(transparent)]
     Redirect(#[from] RedirectError),

@@ -5,8 +5,8 @@
 //! without a wildcard, so that a new one cannot be forgotten.
 
 use ebb_http::{
-    AnswerError, ConnectError, DiskError, Downgrade, ExchangeError, FetchError, Held, Logins,
-    Method, Options, Order, OwnFields, Piece, RedirectError, Redirects, Relaxed, TlsError,
+    AnswerError, ConnectError, DiskError, Downgrade, ExchangeError, FetchError, Held, LoginTarget,
+    Logins, Method, Options, Order, OwnFields, Piece, RedirectError, Redirects, Relaxed, TlsError,
     Validators, printable, shown_url,
 };
 use ebb_wire::codec::URL_MAX;
@@ -112,6 +112,10 @@ fn answer_trouble(error: &AnswerError) -> NetTrouble {
         AnswerError::InvalidRange => NetTrouble::InvalidRange,
         AnswerError::TooLarge { .. } => NetTrouble::SizeLimit,
         AnswerError::RedirectRefused { status, .. } => NetTrouble::RedirectRefused(status.as_u16()),
+        AnswerError::LogOn(error) => match error.target() {
+            LoginTarget::Server => NetTrouble::Status(401),
+            LoginTarget::Proxy => NetTrouble::Status(407),
+        },
         AnswerError::Redirect(RedirectError::TooMany) => NetTrouble::TooManyRedirects,
         AnswerError::Redirect(RedirectError::Downgrade) => NetTrouble::RedirectDowngrade,
         AnswerError::Redirect(RedirectError::Invalid(_)) => NetTrouble::RedirectInvalid,

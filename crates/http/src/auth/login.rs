@@ -129,6 +129,12 @@ impl Secret {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// The bytes of it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Its bytes; whoever takes them wipes them.
     #[must_use]
     pub fn take(mut self) -> Vec<u8> {

@@ -12,6 +12,7 @@
 
 mod support;
 
+mod auth;
 mod connections;
 mod continuing;
 mod framing;
