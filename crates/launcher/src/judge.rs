@@ -11,7 +11,7 @@
 //! * a message that does not fit ends the process; systemd starts both anew.
 
 use crate::policy::Policy;
-use ebb_wire::launcher::{AgentId, DenyReason, ToLauncher};
+use ebb_wire::launcher::{AgentId, DenyReason, Role, ToLauncher};
 
 /// How far the service is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,18 +24,17 @@ pub(crate) enum Phase {
 }
 
 /// Judges one request: admitted, denied, or (the outer error) none that a service of ours makes,
-/// which ends everything. Pure; the whole policy of the privileged side is this table.
-///
-/// `running` are the agents that run or are not reaped yet.
+/// which ends everything. Pure; the whole policy of the privileged side is this table. `running` are
+/// the agents that run or are not reaped yet.
 pub(crate) fn judge(
     phase: Phase,
     policy: &Policy,
     running: &[AgentId],
     request: &ToLauncher,
 ) -> Result<Result<(), DenyReason>, &'static str> {
-    let (agent, identity) = match (phase, request) {
+    let (agent, role, identity) = match (phase, request) {
         (Phase::Closing, ToLauncher::Start { .. }) => return Err("start after close"),
-        (_, ToLauncher::Start { agent, role: _, identity }) => (agent, identity),
+        (_, ToLauncher::Start { agent, role, identity }) => (agent, *role, identity),
         (_, ToLauncher::Stop { .. }) | (Phase::Finishing, ToLauncher::Close) => return Ok(Ok(())),
         (Phase::Serving | Phase::Closing, ToLauncher::Close) => return Err("closed out of turn"),
     };
@@ -45,10 +44,12 @@ pub(crate) fn judge(
     } else if running.contains(agent) {
         return Err("an agent's name used twice");
     }
+    let command = role == Role::Notify && (identity.uid == 0 || !policy.allow_notify_command);
     Ok(match &policy.only {
         Some(ours) if ours != identity => Err(DenyReason::NotOurIdentity),
         None if identity.uid < policy.min_uid => Err(DenyReason::NotAdmitted),
         None if policy.deny_uids.contains(&identity.uid) => Err(DenyReason::NotAdmitted),
+        None if command => Err(DenyReason::NotAdmitted),
         _ if running.len() >= policy.max_agents => Err(DenyReason::TooMany),
         Some(_) | None => Ok(()),
     })
@@ -57,7 +58,7 @@ pub(crate) fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ebb_wire::launcher::{Identity, Role};
+    use ebb_wire::launcher::Identity;
 
     type Verdict = Result<Result<(), DenyReason>, &'static str>;
 
@@ -126,6 +127,21 @@ mod tests {
         assert_eq!(judged("min-uid = 1000", 1000), ALLOW);
         assert_eq!(judged("deny-uids = 0 1000", 1000), deny(DenyReason::NotAdmitted));
         assert_eq!(judged("max-agents = 1", 1000), deny(DenyReason::TooMany));
+    }
+
+    #[test]
+    fn no_command_is_run_unless_the_policy_says_so_and_never_as_root() {
+        let judged = |policy, uid| {
+            let identity = identity(uid, ALICE, &[]);
+            let request = ToLauncher::Start { agent: AgentId(2), role: Role::Notify, identity };
+            verdict(Phase::Serving, policy, &request)
+        };
+        let allowing = "allow-notify-command = true";
+        assert_eq!(judged("", ALICE), deny(DenyReason::NotAdmitted));
+        let refusing = "allow-notify-command = false";
+        assert_eq!(judged(refusing, ALICE), deny(DenyReason::NotAdmitted));
+        assert_eq!(judged(allowing, ALICE), ALLOW);
+        assert_eq!(judged(allowing, 0), deny(DenyReason::NotAdmitted));
     }
 
     #[test]

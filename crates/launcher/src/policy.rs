@@ -27,6 +27,7 @@ pub(crate) struct Policy {
     /// What to do where the kernel cannot confine a process: `required` or `warn`.
     sandbox: String,
     pub(crate) max_agents: usize,
+    pub(crate) allow_notify_command: bool,
     pub(crate) min_uid: u32,
     pub(crate) deny_uids: Vec<u32>,
 }
@@ -107,10 +108,11 @@ impl Policy {
             "extra-ca-file" => self.extra_ca_file = Some(path(value)?),
             "sandbox" if ["required", "warn"].contains(&value) => self.sandbox = value.into(),
             "sandbox" => return Err(format!("`{value}` is neither `required` nor `warn`")),
-            "max-agents" => self.max_agents = number(value)?,
-            "min-uid" => self.min_uid = number(value)?,
+            "max-agents" => self.max_agents = parsed(value)?,
+            "allow-notify-command" => self.allow_notify_command = parsed(value)?,
+            "min-uid" => self.min_uid = parsed(value)?,
             "deny-uids" => {
-                self.deny_uids = value.split_whitespace().map(number).collect::<Result<_, _>>()?;
+                self.deny_uids = value.split_whitespace().map(parsed).collect::<Result<_, _>>()?;
             }
             _ => return Err(format!("unknown key `{key}`")),
         }
@@ -127,6 +129,7 @@ impl Policy {
     pub(crate) fn agent(&self, role: Role) -> Command {
         let (mut command, extra_ca) = match role {
             Role::Files => (self.command("ebb-files"), None),
+            Role::Notify => (self.command("ebb-notify"), None),
             Role::Network => (self.command("ebb-net"), self.extra_ca_file.as_ref()),
         };
         command.args(extra_ca.map(|file| format!("--extra-ca={file}"))).stdout(Stdio::null());
@@ -146,8 +149,8 @@ fn path(value: &str) -> Result<String, String> {
     is_path.then(|| value.into()).ok_or_else(|| format!("`{value}` is no absolute path"))
 }
 
-fn number<N: std::str::FromStr>(value: &str) -> Result<N, String> {
-    value.parse().map_err(|_| format!("`{value}` is no number, or too large"))
+fn parsed<N: std::str::FromStr>(value: &str) -> Result<N, String> {
+    value.parse().map_err(|_| format!("`{value}` does not fit"))
 }
 
 fn service() -> Result<Identity, Fatal> {
@@ -211,7 +214,7 @@ mod tests {
         for (line, said) in [
             ("colour = red", "unknown key `colour`"),
             ("min-uid", "no `=`"),
-            ("min-uid = -1", "`-1` is no number, or too large"),
+            ("min-uid = -1", "`-1` does not fit"),
             ("sandbox = off", "`off` is neither `required` nor `warn`"),
             ("state-dir = here", "`here` is no absolute path"),
         ] {

@@ -13,6 +13,7 @@
 mod files;
 mod launcher;
 mod net;
+mod notify;
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +45,10 @@ pub const USER_MAX: usize = 1200;
 pub const SECRET_PART_MAX: usize = 32 * 1024;
 /// Longest fields of an answer together, in bytes of names and values.
 pub const FIELDS_MAX: usize = 40 * 1024;
+/// Most words of a command, and most variables of its environment.
+pub const COMMAND_WORDS_MAX: usize = 4100;
+/// Longest of those, in bytes.
+pub const COMMAND_WORD_MAX: usize = 8192;
 /// Longest `ETag` or `Last-Modified` field in bytes.
 pub const VALIDATOR_MAX: usize = 8192;
 

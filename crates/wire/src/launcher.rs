@@ -7,13 +7,15 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AgentId(pub u32);
 
-/// Which of the two programs an agent is.
+/// Which of the programs an agent is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// `ebb-files`: files of one identity, no network.
     Files,
     /// `ebb-net`: the network as one identity, no files.
     Network,
+    /// `ebb-notify`: one command of a job's owner.
+    Notify,
 }
 
 /// Who an agent becomes: uid, gid and supplementary groups, as the kernel vouched for them.

@@ -9,6 +9,7 @@
 //! | service and ebbd    | [`launcher::ToLauncher`] | [`launcher::FromLauncher`] |
 //! | service and ebb-files | [`files::ToFiles`] | [`files::FromFiles`] |
 //! | service and ebb-net | [`net::ToNet`] | [`net::FromNet`] |
+//! | service and ebb-notify | [`notify::ToNotify`] | [`notify::FromNotify`] |
 //!
 //! Names are seen from the service, the middle of the star. Reading past the end of a message, a
 //! length that lies, an unknown number and *trailing bytes* are all errors: both ends are ours and
@@ -23,6 +24,7 @@ pub mod codec;
 pub mod files;
 pub mod launcher;
 pub mod net;
+pub mod notify;
 
 /// What an agent's sandbox enforces, as it reports in its first message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,9 +10,11 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// The programs an instance consists of, and the one it is used with.
-pub const PROGRAMS: [&str; 5] = ["ebbd", "ebb-service", "ebb-files", "ebb-net", "ebb"];
+pub const PROGRAMS: [&str; 6] =
+    ["ebbd", "ebb-service", "ebb-files", "ebb-net", "ebb-notify", "ebb"];
 /// Makes a directory of this user with this mode, if it is not there.
 ///
 /// # Panics
@@ -79,6 +81,23 @@ pub(crate) fn watch(directory: &Path) -> rustix::fd::OwnedFd {
     let what = inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO;
     inotify::add_watch(&events, directory, what).expect("our own directory");
     events
+}
+
+/// Waits until what is found in a directory is there, which no signal of the service tells.
+///
+/// # Panics
+///
+/// When it is not there after two minutes, or the directory cannot be watched.
+pub fn wait_in<T>(directory: &Path, what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let events = watch(directory);
+    let end = Instant::now() + Duration::from_secs(120);
+    loop {
+        if let Some(thing) = found() {
+            return thing;
+        }
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        wait_for_event(&events);
+    }
 }
 
 /// Waits for something new in the directory, or a moment: between a socket's appearance and its

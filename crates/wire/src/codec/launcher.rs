@@ -74,6 +74,7 @@ impl Part for Role {
         let number: u8 = match self {
             Self::Files => 1,
             Self::Network => 2,
+            Self::Notify => 3,
         };
         number.put(to);
     }
@@ -82,6 +83,7 @@ impl Part for Role {
         match from.get::<u8>()? {
             1 => Ok(Self::Files),
             2 => Ok(Self::Network),
+            3 => Ok(Self::Notify),
             _ => Err(DecodeError::UnknownNumber),
         }
     }

@@ -8,6 +8,7 @@ use crate::net::{
     AuthScheme, AuthTarget, FetchId, FetchOptions, FromNet, Header, Login, NetTrouble, Piece,
     Redirects, Relaxed, Secret, ToNet, Validators,
 };
+use crate::notify::{FromNotify, ToNotify};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -30,7 +31,7 @@ fn fetch() -> impl Strategy<Value = FetchId> {
 }
 
 fn to_launcher() -> impl Strategy<Value = ToLauncher> {
-    let role = prop_oneof![Just(Role::Files), Just(Role::Network)];
+    let role = prop_oneof![Just(Role::Files), Just(Role::Network), Just(Role::Notify)];
     let identity = (any::<u32>(), any::<u32>(), vec(any::<u32>(), 0..40))
         .prop_map(|(uid, gid, groups)| Identity { uid, gid, groups });
     prop_oneof![
@@ -313,6 +314,22 @@ fn from_net() -> impl Strategy<Value = FromNet> {
     ]
 }
 
+fn to_notify() -> impl Strategy<Value = ToNotify> {
+    let words = || vec(bytes_to(PATH_MAX), 0..9);
+    (words(), words(), any::<u32>()).prop_map(|(words, environment, limit)| ToNotify::Run {
+        words,
+        environment,
+        limit,
+    })
+}
+
+fn from_notify() -> impl Strategy<Value = FromNotify> {
+    prop_oneof![
+        any::<i32>().prop_map(|status| FromNotify::Ended { status }),
+        any::<i32>().prop_map(|errno| FromNotify::NotStarted { errno }),
+    ]
+}
+
 /// Everything that must hold for a message of any type.
 fn check<M: Message + PartialEq + Debug>(message: &M) {
     let bytes = message.encode().unwrap();
@@ -327,7 +344,8 @@ fn check<M: Message + PartialEq + Debug>(message: &M) {
 proptest! {
     #[test]
     fn every_message_is_read_as_written_and_no_other_length_is(
-        messages in (to_launcher(), from_launcher(), to_files(), from_files(), to_net(), from_net())
+        messages in (to_launcher(), from_launcher(), to_files(), from_files(), to_net(), from_net()),
+        notify in (to_notify(), from_notify())
     ) {
         check(&messages.0);
         check(&messages.1);
@@ -335,6 +353,8 @@ proptest! {
         check(&messages.3);
         check(&messages.4);
         check(&messages.5);
+        check(&notify.0);
+        check(&notify.1);
     }
 
     #[test]
@@ -353,6 +373,8 @@ proptest! {
         one::<FromFiles>(&bytes);
         one::<ToNet>(&bytes);
         one::<FromNet>(&bytes);
+        one::<ToNotify>(&bytes);
+        one::<FromNotify>(&bytes);
     }
 }
 
