@@ -26,6 +26,7 @@ mod identities;
 mod job_model;
 mod limits;
 mod notifications;
+mod notify_command;
 mod on_demand;
 mod ownership;
 mod processes;

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use ebb_core::job::{NOT_BUILT, PROPERTIES, Property, READ_ONLY, When};
 use support::bus::{No, Options};
 use support::content::Content;
-use support::instance::Instance;
+use support::instance::{Instance, Setup};
 use support::job::Job;
 use support::server::{Resource, Server};
 use support::users::{User, needs_root};
@@ -54,6 +54,12 @@ fn values() -> Vec<Values> {
         row("MaximumDownloadTime", 7_776_000_u32.into(), 1_u32.into(), with(0_u32.into(), invalid)),
         row("AutoComplete", false.into(), true.into(), None),
         row("NotifyFlags", 3_u32.into(), 0x3f_u32.into(), with(0x40_u32.into(), unsupported)),
+        row(
+            "NotifyCommand",
+            Variant::from(Vec::<Vec<u8>>::new()),
+            vec![b"/bin/true".to_vec(), vec![b'x'; 3999]].into(),
+            with(vec![b"true".to_vec()].into(), invalid),
+        ),
         row("MinimumNotificationInterval", 500_u32.into(), NONE.into(), None),
         row(
             "ProxySettings",
@@ -90,6 +96,11 @@ fn values() -> Vec<Values> {
     ]
 }
 
+/// One whose service takes every property.
+fn allowing() -> Instance {
+    Setup::new().config("allow-notify-command = true").start()
+}
+
 fn kind(no: &No) -> (&str, u32) {
     assert!(!no.sentence.is_empty() && !no.advice.is_empty(), "{no:?}");
     (no.name.as_str(), no.code)
@@ -100,7 +111,12 @@ fn copy(value: &Variant<'static>) -> Variant<'static> {
 }
 
 fn shown(job: &Job<'_>, name: &str) -> String {
-    format!("{:?}", &*job.property::<OwnedVariant>(name))
+    written(&job.property::<OwnedVariant>(name))
+}
+
+/// A value in words. How its type was known, beforehand or from the message, is left out.
+fn written(value: &Variant<'_>) -> String {
+    format!("{value:?}").replace("Static {", "Dynamic {")
 }
 
 /// What a value that may be comes to, as long as its effect is not built.
@@ -114,13 +130,13 @@ fn set(job: &Job<'_>, property: Property, name: &str, value: Variant<'_>) {
 
 #[test]
 fn every_property_has_its_default_and_takes_what_its_limits_allow_and_nothing_else() {
-    let instance = Instance::start();
+    let instance = allowing();
     let bus = instance.bus(&User::ordinary());
     let names: Vec<_> = PROPERTIES.iter().map(|row| row.name).collect();
     assert_eq!(values().iter().map(|row| row.name).collect::<Vec<_>>(), names);
     for (values, row) in values().into_iter().zip(PROPERTIES) {
         let job = Job::create(&bus, "first");
-        let first = format!("{:?}", values.first);
+        let first = written(&values.first);
         assert_eq!(shown(&job, row.name), first, "{}", row.name);
         if let Some((value, name, code)) = values.over {
             let no = job.set(row.name, value).unwrap_err();
@@ -129,7 +145,7 @@ fn every_property_has_its_default_and_takes_what_its_limits_allow_and_nothing_el
         }
         set(&job, row.property, row.name, copy(&values.fine));
         let built = row.property.is_built();
-        let then = if built { format!("{:?}", values.fine) } else { first };
+        let then = if built { written(&values.fine) } else { first };
         assert_eq!(shown(&job, row.name), then, "{}", row.name);
         let wrong = if row.signature == "s" { Variant::from(1_u32) } else { Variant::from("x") };
         let no = job.set(row.name, wrong).unwrap_err();
@@ -147,7 +163,7 @@ fn every_property_has_its_default_and_takes_what_its_limits_allow_and_nothing_el
 
 #[test]
 fn every_property_is_fixed_from_the_time_its_row_says() {
-    let (instance, server) = (Instance::start(), Server::http());
+    let (instance, server) = (allowing(), Server::http());
     server.put("/f", Resource::new(FILE));
     let user = User::ordinary();
     let bus = instance.bus(&user);
@@ -204,7 +220,7 @@ fn no_property_of_another_user_can_be_read_or_written_and_an_administrator_may_b
     if !needs_root("properties of others") {
         return;
     }
-    let instance = Instance::start();
+    let instance = allowing();
     let [alice, bob, root] =
         [User::alice(), User::bob(), User::root()].map(|user| instance.bus(&user));
     for (values, row) in values().into_iter().zip(PROPERTIES) {
@@ -213,6 +229,12 @@ fn no_property_of_another_user_can_be_read_or_written_and_an_administrator_may_b
         let theirs = job.over(&bob).set(row.name, copy(&values.fine)).unwrap_err();
         assert_eq!(kind(&theirs), ("NotFound", 0x8020_0001), "{}", row.name);
         bob.property::<OwnedVariant>(&job.path, support::bus::JOB, row.name).unwrap_err();
+        if row.property == Property::NotifyCommand {
+            // It runs as the owner.
+            let no = job.over(&root).set(row.name, values.fine).unwrap_err();
+            assert_eq!(kind(&no), ("AccessDenied", 0x8007_0005));
+            continue;
+        }
         set(&job.over(&root), row.property, row.name, values.fine);
     }
 }
@@ -287,7 +309,8 @@ Generated from the table in `crates/core/src/job/property.rs` (`make tables`) an
 `tests/e2e/properties.rs`, which also tries every row over D-Bus.
 
 A property is a property of the job on D-Bus, an option of `CreateJob`, a key of `ebb set`, and an option of
-`ebb get` and `ebb submit` where that makes sense. The owner of the job and administrators read and set it;
+`ebb get` and `ebb submit` where that makes sense. The owner of the job and administrators read and set it
+(`NotifyCommand` is the owner's alone to set: `access-denied`);
 for everybody else there is no such job (`not-found`). Once the job is over, all are fixed (`invalid-state`).
 A value of another type is an `invalid-argument`.
 

@@ -5,7 +5,7 @@
 use ebb_core::job::{NOT_BUILT, PROPERTIES};
 use std::path::Path;
 use support::content::Content;
-use support::instance::Instance;
+use support::instance::{Instance, Setup};
 use support::server::{Resource, Server};
 use support::users::User;
 
@@ -21,6 +21,12 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
     ("MaximumDownloadTime", "1d", "max_download_time", "86400"),
     ("AutoComplete", "yes", "auto_complete", "true"),
     ("NotifyFlags", "error,file-transferred", "notify_flags", "18"),
+    (
+        "NotifyCommand",
+        "true 'a b' $HOME",
+        "notify_command",
+        "[\"/usr/bin/true\",\"a b\",\"$HOME\"]",
+    ),
     ("MinimumNotificationInterval", "250", "notification_interval", "250"),
     ("ProxySettings", "none", "proxy.usage", "none"),
     ("CostFlags", "standard", "cost", "2147483751"),
@@ -38,7 +44,8 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
 
 #[test]
 fn every_property_is_set_and_shown_on_the_command_line() {
-    let (instance, user) = (Instance::start(), User::ordinary());
+    let setup = Setup::new().config("allow-notify-command = true");
+    let (instance, user) = (setup.start(), User::ordinary());
     let names: Vec<&str> = PROPERTIES.iter().map(|row| row.name).collect();
     assert_eq!(ROWS.iter().map(|row| row.0).collect::<Vec<_>>(), names, "the same rows");
     let gid = user.gid.to_string();

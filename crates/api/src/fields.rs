@@ -108,6 +108,14 @@ impl Fields {
         self.read(name, |value| Vec::try_from(value.try_clone().ok()?).ok())
     }
 
+    /// Strings of bytes (`aay`).
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn byte_strings(&self, name: &str) -> Result<Vec<Vec<u8>>, ClientError> {
+        self.read(name, |value| Vec::try_from(value.try_clone().ok()?).ok())
+    }
+
     /// Pairs of large numbers, by file (`a(ua(tt))`).
     ///
     /// # Errors

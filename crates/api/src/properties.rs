@@ -351,6 +351,7 @@ mod tests {
             ("MaximumDownloadTime", 7_776_000u32.into()),
             ("AutoComplete", true.into()),
             ("NotifyFlags", 3u32.into()),
+            ("NotifyCommand", Vec::<Vec<u8>>::new().into()),
             ("MinimumNotificationInterval", 500u32.into()),
             ("ProxySettings", ("preconfig", "", "").into()),
             ("CostFlags", 0u32.into()),

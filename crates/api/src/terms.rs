@@ -44,6 +44,8 @@ pub struct ProxySettings {
 pub struct Terms {
     /// What its owner is told, as bits.
     pub notify_flags: u32,
+    /// The program that runs when it ends, and its parameters; empty for none.
+    pub notify_command: Vec<Vec<u8>>,
     /// Milliseconds between two notices of change at least.
     pub notification_interval: u32,
     /// How it gets to the network.
@@ -77,6 +79,8 @@ pub struct Terms {
 pub enum Term {
     /// What its owner is told, as bits.
     NotifyFlags(u32),
+    /// The program that runs when it ends, and its parameters; empty for none.
+    NotifyCommand(Vec<Vec<u8>>),
     /// Milliseconds between two notices of change at least.
     NotificationInterval(u32),
     /// How it gets to the network.
@@ -138,6 +142,7 @@ impl Terms {
     pub fn read(fields: &Fields) -> Result<Self, ClientError> {
         Ok(Terms {
             notify_flags: fields.small("NotifyFlags")?,
+            notify_command: fields.byte_strings("NotifyCommand")?,
             notification_interval: fields.small("MinimumNotificationInterval")?,
             proxy: proxy(fields, "ProxySettings")?,
             cost_flags: unless(0, fields.small("CostFlags")?),
@@ -158,6 +163,7 @@ impl Terms {
     pub(crate) fn update(&mut self, name: &str, changed: &Fields) -> Result<(), ClientError> {
         match name {
             "NotifyFlags" => self.notify_flags = changed.small(name)?,
+            "NotifyCommand" => self.notify_command = changed.byte_strings(name)?,
             "MinimumNotificationInterval" => self.notification_interval = changed.small(name)?,
             "ProxySettings" => self.proxy = proxy(changed, name)?,
             "CostFlags" => self.cost_flags = unless(0, changed.small(name)?),
@@ -184,6 +190,7 @@ impl Default for Terms {
     fn default() -> Self {
         Terms {
             notify_flags: 3,
+            notify_command: Vec::new(),
             notification_interval: 500,
             proxy: ProxySettings::default(),
             cost_flags: None,
@@ -207,6 +214,7 @@ impl Term {
     pub fn names(&self) -> (&'static str, &'static str) {
         match self {
             Term::NotifyFlags(_) => ("notify-flags", "NotifyFlags"),
+            Term::NotifyCommand(_) => ("notify-command", "NotifyCommand"),
             Term::NotificationInterval(_) => {
                 ("notification-interval", "MinimumNotificationInterval")
             }
@@ -230,6 +238,7 @@ impl Term {
             Term::NotifyFlags(number)
             | Term::NotificationInterval(number)
             | Term::SecurityFlags(number) => Variant::from(*number),
+            Term::NotifyCommand(words) => Variant::from(words.clone()),
             Term::CostFlags(bits) => Variant::from(bits.unwrap_or(0)),
             Term::FileMode(number) | Term::FileGroup(number) => {
                 Variant::from(number.unwrap_or(NONE))
@@ -267,6 +276,7 @@ mod tests {
     fn a_term_survives_the_bus() {
         let changed = Terms {
             notify_flags: 1,
+            notify_command: vec![b"/bin/x".to_vec(), vec![]],
             notification_interval: 2,
             proxy: ProxySettings {
                 usage: ProxyUsage::Override,
@@ -288,6 +298,7 @@ mod tests {
         for wanted in [changed, Terms::default()] {
             let terms = [
                 Term::NotifyFlags(wanted.notify_flags),
+                Term::NotifyCommand(wanted.notify_command.clone()),
                 Term::NotificationInterval(wanted.notification_interval),
                 Term::Proxy(wanted.proxy.clone()),
                 Term::CostFlags(wanted.cost_flags),

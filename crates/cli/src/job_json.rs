@@ -40,6 +40,7 @@ pub(crate) const FIELDS: &[&str] = &[
     "max_download_time",
     "auto_complete",
     "notify_flags",
+    "notify_command",
     "notification_interval",
     "proxy",
     "cost",

@@ -11,6 +11,7 @@
 
 mod args;
 mod attend;
+mod command;
 mod commands;
 mod connect;
 mod escape;

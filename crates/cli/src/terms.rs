@@ -7,12 +7,14 @@ use ebb_api::terms::{ProxySettings, ProxyUsage, Term, Terms};
 use serde_json::{Value, json};
 
 use crate::args::Invocation;
+use crate::command;
 use crate::failure::Failure;
 use crate::units;
 
 /// Every key there is.
 pub(crate) const KEYS: &[&str] = &[
     "notify-flags",
+    "notify-command",
     "notification-interval",
     "proxy",
     "cost",
@@ -59,6 +61,7 @@ pub(crate) fn of(call: &Invocation) -> Result<Vec<Term>, Failure> {
             terms.extend(read(key, value)?);
         }
     }
+    terms.extend(command::of(call)?);
     Ok(terms)
 }
 
@@ -87,6 +90,7 @@ pub(crate) fn read(key: &str, value: &str) -> Result<Option<Term>, Failure> {
                 NOTIFY.map(|(name, _)| name).join(" ")
             ))
         })?),
+        "notify-command" => Term::NotifyCommand(command::read(value)?),
         "notification-interval" => Term::NotificationInterval(bits()?),
         "proxy" => Term::Proxy(proxy(value)),
         "cost" => Term::CostFlags(cost(value).ok_or_else(|| {
@@ -156,6 +160,7 @@ pub(crate) fn json(terms: &Terms) -> Value {
     let ProxySettings { usage, list, bypass } = &terms.proxy;
     json!({
         "notify_flags": terms.notify_flags,
+        "notify_command": command::json(&terms.notify_command),
         "notification_interval": terms.notification_interval,
         "proxy": { "usage": usage.as_str(), "list": list, "bypass": bypass },
         "cost": terms.cost_flags,
@@ -178,6 +183,7 @@ pub(crate) fn lines(terms: &Terms) -> Vec<(&'static str, String)> {
     let usual = json(&Terms::default());
     let named = [
         ("notify flags", "notify_flags"),
+        ("at its end", "notify_command"),
         ("notify every", "notification_interval"),
         ("proxy", "proxy"),
         ("cost", "cost"),

@@ -85,6 +85,10 @@ impl Config {
                 let address = value.as_str().ok_or_else(|| wrong("a D-Bus address, or empty"))?;
                 self.bus_address = Some(address.to_owned());
             }
+            "allow-notify-command" => {
+                let allowed = value.as_bool().ok_or_else(|| wrong("true or false"))?;
+                self.policy.allow_notify_command = allowed;
+            }
             "jobs-per-user" => self.policy.jobs_per_user = number()?,
             "jobs-per-machine" => self.policy.jobs_per_machine = number()?,
             "files-per-job" => self.policy.files_per_job = number()?,

@@ -35,7 +35,7 @@ fn every_setting_is_taken() {
     let config = parse(
         "admin-groups = ['sudo']\nbus-address = ''\njobs-per-user = 1\n\
          jobs-per-machine = 2\nfiles-per-job = 3\nbackground-slots = 4\nforeground-slots = 5\n\
-         ranges-per-file = 6\njob-inactivity-timeout = 999\nmax-download-time = 14",
+         ranges-per-file = 6\njob-inactivity-timeout = 999\nmax-download-time = 14\nallow-notify-command = true",
     )
     .unwrap();
     let expected = Policy {
@@ -48,6 +48,7 @@ fn every_setting_is_taken() {
         foreground_slots: 5,
         job_inactivity_timeout: 999,
         max_download_time: 14,
+        allow_notify_command: true,
         conditions: ebb_core::conditions::Rules::default(),
     };
     assert_eq!((config.policy, config.bus_address.as_deref()), (expected, Some("")));

@@ -68,7 +68,7 @@ pub const FAILURES: [Failure; 44] = [
 ];
 
 /// Every refusal there is, but those that only pass a failure on.
-pub const REFUSALS: [Refusal; 40] = [
+pub const REFUSALS: [Refusal; 41] = [
     Refusal::NotFound,
     Refusal::AccessDenied,
     Refusal::InvalidState,
@@ -88,6 +88,7 @@ pub const REFUSALS: [Refusal; 40] = [
     Refusal::TokenRequired,
     Refusal::NoProcessDescriptor,
     Refusal::PrivateInstance,
+    Refusal::NotifyCommandNotAllowed,
     Refusal::NewOwnerNoFileAccess,
     Refusal::ErrorInformationUnavailable,
     Refusal::FileNotAvailable,

@@ -36,6 +36,7 @@ mod clock;
 mod credentials;
 mod events;
 mod headers;
+mod notify_command;
 mod on_demand;
 mod orders;
 mod ownership;
@@ -54,6 +55,7 @@ mod values;
 pub use clock::Running;
 pub use events::{CompleteReport, Effect, Event, Report, Step};
 pub use headers::CustomHeaders;
+pub use notify_command::{NotifyCommand, PARAMETERS_LIMIT, PROGRAM_LIMIT};
 pub use property::{NOT_BUILT, PROPERTIES, Property, READ_ONLY, ReadOnly, Row, When};
 pub use restart::Boot;
 pub use settings::{GET, Priority, Setting, Terms};
@@ -115,6 +117,8 @@ pub struct Job {
     pub patience: Patience,
     /// How long it has run.
     pub running: Running,
+    /// Whether its command is to be run.
+    pub calling: Calling,
 }
 
 /// Where a job stands. What only makes sense in one state is stored inside that state.
@@ -154,6 +158,23 @@ pub enum State {
     Acknowledged,
     /// Cancelled. The end; temporary files recorded are still to be deleted.
     Cancelled,
+}
+
+/// Whether the command of a job that has come to an end is to be run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Calling {
+    /// The job has come to no end.
+    #[default]
+    Nothing,
+    /// If there is one.
+    Owed {
+        /// How often it has been tried.
+        tries: u32,
+        /// Not before.
+        at: Moment,
+    },
+    /// It ran, or was tried often enough.
+    Done,
 }
 
 /// What a job has suffered since it last moved.
@@ -258,6 +279,7 @@ impl Job {
             attempts: 0,
             patience: Patience::default(),
             running: Running::default(),
+            calling: Calling::Nothing,
         }
     }
 
@@ -273,6 +295,8 @@ impl Job {
     /// are never refused; at worst they are ignored.
     pub fn decide(&mut self, event: Event, now: Now) -> Result<Step, Refusal> {
         let is_activity = event.is_activity();
+        let before = self.state;
+        let command_set = matches!(event, Event::Set(Setting::NotifyCommand(_)));
         let mut step = match event {
             Event::Suspend => self.suspend()?,
             Event::Resume => self.resume(now)?,
@@ -302,6 +326,7 @@ impl Job {
             Event::Report(attempt, report) => self.hear(attempt, report, now),
             Event::CompleteEnded(report) => self.complete_ended(report),
             Event::Deleted(file) => self.deleted(file),
+            Event::CommandEnded { attempts, well } => self.command_ended(attempts, well, now),
             Event::SweepLeftOvers => self.sweep_left_overs(),
         };
         if self.state.is_final() {
@@ -312,6 +337,7 @@ impl Job {
         step.files_changed.retain(|&at| (at as usize) < files);
         // Bytes that arrive date the job, and end what it has suffered.
         step.job_changed |= !step.files_changed.is_empty();
+        step.job_changed |= self.owe_command(before, command_set);
         if step.job_changed {
             self.modified = now.wall;
             self.add_up(now);

@@ -64,6 +64,8 @@ pub struct Policy {
     pub job_inactivity_timeout: u32,
     /// Days a job may run, if it does not say it itself; 1 to 999.
     pub max_download_time: u32,
+    /// Whether commands may run when jobs end.
+    pub allow_notify_command: bool,
     /// When jobs may move.
     pub conditions: conditions::Rules,
 }
@@ -80,6 +82,7 @@ impl Default for Policy {
             foreground_slots: 32,
             job_inactivity_timeout: 90,
             max_download_time: 90,
+            allow_notify_command: false,
             conditions: conditions::Rules::default(),
         }
     }
@@ -186,6 +189,22 @@ impl Policy {
         Ok(())
     }
 
+    /// Whether a job of this owner may run a command when it ends. Never as root: BITS runs none for
+    /// the accounts of services, and whoever got hold of one job would have the machine.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotifyCommandNotAllowed`], [`Refusal::NotSupported`] for root.
+    pub fn admit_command(&self, owner: &Token) -> Result<(), Refusal> {
+        if !self.allow_notify_command {
+            return Err(Refusal::NotifyCommandNotAllowed);
+        }
+        if owner.uid == 0 {
+            return Err(Refusal::NotSupported("no command is run for a job of root's"));
+        }
+        Ok(())
+    }
+
     /// Whether this identity may become a helper token, by whoever opened the interface
     /// (F11b, R2).
     ///
@@ -284,6 +303,15 @@ mod tests {
             assert!(policy().admit_flags(ROOT, Some(&helper)).is_ok());
         }
         assert!(policy().admit_flags(ALICE, None).is_ok());
+    }
+
+    #[test]
+    fn no_command_runs_unless_the_policy_allows_it_and_never_as_root() {
+        let allowing = Policy { allow_notify_command: true, ..policy() };
+        let no = Err(Refusal::NotifyCommandNotAllowed);
+        assert_eq!(policy().admit_command(&token(1001, &[])), no);
+        assert!(allowing.admit_command(&token(1001, &[27])).is_ok());
+        assert!(matches!(allowing.admit_command(&token(0, &[])), Err(Refusal::NotSupported(_))));
     }
 
     #[test]

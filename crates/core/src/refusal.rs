@@ -56,6 +56,8 @@ pub enum Refusal {
     NoProcessDescriptor,
     /// A private instance serves one identity only.
     PrivateInstance,
+    /// The policy allows no command to run when a job ends.
+    NotifyCommandNotAllowed,
     /// Whoever would take the job over cannot reach what it holds.
     NewOwnerNoFileAccess,
     /// The job has no error to tell about.
@@ -126,6 +128,7 @@ impl Refusal {
             Self::TokenRequired => "token-required",
             Self::NoProcessDescriptor => "no-process-descriptor",
             Self::PrivateInstance => "private-instance",
+            Self::NotifyCommandNotAllowed => "notify-command-not-allowed",
             Self::NewOwnerNoFileAccess => "new-owner-no-file-access",
             Self::ErrorInformationUnavailable => "error-information-unavailable",
             Self::FileNotAvailable => "file-not-available",
@@ -162,7 +165,9 @@ impl Refusal {
     pub fn code(&self) -> u32 {
         match self {
             Self::NotFound => 0x8020_0001,
-            Self::AccessDenied | Self::AdministratorToken => 0x8007_0005,
+            Self::AccessDenied | Self::AdministratorToken | Self::NotifyCommandNotAllowed => {
+                0x8007_0005
+            }
             Self::InvalidState => 0x8020_0002,
             Self::Empty => 0x8020_0003,
             Self::InvalidArgument(_) => 0x8007_0057,
@@ -234,6 +239,9 @@ impl Refusal {
                 "call over Ebb's own socket (/run/ebb/bus), as the client library does"
             }
             Self::PrivateInstance => "use the system service to lend another user's identity",
+            Self::NotifyCommandNotAllowed => {
+                "register for the job's notifications, or ask an administrator for allow-notify-command"
+            }
             Self::NewOwnerNoFileAccess => {
                 "complete or cancel the job as it is; its files are its owner's"
             }
@@ -288,6 +296,9 @@ impl fmt::Display for Refusal {
             Self::TokenRequired => f.write_str("the helper token is missing"),
             Self::NoProcessDescriptor => f.write_str("this bus does not tell the caller's process"),
             Self::PrivateInstance => f.write_str("a private instance serves one identity only"),
+            Self::NotifyCommandNotAllowed => {
+                f.write_str("on this machine no command may run when a job ends")
+            }
             Self::NewOwnerNoFileAccess => {
                 f.write_str("the new owner cannot reach the job's temporary files")
             }

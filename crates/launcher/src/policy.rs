@@ -185,6 +185,7 @@ mod tests {
             extra_ca_file: None,
             sandbox: "required".into(),
             max_agents: 256,
+            allow_notify_command: false,
             min_uid: 0,
             deny_uids: vec![],
         };
@@ -195,13 +196,14 @@ mod tests {
     fn every_key_is_understood() {
         let text = "libexec-dir=/l # here\nruntime-dir = /r\nstate-dir = /s\n\
                     config = /c\nsandbox = warn\nextra-ca-file = /ca\nmax-agents = 3\nmin-uid = 5\n\
-                    deny-uids = 7 8";
+                    deny-uids = 7 8\nallow-notify-command = true";
         let expected = Policy {
             libexec_dir: "/l".into(),
             places: places("/r", "/s", "/c"),
             sandbox: "warn".into(),
             extra_ca_file: Some("/ca".into()),
             max_agents: 3,
+            allow_notify_command: true,
             min_uid: 5,
             deny_uids: vec![7, 8],
             only: None,

@@ -12,6 +12,7 @@ mod channel;
 pub(crate) mod files;
 mod launcher;
 pub(crate) mod net;
+mod notify;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ use crate::attempt::kept;
 pub(crate) use channel::Channel;
 pub(crate) use ebb_sandbox::Demand as SandboxDemand;
 pub(crate) use launcher::{Launcher, LauncherLost, Wish};
+pub(crate) use notify::CommandEnd;
 
 /// An agent without work is let go after this long.
 const IDLE: Duration = Duration::from_secs(30);

@@ -17,6 +17,7 @@ use ebb_core::refusal::Refusal;
 use ebb_core::token::{SessionId, Token};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::agents::CommandEnd;
 use crate::attempt::kept::KeptFiles;
 
 /// One connection of a client; never used twice.
@@ -337,6 +338,8 @@ pub(crate) enum Message {
     Completed(JobId, CompleteReport),
     /// Temporary files have been deleted.
     Deleted(JobId, Vec<u32>),
+    /// The command of a job has ended; for which end it ran.
+    CommandEnded { job: JobId, attempts: u64, end: CommandEnd },
     /// A login session has ended (R6).
     #[cfg_attr(
         not(test),

@@ -10,6 +10,7 @@
 //! | `main_loop`   | the loop, the turn                                                   |
 //! | `time`        | what time brings: deadlines, memories that fade, restart and end   |
 //! | `turns`       | whose turn it is                                                   |
+//! | `calls`       | the commands that owners have run when their jobs end             |
 //! | `commands`    | what callers ask: permission first, through one function           |
 //! | `tokens`      | the capability and its rules (`helper-tokens.md` 2.2, 2.4)         |
 //! | `surroundings` | who may not move now, and who may again                           |
@@ -34,6 +35,7 @@
 
 mod acts;
 mod buckets;
+mod calls;
 mod commands;
 mod credentials;
 mod events;
@@ -78,6 +80,7 @@ use crate::conditions::Zone;
 use crate::vault::Vault;
 use crate::writer::Writer;
 use buckets::Buckets;
+use calls::Calls;
 use events::Events;
 use inactive::Calendar;
 use owners::{Owners, Standing};
@@ -125,6 +128,7 @@ pub(crate) struct MainLoop {
     reschedule: bool,
     weather: Weather,
     buckets: Buckets,
+    calls: Calls,
     forget_at: Moment,
     calendar: Calendar,
     slice_ends: Option<Moment>,
@@ -190,6 +194,7 @@ impl MainLoop {
             reschedule: true,
             weather: Weather::default(),
             buckets: Buckets::default(),
+            calls: Calls::default(),
             forget_at: clock::now().moment,
             calendar: Calendar::default(),
             slice_ends: None,
@@ -244,6 +249,7 @@ impl MainLoop {
                 After::Act(job) => self.act(job),
             }
         }
+        self.make_calls();
         Ok(())
     }
 
@@ -284,6 +290,9 @@ impl MainLoop {
                     self.step(job, Event::Deleted(file), turn).ok();
                 }
                 turn.after.push(After::Act(job));
+            }
+            Message::CommandEnded { job, attempts, end } => {
+                self.call_ended(job, attempts, end, turn);
             }
             Message::SessionEnded(session) => self.session_ended(&session, turn),
             Message::Policy(policy) => {
@@ -357,6 +366,7 @@ impl MainLoop {
             None
         };
         self.queue.keep((number, id), &mut entry.kept, place, job.deadline());
+        self.calls.keep(job);
         if job.state.is_final() {
             self.capabilities.close_all_for(id);
             self.turns.forget(id);

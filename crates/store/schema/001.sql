@@ -38,6 +38,8 @@ CREATE TABLE job (
     maximum_download_time INTEGER NOT NULL,
     auto_complete       INTEGER NOT NULL,
     notify_flags        INTEGER NOT NULL,
+    -- The words of a command, a zero byte after each; null without one.
+    notify_command      BLOB,
     -- Milliseconds.
     notification_interval INTEGER NOT NULL,
     proxy_usage         TEXT    NOT NULL,
@@ -82,7 +84,11 @@ CREATE TABLE job (
     patience_since      INTEGER,
     -- Milliseconds it has run, and since when more are counted.
     running_used        INTEGER NOT NULL,
-    running_since       INTEGER
+    running_since       INTEGER,
+    -- Whether the command is owed; then how often it was tried, and from when on it may be again.
+    calling             TEXT    NOT NULL,
+    calling_tries       INTEGER,
+    calling_at          INTEGER
 ) STRICT;
 
 CREATE TABLE file (

@@ -136,6 +136,14 @@ const PROXY: Opt = value(
     "how to get to the network, and the hosts to reach without proxy",
 );
 const COST: Opt = value("cost", None, "NAME", "which networks may be used: always, standard, ...");
+const ON_COMPLETE: Opt = value(
+    "on-complete",
+    None,
+    "'PROGRAM WORD...'",
+    "run this as you when the job is done, where the machine allows it; no shell",
+);
+const ON_ERROR: Opt =
+    value("on-error", None, "'PROGRAM WORD...'", "the same when it stops with an error");
 const HEADER: Opt = value(
     "header",
     None,
@@ -220,6 +228,8 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &HTTP_METHOD,
             &HEADER,
             &HEADERS_FILE,
+            &ON_COMPLETE,
+            &ON_ERROR,
             &NO_AUTO_COMPLETE,
             &NO_CLOBBER,
             &CANCEL_ON_INTERRUPT,
@@ -252,6 +262,8 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &HTTP_METHOD,
             &HEADER,
             &HEADERS_FILE,
+            &ON_COMPLETE,
+            &ON_ERROR,
             &NO_AUTO_COMPLETE,
             &NO_CLOBBER,
             &SUSPENDED,
@@ -331,6 +343,8 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &HTTP_METHOD,
             &HEADER,
             &HEADERS_FILE,
+            &ON_COMPLETE,
+            &ON_ERROR,
             &NO_AUTO_COMPLETE,
         ],
     ),
@@ -348,7 +362,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
         "Keys: name, description, priority, retry-delay, no-progress-timeout, max-download-time, \
          auto-complete (yes or no), max-download-size, limit-rate, file-mode, file-group, proxy, cost, \
          http-method, dynamic-content, high-performance, on-demand, stored-credentials, \
-         security-flags, notify-flags, notification-interval. headers=@FILE sets what is sent with every \
+         security-flags, notify-flags, notify-command, notification-interval. headers=@FILE sets what is sent with every \
          request (lines \"Name: value\"), headers=none removes it, headers-write-only=yes has nobody \
          read it back. What this version cannot do yet is refused. ebb show -f help lists them as \
          fields.",

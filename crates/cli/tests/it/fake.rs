@@ -132,6 +132,7 @@ fn new_job(id: &str, name: &str, state: &str) -> Dictionary {
         ("MaximumDownloadTime".to_owned(), owned(7_776_000u32)),
         ("AutoComplete".to_owned(), owned(true)),
         ("NotifyFlags".to_owned(), owned(3u32)),
+        ("NotifyCommand".to_owned(), owned(Vec::<Vec<u8>>::new())),
         ("MinimumNotificationInterval".to_owned(), owned(500u32)),
         ("ProxySettings".to_owned(), owned(("preconfig", "", ""))),
         ("CostFlags".to_owned(), owned(0u32)),

@@ -34,6 +34,7 @@ impl Event {
                 | Self::Allow
                 | Self::NetworkCame
                 | Self::HelperTokenLost
+                | Self::CommandEnded { .. }
                 | Self::Report(
                     _,
                     Report::Created(..)

@@ -74,6 +74,13 @@ pub enum Event {
         /// Whether it is.
         valid: bool,
     },
+    /// The command of the job has run.
+    CommandEnded {
+        /// How many attempts there were when it was started: for which end it ran.
+        attempts: u64,
+        /// Whether it ended with 0.
+        well: bool,
+    },
     /// It is time to try again what could not be deleted.
     SweepLeftOvers,
     /// The temporary file of this file is deleted.

@@ -26,6 +26,8 @@ pub enum Property {
     AutoComplete,
     /// What its owner wants to be told.
     NotifyFlags,
+    /// What runs when it ends.
+    NotifyCommand,
     /// How often at most its owner is told of changes.
     MinimumNotificationInterval,
     /// How it gets to the network.
@@ -185,6 +187,17 @@ pub const PROPERTIES: &[Row] = &[
         limits: "bits of 0x3f",
         when: When::Always,
         error: "not-supported",
+    },
+    Row {
+        property: Property::NotifyCommand,
+        name: "NotifyCommand",
+        signature: "aay",
+        option: "notify-command",
+        default: "none",
+        limits: "a program by its absolute path, and up to 4,000 bytes of parameters; by the owner, \
+                 who is not root, where `allow-notify-command` is set",
+        when: When::Always,
+        error: "invalid-argument",
     },
     Row {
         property: Property::MinimumNotificationInterval,
@@ -390,6 +403,7 @@ impl Property {
             | Self::MaximumDownloadTime
             | Self::AutoComplete
             | Self::NotifyFlags
+            | Self::NotifyCommand
             | Self::MinimumNotificationInterval
             | Self::CostFlags
             | Self::BandwidthLimit

@@ -6,7 +6,8 @@
 //! on within one boot; after another they count nothing, so a job that was waiting is tried at once.
 //! Whether the surroundings still block a job is the main loop's to find out: it judges all anew.
 
-use super::{Effect, Job, State, Step};
+use super::{Calling, Effect, Job, State, Step};
+use crate::time::Moment;
 
 /// Whether the machine was started anew since the last life of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +22,13 @@ impl Job {
     /// Takes a job as it was on disk into a new life of the service, and says what has to be done
     /// again.
     pub fn after_restart(&mut self, boot: Boot) -> Step {
-        let before = (self.state, self.patience, self.running);
+        let before = (self.state, self.patience, self.running, self.calling);
         self.running.since = None;
         if boot == Boot::Another {
             self.patience.since = None;
+            if let Calling::Owed { at, .. } = &mut self.calling {
+                *at = Moment(0);
+            }
         }
         let effects = match self.state {
             State::TransientError { .. } | State::Blocked { .. } if boot == Boot::Same => vec![],
@@ -46,7 +50,7 @@ impl Job {
             | State::Acknowledged
             | State::Cancelled => vec![],
         };
-        let job_changed = before != (self.state, self.patience, self.running);
+        let job_changed = before != (self.state, self.patience, self.running, self.calling);
         Step { effects, job_changed, ..Step::stay() }
     }
 }

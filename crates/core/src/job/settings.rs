@@ -7,7 +7,7 @@
 
 use super::property::{Property, When};
 use super::values::{AuthTarget, CostFlags, NotifyFlags, ProxySettings, SecurityFlags};
-use super::{Job, State, Step};
+use super::{Job, NotifyCommand, State, Step};
 use crate::file::File;
 use crate::headers::is_token;
 use crate::refusal::Refusal;
@@ -46,6 +46,8 @@ pub struct Terms {
     pub auto_complete: bool,
     /// What its owner wants to be told.
     pub notify_flags: NotifyFlags,
+    /// What runs when it ends.
+    pub notify_command: NotifyCommand,
     /// Milliseconds between two notices of change at least.
     pub notification_interval: u32,
     /// How it gets to the network.
@@ -98,6 +100,8 @@ pub enum Setting {
     AutoComplete(bool),
     /// What the owner wants to be told, as a number.
     NotifyFlags(u32),
+    /// Program and parameters; nothing for none.
+    NotifyCommand(Vec<Vec<u8>>),
     /// Milliseconds.
     NotificationInterval(u32),
     /// The way to the network.
@@ -173,6 +177,7 @@ impl Terms {
             maximum_download_time: 90 * 24 * 3600,
             auto_complete: false,
             notify_flags: NotifyFlags::default(),
+            notify_command: NotifyCommand::default(),
             notification_interval: 500,
             proxy: ProxySettings::default(),
             cost_flags: None,
@@ -226,6 +231,7 @@ impl Terms {
             Setting::MaximumDownloadTime(time) => self.maximum_download_time = time,
             Setting::AutoComplete(wanted) => self.auto_complete = wanted,
             Setting::NotifyFlags(bits) => self.notify_flags = NotifyFlags::from_bits(bits)?,
+            Setting::NotifyCommand(words) => self.notify_command = NotifyCommand::new(words)?,
             Setting::NotificationInterval(least) => self.notification_interval = least,
             Setting::Proxy(settings) => self.proxy = settings.checked()?,
             Setting::CostFlags(bits) => self.cost_flags = CostFlags::from_bits(bits)?,
@@ -293,6 +299,7 @@ impl Setting {
             Self::MaximumDownloadTime(_) => Property::MaximumDownloadTime,
             Self::AutoComplete(_) => Property::AutoComplete,
             Self::NotifyFlags(_) => Property::NotifyFlags,
+            Self::NotifyCommand(_) => Property::NotifyCommand,
             Self::NotificationInterval(_) => Property::MinimumNotificationInterval,
             Self::Proxy(_) => Property::ProxySettings,
             Self::CostFlags(_) => Property::CostFlags,

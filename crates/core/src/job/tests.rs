@@ -8,6 +8,7 @@ mod credentials;
 mod endings;
 mod errors;
 mod headers;
+mod notify_command;
 mod on_demand;
 mod owner;
 mod ownership;

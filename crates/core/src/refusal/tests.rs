@@ -49,6 +49,7 @@ fn position(refusal: &Refusal) -> Option<usize> {
         Refusal::InvalidAuthScheme => 37,
         Refusal::UserNameTooLarge => 38,
         Refusal::PasswordTooLarge => 39,
+        Refusal::NotifyCommandNotAllowed => 40,
         Refusal::Unusable(_) => return None,
     })
 }

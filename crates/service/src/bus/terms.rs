@@ -26,6 +26,7 @@ pub(super) fn setting(property: Property, value: &Variant<'_>) -> Result<Setting
         Property::MaximumDownloadTime => Setting::MaximumDownloadTime(number(value)?),
         Property::AutoComplete => Setting::AutoComplete(truth(value)?),
         Property::NotifyFlags => Setting::NotifyFlags(number(value)?),
+        Property::NotifyCommand => Setting::NotifyCommand(words(value)?),
         Property::MinimumNotificationInterval => Setting::NotificationInterval(number(value)?),
         Property::ProxySettings => Setting::Proxy(proxy(value)?),
         Property::CostFlags => Setting::CostFlags(number(value)?),
@@ -61,6 +62,7 @@ fn value(property: Property, terms: &Terms) -> Variant<'_> {
         Property::MaximumDownloadTime => Variant::from(terms.maximum_download_time),
         Property::AutoComplete => Variant::from(terms.auto_complete),
         Property::NotifyFlags => Variant::from(terms.notify_flags.bits()),
+        Property::NotifyCommand => Variant::from(terms.notify_command.words().to_vec()),
         Property::MinimumNotificationInterval => Variant::from(terms.notification_interval),
         Property::ProxySettings => {
             let ProxySettings { usage, list, bypass } = &terms.proxy;
@@ -82,6 +84,11 @@ fn value(property: Property, terms: &Terms) -> Variant<'_> {
         Property::FileMode => Variant::from(terms.file_mode.unwrap_or(NONE)),
         Property::FileGroup => Variant::from(terms.file_group.unwrap_or(NONE)),
     }
+}
+
+fn words(value: &Variant<'_>) -> Result<Vec<Vec<u8>>, Refusal> {
+    let value = value.try_clone().map_err(|_| WRONG_TYPE)?;
+    value.try_into().map_err(|_| WRONG_TYPE)
 }
 
 fn unless_none(number: u32) -> Option<u32> {

@@ -8,13 +8,14 @@ use std::rc::Rc;
 use ebb_core::event::What;
 use ebb_core::file::{Destination, File, Wanted};
 use ebb_core::id::JobId;
-use ebb_core::job::{Event, Job, Setting, Terms};
+use ebb_core::job::{Event, Job, Property, Setting, Terms};
 use ebb_core::policy::{Caller, Permit, Verb};
 use ebb_core::refusal::Refusal;
 use ebb_core::token::{Resource, Token, TokenRequired};
 use tokio::sync::oneshot;
 
 use super::acts::Act;
+use super::calls::verb_for;
 use super::work::WaitFor;
 use super::{After, Entry, MainLoop, Turn, views};
 use crate::agents::Agents;
@@ -128,6 +129,9 @@ impl MainLoop {
         let (terms, now) = (Terms::named(name)?, clock::now());
         let mut job = Job::new(clock::job_id(), asker.token.clone(), terms, now);
         for setting in settings {
+            if setting.property() == Property::NotifyCommand {
+                self.parts.policy.admit_command(&job.owner)?;
+            }
             // Of a job that is not recorded yet, nothing has to be carried out.
             let _ = job.decide(Event::Set(setting), now)?;
         }
@@ -225,7 +229,8 @@ impl MainLoop {
         let act = self.act_on_another(caller, id, || Act::of(&event));
         let turns = matches!(event, Event::Set(Setting::Priority(_) | Setting::BandwidthLimit(_)));
         let done = self
-            .permit(caller, Verb::Steer, id)
+            .permit(caller, verb_for(&event), id)
+            .and_then(|permit| self.admit_event(permit, &event).map(|()| permit))
             .and_then(|permit| self.step(permit.job(), event, turn));
         act.note(&done);
         match done {

@@ -80,6 +80,11 @@ impl Registered {
         }
     }
 
+    /// Whether somebody is registered for it.
+    pub(super) fn has(&self, id: JobId) -> bool {
+        self.jobs.contains_key(&id)
+    }
+
     pub(super) fn next_due(&self) -> Option<Moment> {
         self.due.first().map(|(at, _)| *at)
     }

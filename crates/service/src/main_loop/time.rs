@@ -52,6 +52,7 @@ impl MainLoop {
             .chain(self.slice_ends)
             .chain(self.weather.changes_at())
             .chain(self.registered.next_due())
+            .chain(self.next_call(now))
             .min();
         next.map_or(LONGEST_SLEEP, |at| at.since(now).min(LONGEST_SLEEP))
     }
@@ -72,6 +73,7 @@ impl MainLoop {
                 self.order.remove(&entry.number);
                 self.owners.keep((entry.number, id), Some(entry.standing()), None);
                 self.forget_events(&entry, turn);
+                self.calls.forget(id);
             }
             turn.batch.forget(id);
         }

@@ -5,7 +5,7 @@
 //! together when it is read.
 
 use ebb_core::id::{AttemptId, JobId};
-use ebb_core::job::{CustomHeaders, Job, Patience, Running, State, Trouble};
+use ebb_core::job::{Calling, CustomHeaders, Job, Patience, Running, State, Trouble};
 use ebb_core::time::{Moment, WallTime};
 use ebb_core::token::{BootId, SessionId, Token, TokenFlags};
 use rusqlite::types::Value;
@@ -43,6 +43,7 @@ pub(crate) static JOB: Table = Table {
         "maximum_download_time",
         "auto_complete",
         "notify_flags",
+        "notify_command",
         "notification_interval",
         "proxy_usage",
         "proxy_list",
@@ -79,6 +80,9 @@ pub(crate) static JOB: Table = Table {
         "patience_since",
         "running_used",
         "running_since",
+        "calling",
+        "calling_tries",
+        "calling_at",
     ],
 };
 
@@ -104,6 +108,7 @@ pub(crate) fn cells(job: &Job) -> Vec<Value> {
         attempts,
         patience,
         running,
+        calling,
     } = job;
     let mut cells = Cells::default();
     cells.put(*id);
@@ -127,6 +132,7 @@ pub(crate) fn cells(job: &Job) -> Vec<Value> {
         .put_option(patience.since)
         .put(running.used)
         .put_option(running.since);
+    put_calling(&mut cells, *calling);
     cells.into_values()
 }
 
@@ -159,7 +165,32 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<Job, StoreError> {
             since: cells.take_option()?,
         },
         running: Running { used: cells.take()?, since: cells.take_option()? },
+        calling: calling(cells)?,
     })
+}
+
+fn put_calling(cells: &mut Cells, calling: Calling) {
+    let (name, owed) = match calling {
+        Calling::Nothing => ("nothing", None),
+        Calling::Owed { tries, at } => ("owed", Some((tries, at))),
+        Calling::Done => ("done", None),
+    };
+    cells
+        .put(name.to_owned())
+        .put_option(owed.map(|(tries, _)| tries))
+        .put_option(owed.map(|(_, at)| at));
+}
+
+fn calling(cells: &mut Reader<'_>) -> Result<Calling, StoreError> {
+    let name: String = cells.take()?;
+    let tries = cells.take_option()?;
+    let at = cells.take_option()?;
+    match (name.as_str(), tries, at) {
+        ("nothing", None, None) => Ok(Calling::Nothing),
+        ("owed", Some(tries), Some(at)) => Ok(Calling::Owed { tries, at }),
+        ("done", None, None) => Ok(Calling::Done),
+        _ => Err(cells.nonsense("calling, its tries and its moment do not fit together")),
+    }
 }
 
 fn put_token(cells: &mut Cells, token: Option<&Token>) {

@@ -3,7 +3,8 @@
 //! Bits and names are judged again when they are read: a store says what it was told.
 
 use ebb_core::job::{
-    CostFlags, NotifyFlags, Priority, ProxySettings, ProxyUsage, SecurityFlags, Terms,
+    CostFlags, NotifyCommand, NotifyFlags, Priority, ProxySettings, ProxyUsage, SecurityFlags,
+    Terms,
 };
 
 use crate::StoreError;
@@ -19,6 +20,7 @@ pub(super) fn put_terms(cells: &mut Cells, terms: &Terms) {
         maximum_download_time,
         auto_complete,
         notify_flags,
+        notify_command,
         notification_interval,
         proxy: ProxySettings { usage, list, bypass },
         cost_flags,
@@ -42,6 +44,7 @@ pub(super) fn put_terms(cells: &mut Cells, terms: &Terms) {
         .put(*maximum_download_time)
         .put(*auto_complete)
         .put(*notify_flags)
+        .put_option((!notify_command.is_none()).then(|| Words(notify_command.words().to_vec())))
         .put(*notification_interval)
         .put(*usage)
         .put(list.clone())
@@ -69,6 +72,7 @@ pub(super) fn terms(cells: &mut Reader<'_>) -> Result<Terms, StoreError> {
         maximum_download_time: cells.take()?,
         auto_complete: cells.take()?,
         notify_flags: cells.take()?,
+        notify_command: command(cells)?,
         notification_interval: cells.take()?,
         proxy: ProxySettings { usage: cells.take()?, list: cells.take()?, bypass: cells.take()? },
         cost_flags: cells.take_option()?,
@@ -83,6 +87,27 @@ pub(super) fn terms(cells: &mut Reader<'_>) -> Result<Terms, StoreError> {
         file_mode: cells.take_option()?,
         file_group: cells.take_option()?,
     })
+}
+
+fn command(cells: &mut Reader<'_>) -> Result<NotifyCommand, StoreError> {
+    let words = cells.take_option()?.map_or_else(Vec::new, |Words(words)| words);
+    NotifyCommand::new(words).map_err(|_| cells.nonsense("no command of ours"))
+}
+
+/// The words of a command, a zero byte after each.
+struct Words(Vec<Vec<u8>>);
+
+impl Cell for Words {
+    type Stored = Vec<u8>;
+
+    fn store(self) -> Vec<u8> {
+        self.0.into_iter().flat_map(|word| word.into_iter().chain([0])).collect()
+    }
+
+    fn restore(stored: Vec<u8>) -> Option<Self> {
+        let words = stored.strip_suffix(&[0])?.split(|byte| *byte == 0);
+        Some(Self(words.map(<[u8]>::to_vec).collect()))
+    }
 }
 
 impl Cell for Priority {

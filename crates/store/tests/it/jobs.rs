@@ -10,8 +10,8 @@ use ebb_core::file::{Destination, File, OnDemand, Progress, Temporary, Validator
 use ebb_core::headers::Sealed;
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{
-    AuthTarget, CostFlags, CustomHeaders, Job, NotifyFlags, Patience, Priority, ProxySettings,
-    ProxyUsage, Running, SecurityFlags, State, Terms, Trouble,
+    AuthTarget, Calling, CostFlags, CustomHeaders, Job, NotifyCommand, NotifyFlags, Patience,
+    Priority, ProxySettings, ProxyUsage, Running, SecurityFlags, State, Terms, Trouble,
 };
 use ebb_core::ranges::{Part, Range};
 use ebb_core::time::{Moment, Now, WallTime};
@@ -115,12 +115,20 @@ fn proxy() -> impl Strategy<Value = ProxySettings> {
         .prop_map(|(usage, list, bypass)| ProxySettings { usage, list, bypass })
 }
 
+fn command() -> impl Strategy<Value = NotifyCommand> {
+    vec("[^\0]{0,20}", 0..4).prop_map(|parameters| {
+        let program = parameters.first().map(|_| b"/bin/x".to_vec());
+        let parameters = parameters.into_iter().map(String::into_bytes);
+        NotifyCommand::new(program.into_iter().chain(parameters).collect()).unwrap()
+    })
+}
+
 fn terms() -> impl Strategy<Value = Terms> {
     // 0x1 is refused: certificates are not checked for revocation.
     let security = (0..0x10_u32).prop_map(|bits| bits << 1);
     let flags = (0..0x40_u32, security, option::of(1..0x100_u32));
     (
-        (text(), text(), text()),
+        (text(), text(), text(), command()),
         (proptest::sample::select(Priority::ALL.to_vec()), proxy(), flags),
         (any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>()),
         any::<[bool; 5]>(),
@@ -135,6 +143,7 @@ fn terms() -> impl Strategy<Value = Terms> {
             maximum_download_time: seconds.2,
             auto_complete: yes[0],
             notify_flags: NotifyFlags::from_bits(choices.2.0).unwrap(),
+            notify_command: texts.3,
             notification_interval: seconds.3,
             proxy: choices.1,
             cost_flags: choices.2.2.and_then(|bits| CostFlags::from_bits(bits).unwrap()),
@@ -253,6 +262,12 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
         .prop_map(|(tries, stays, since)| Patience { tries, stays, since: since.map(Moment) });
     let running = (any::<u64>(), option::of(any::<u64>()))
         .prop_map(|(used, since)| Running { used, since: since.map(Moment) });
+    let calling = prop_oneof![
+        Just(Calling::Nothing),
+        Just(Calling::Done),
+        (any::<u32>(), any::<u64>())
+            .prop_map(|(tries, at)| Calling::Owed { tries, at: Moment(at) }),
+    ];
     (
         (any::<[u8; 16]>(), token(), option::of(token()), flags),
         (
@@ -262,7 +277,7 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
             any::<u32>(),
         ),
         ((any::<i64>(), any::<i64>(), any::<i64>()), option::of(any::<i64>())),
-        (any::<u64>(), (patience, running), vec(any_file(), 0..4)),
+        (any::<u64>(), (patience, running, calling), vec(any_file(), 0..4)),
     )
         .prop_map(|(who, what, times, rest)| Job {
             id: JobId::from_bytes(who.0),
@@ -284,5 +299,6 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
             attempts: rest.0,
             patience: rest.1.0,
             running: rest.1.1,
+            calling: rest.1.2,
         })
 }

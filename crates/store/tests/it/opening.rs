@@ -5,7 +5,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use ebb_core::credentials::AuthPair;
-use ebb_core::job::State;
+use ebb_core::job::{Calling, State};
+use ebb_core::time::Moment;
 use ebb_store::{Store, StoreError};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -123,6 +124,8 @@ fn a_store_of_the_first_version_is_read_by_this_one() {
     assert_eq!((job.owner.uid, job.owner.groups.as_slice()), (1001, &[4, 27][..]));
     assert_eq!(job.helper.as_ref().map(|helper| helper.uid), Some(1002));
     assert_eq!(job.state, State::Completing);
+    assert_eq!(job.terms.notify_command.words(), [b"/bin/true".to_vec()]);
+    assert_eq!(job.calling, Calling::Owed { tries: 1, at: Moment(62_000) });
     let error = job.error.as_ref().unwrap();
     assert_eq!((error.failure.full_name(), error.file), ("http-503".into(), Some(0)));
     assert_eq!(job.files[0].temporary.as_ref().unwrap().ino, u64::MAX);

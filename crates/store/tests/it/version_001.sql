@@ -7,11 +7,11 @@ INSERT INTO job VALUES (
     1001, 1001, '4,27', '3', NULL, 'b0071d', 1700000000,
     1002, 1002, '', '4', x'756e636f6e66696e6564', 'b0071d', 1700000001,
     3, 'nightly', 'the nightly image', 'high', 600, 1209600, 7776000, 0,
-    17, 250, 'override', 'http://proxy:3128', '<local>', 2147483751, 0, 0, 1048576, 20480, 0, 1,
+    17, x'2f62696e2f7472756500', 250, 'override', 'http://proxy:3128', '<local>', 2147483751, 0, 0, 1048576, 20480, 0, 1,
     'GET', 258, 416, 27, 1, 1,
     'completing', NULL, NULL,
     'http-status', 503, 0, 'busy', 120, 2,
-    1700000000, 1700000002, 1700000002, 1700000003, 5, 0, 0, NULL, 61000, NULL
+    1700000000, 1700000002, 1700000002, 1700000003, 5, 0, 0, NULL, 61000, NULL, 'owed', 1, 62000
 );
 INSERT INTO sealed VALUES (17, 'headers', x'000102030405060708090a0b', x'5ea1ed');
 INSERT INTO sealed VALUES (17, 'proxy-negotiate', x'0c0d0e0f1011121314151617', x'c0ffee');

@@ -42,6 +42,13 @@ fn cases() -> Vec<Case> {
         numbers(Setting::MaximumDownloadTime, 1, &[0], &INVALID),
         (Setting::AutoComplete(true), vec![]),
         numbers(Setting::NotifyFlags, 0x3f, &[0x40, u32::MAX], &UNSUPPORTED),
+        (
+            Setting::NotifyCommand(vec![b"/p".to_vec(), vec![b'x'; 3999]]),
+            vec![
+                (Setting::NotifyCommand(vec![b"/p".to_vec(), vec![b'x'; 4000]]), too_long.clone()),
+                (Setting::NotifyCommand(vec![b"p".to_vec()]), INVALID),
+            ],
+        ),
         (Setting::NotificationInterval(u32::MAX), vec![]),
         (
             proxy(ProxyUsage::Override, 4000, 4000),

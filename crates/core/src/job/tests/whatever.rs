@@ -89,6 +89,9 @@ fn any_setting() -> impl Strategy<Value = Setting> {
         option::of(0..0o1000u32).prop_map(Setting::FileMode),
         option::of(prop_oneof![Just(OWNER), Just(HELPER)]).prop_map(Setting::FileGroup),
         any::<u32>().prop_map(Setting::NotifyFlags),
+        any::<bool>().prop_map(|some| {
+            Setting::NotifyCommand(some.then(|| b"/bin/true".to_vec()).into_iter().collect())
+        }),
         any::<bool>().prop_map(Setting::DynamicContent),
         any::<bool>().prop_map(Setting::OnDemandMode),
         "GET|POST| ".prop_map(Setting::HttpMethod),
