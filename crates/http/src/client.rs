@@ -12,19 +12,25 @@
 //! answer has come tells nothing about the server, so the request goes out once more on a new one.
 //! What might do something at the server (any method but `GET` and `HEAD`) gets a new connection at
 //! once, and is never sent again.
+//!
+//! Where proxies lead to the server, they are tried in their order until one is reached; what that one
+//! says is the answer. One that was out of reach is tried after the others for a while.
 
-use crate::auth::{Account, Accounts, Tickets};
+use crate::auth::{Account, Accounts, Logins, Tickets};
 use crate::bucket::Bucket;
-use crate::connect::{ConnectError, Origin, Route, Stream, connect};
-use crate::order::Relaxed;
+use crate::connect::{ConnectError, Origin, Route, connect};
+use crate::order::{Options, Relaxed};
 use crate::pace::Pace;
+use crate::proxy::{Proxy, ProxyError, ProxyTrouble, ProxyUse, Way};
+use crate::request::whole_target;
 use crate::resolve::{Lookups, Resolver, system};
 use crate::response::AnswerError;
 use crate::shown::printable;
+use crate::stream::Stream;
 use crate::tls::Trust;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http1::{self, Connection, SendRequest};
@@ -49,6 +55,9 @@ const MOST_FIELDS: usize = 256;
 const KEEP_FOR: Duration = Duration::from_secs(15);
 const KEEP_MOST: usize = 8;
 
+/// How long a proxy that was out of reach comes after the others.
+const AVOID_FOR: Duration = Duration::from_secs(300);
+
 /// Connections of one identity.
 pub struct Client {
     trust: Trust,
@@ -60,6 +69,8 @@ pub struct Client {
 #[derive(Default)]
 struct Kept {
     links: HashMap<Route, Vec<(Instant, Link)>>,
+    /// Proxies, and since when they are out of reach.
+    avoided: HashMap<Proxy, Instant>,
     /// A task is looking after what is kept too long.
     swept: bool,
 }
@@ -68,11 +79,14 @@ struct Kept {
 pub(crate) struct Link {
     route: Route,
     pace: Arc<Pace>,
-    connection: Connection<TokioIo<Stream>, Empty<Bytes>>,
+    connection: Exchanges,
     over: bool,
     sender: SendRequest<Empty<Bytes>>,
     socket: Arc<OwnedFd>,
 }
+
+/// What drives the exchanges on a stream.
+pub(crate) type Exchanges = Connection<TokioIo<Stream>, Empty<Bytes>>;
 
 /// On what terms a request goes out.
 #[derive(Clone)]
@@ -83,6 +97,31 @@ pub(crate) struct Terms {
     pub(crate) patience: Duration,
     /// Whose connections may carry it: those with the same credentials, or nobody's.
     pub(crate) account: Option<Arc<Account>>,
+    /// Who stands between us and the server.
+    pub(crate) proxy: ProxyUse,
+    /// What those are told with each request that they read.
+    pub(crate) proxy_fields: HeaderMap,
+    /// What there is to log on with.
+    pub(crate) logins: Logins,
+}
+
+impl Terms {
+    pub(crate) fn of(
+        options: &Options,
+        bucket: Option<Arc<Bucket>>,
+        patience: Duration,
+        account: Option<Arc<Account>>,
+    ) -> Self {
+        Self {
+            relaxed: options.relaxed,
+            bucket,
+            patience,
+            account,
+            proxy: options.proxy.clone(),
+            proxy_fields: HeaderMap::new(),
+            logins: options.logins.clone(),
+        }
+    }
 }
 
 /// No usable head came back.
@@ -135,10 +174,35 @@ impl Client {
         lookups: &mut Lookups,
         terms: Terms,
     ) -> Result<(Link, Response<Incoming>), ExchangeError> {
-        let (origin, account) = (Origin::of(url)?, terms.account.clone());
-        let route = Route { origin, relaxed: terms.relaxed, account };
+        let origin = Origin::of(url)?;
         // A URL that cannot stand in a request line belongs to no origin of ours.
         let request = request.ok_or(ConnectError::NotAnOrigin)?;
+        let mut ways = self.sorted(terms.proxy.ways(url)).into_iter().peekable();
+        loop {
+            let way = ways.next().ok_or(ConnectError::NotAnOrigin)?;
+            let (origin, account) = (origin.clone(), terms.account.clone());
+            let login = way.login(&terms.logins);
+            let route = Route { origin, relaxed: terms.relaxed, account, way, login };
+            let exchanged = self.exchange_on(route, request.clone(), lookups, &terms).await;
+            match exchanged {
+                Err(ExchangeError::Connect(ConnectError::Proxy(error)))
+                    if error.is_out_of_reach() && ways.peek().is_some() => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// The same on one way: on a kept connection, or a new one.
+    async fn exchange_on(
+        &self,
+        route: Route,
+        mut request: Request<Empty<Bytes>>,
+        lookups: &mut Lookups,
+        terms: &Terms,
+    ) -> Result<(Link, Response<Incoming>), ExchangeError> {
+        if route.way.asks_for(route.origin.scheme).is_some() {
+            request.headers_mut().extend(terms.proxy_fields.clone());
+        }
         let repeatable = [Method::GET, Method::HEAD].contains(request.method());
         if repeatable && let Some(mut link) = self.take(&route) {
             link.pace.set(terms.bucket.clone());
@@ -148,9 +212,30 @@ impl Client {
                 Err(other) => return Err(other),
             }
         }
-        let mut link = Link::open(route, &self.trust, lookups, terms.bucket).await?;
+        let opened = Link::open(route.clone(), &self.trust, lookups, terms).await;
+        self.remember(&route.way, &opened);
+        let mut link = opened?;
         let response = link.send(request, terms.patience).await?;
         Ok((link, response))
+    }
+
+    /// The ways with those at the end that led nowhere lately.
+    fn sorted(&self, mut ways: Vec<Way>) -> Vec<Way> {
+        let mut kept = self.kept();
+        kept.avoided.retain(|_, since| since.elapsed() < AVOID_FOR);
+        ways.sort_by_key(|way| matches!(way, Way::Through(p) if kept.avoided.contains_key(p)));
+        ways
+    }
+
+    /// Remembers whether a proxy was reached.
+    fn remember(&self, way: &Way, opened: &Result<Link, ExchangeError>) {
+        let Way::Through(proxy) = way else { return };
+        match opened {
+            Err(ExchangeError::Connect(ConnectError::Proxy(error))) if error.is_out_of_reach() => {
+                self.kept().avoided.insert(proxy.clone(), Instant::now());
+            }
+            Ok(_) | Err(_) => drop(self.kept().avoided.remove(proxy)),
+        }
     }
 
     /// Keeps a connection whose answer has been read to its end, if it can serve another.
@@ -210,18 +295,13 @@ impl Link {
         route: Route,
         trust: &Trust,
         lookups: &mut Lookups,
-        bucket: Option<Arc<Bucket>>,
+        terms: &Terms,
     ) -> Result<Self, ExchangeError> {
         let pace = Arc::new(Pace::default());
-        pace.set(bucket);
-        let (stream, socket) = connect(&route, trust, lookups, Arc::clone(&pace)).await?;
-        let (sender, connection) = http1::Builder::new()
-            .read_buf_exact_size(Some(PIECE))
-            .max_header_size(MOST_HEAD_BYTES)
-            .max_headers(MOST_FIELDS)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| told(&error))?;
+        pace.set(terms.bucket.clone());
+        let (stream, socket) =
+            connect(&route, trust, lookups, Arc::clone(&pace), &terms.proxy_fields).await?;
+        let (sender, connection) = handshake(stream).await?;
         Ok(Self { route, pace, connection, over: false, sender, socket: Arc::new(socket) })
     }
 
@@ -235,7 +315,25 @@ impl Link {
         Arc::clone(&self.socket)
     }
 
+    /// Asks on this connection; a proxy that reads the request is asked for the whole URL.
     pub(crate) async fn send(
+        &mut self,
+        mut request: Request<Empty<Bytes>>,
+        patience: Duration,
+    ) -> Result<Response<Incoming>, ExchangeError> {
+        let Some(proxy) = self.route.way.asks_for(self.route.origin.scheme).cloned() else {
+            return self.send_as_it_is(request, patience).await;
+        };
+        *request.uri_mut() = whole_target(&request).ok_or(ConnectError::NotAnOrigin)?;
+        let response = self.send_as_it_is(request, patience).await?;
+        if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            let trouble = ProxyTrouble::unauthorized(response.headers());
+            return Err(ConnectError::from(ProxyError::of(&proxy, trouble)).into());
+        }
+        Ok(response)
+    }
+
+    async fn send_as_it_is(
         &mut self,
         request: Request<Empty<Bytes>>,
         patience: Duration,
@@ -275,9 +373,26 @@ impl Link {
     }
 }
 
+/// Begins to speak HTTP on a stream, within the limits of an answer's head.
+pub(crate) async fn handshake(
+    stream: Stream,
+) -> Result<(SendRequest<Empty<Bytes>>, Exchanges), ExchangeError> {
+    let hands = http1::Builder::new()
+        .read_buf_exact_size(Some(PIECE))
+        .max_header_size(MOST_HEAD_BYTES)
+        .max_headers(MOST_FIELDS)
+        .handshake(TokioIo::new(stream));
+    exchanged(hands.await)
+}
+
+/// What came of it, in our words.
+pub(crate) fn exchanged<T>(result: Result<T, hyper::Error>) -> Result<T, ExchangeError> {
+    result.map_err(|error| told(&error))
+}
+
 /// Drives the connection until `wanted` is there.
-async fn drive<F: Future>(
-    connection: &mut Connection<TokioIo<Stream>, Empty<Bytes>>,
+pub(crate) async fn drive<F: Future>(
+    connection: &mut Exchanges,
     over: &mut bool,
     wanted: F,
 ) -> F::Output {

@@ -2,36 +2,39 @@
 //!
 //! Has the name resolved (`resolve`), tries the addresses in turn (both families, a quarter of a second apart, the
 //! first to answer wins), and shakes hands where the scheme asks for it. This module answers one
-//! question: *how do we get a byte stream to this origin?* One connection serves one origin.
+//! question: *how do we get a byte stream to this origin?* One connection serves one origin, on one
+//! way.
 //!
 //! Beside the stream a second descriptor of the same socket is kept in hand, so that whoever sets
 //! the pace of background traffic can measure and steer the live connection under the TLS.
 //!
-//! It never chooses a proxy, never sends a byte of HTTP, and never keeps a connection.
+//! It never chooses a proxy (`proxy` does, and speaks to it), never sends a byte of HTTP, and never
+//! keeps a connection.
 
-use crate::auth::Account;
+use crate::auth::{Account, Login};
 use crate::order::Relaxed;
 use crate::pace::{Pace, Paced};
+use crate::proxy::connect::through;
+use crate::proxy::{ProxyError, Way};
 use crate::resolve::Lookups;
+use crate::stream::Stream;
 use crate::tls::{TlsError, Trust};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use http::HeaderMap;
 use rustix::net::sockopt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::client::TlsStream;
 use url::{Host, Url};
 
-/// How long everything up to the end of the handshake may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long each step of the way may take: to reach somebody, to have a proxy make a connection, to
+/// shake hands.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long one address has before the next is tried beside it.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -58,12 +61,17 @@ pub(crate) struct Route {
     pub(crate) relaxed: Relaxed,
     /// Who it knows us as, or will.
     pub(crate) account: Option<Arc<Account>>,
+    pub(crate) way: Way,
+    /// What a proxy of SOCKS on the way knows us by.
+    pub(crate) login: Option<Login>,
 }
 
 /// Whether the connection is secured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Scheme {
+pub enum Scheme {
+    /// It is not.
     Http,
+    /// It is.
     Https,
 }
 
@@ -100,73 +108,112 @@ pub enum ConnectError {
     /// The handshake failed.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The proxy did not do.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+}
+
+impl Scheme {
+    pub(crate) fn of(url: &Url) -> Option<Self> {
+        match url.scheme() {
+            "http" => Some(Self::Http),
+            "https" => Some(Self::Https),
+            _ => None,
+        }
+    }
 }
 
 impl Origin {
     pub(crate) fn of(url: &Url) -> Result<Self, ConnectError> {
-        let scheme = match url.scheme() {
-            "http" => Scheme::Http,
-            "https" => Scheme::Https,
-            _ => return Err(ConnectError::NotAnOrigin),
-        };
+        let scheme = Scheme::of(url).ok_or(ConnectError::NotAnOrigin)?;
         let host = url.host().ok_or(ConnectError::NotAnOrigin)?.to_owned();
         let port = url.port_or_known_default().ok_or(ConnectError::NotAnOrigin)?;
         Ok(Self { scheme, host, port })
     }
 }
 
-/// A byte stream to an origin, secured or not.
-pub(crate) enum Stream {
-    Plain(Paced),
-    Tls(Box<TlsStream<BufReader<Paced>>>),
+/// Why nobody was reached.
+pub(crate) enum Unreached {
+    /// There is no address.
+    Name(io::Error),
+    /// No address takes the connection.
+    Socket(io::Error),
 }
 
-/// Connects the way `route` says, at this pace. The second descriptor is of the same socket.
+/// Connects the way `route` says, at this pace. The second descriptor is of the same socket. `fields`
+/// are for a proxy on the way.
 pub(crate) async fn connect(
     route: &Route,
     trust: &Trust,
     lookups: &mut Lookups,
     pace: Arc<Pace>,
+    fields: &HeaderMap,
 ) -> Result<(Stream, OwnedFd), ConnectError> {
-    let connected = timeout(CONNECT_TIMEOUT, connect_unhurried(route, trust, lookups, pace)).await;
-    let host = || route.origin.host.to_string();
-    connected.unwrap_or_else(|_| Err(ConnectError::TimedOut { host: host() }))
+    match &route.way {
+        Way::Direct => directly(route, trust, lookups, pace).await,
+        Way::Through(proxy) => through(proxy, route, trust, lookups, pace, fields).await,
+    }
 }
 
-async fn connect_unhurried(
+async fn directly(
     route: &Route,
     trust: &Trust,
     lookups: &mut Lookups,
     pace: Arc<Pace>,
 ) -> Result<(Stream, OwnedFd), ConnectError> {
-    let origin = &route.origin;
-    let failed =
-        |source| ConnectError::Failed { host: origin.host.to_string(), port: origin.port, source };
-    let socket = first_of(resolve(origin, lookups).await?).await.map_err(failed)?;
-    prepare(&socket).map_err(failed)?;
-    let in_hand = socket.as_fd().try_clone_to_owned().map_err(failed)?;
-    let socket = Paced::new(socket, pace);
-    let stream = match origin.scheme {
-        Scheme::Http => Stream::Plain(socket),
-        Scheme::Https => {
-            let host = origin.host.to_string();
-            let name = host.trim_start_matches('[').trim_end_matches(']');
-            Stream::Tls(Box::new(trust.shake_hands(name, route.relaxed, socket).await?))
+    let Origin { scheme, host, port } = &route.origin;
+    let reached = timeout(CONNECT_TIMEOUT, reach(host, *port, lookups, pace)).await;
+    let timed_out = |_| ConnectError::TimedOut { host: host.to_string() };
+    let (socket, in_hand) = reached.map_err(timed_out)?.map_err(|error| match error {
+        Unreached::Name(source) => ConnectError::NameNotResolved { host: host.to_string(), source },
+        Unreached::Socket(source) => {
+            ConnectError::Failed { host: host.to_string(), port: *port, source }
         }
-    };
-    Ok((stream, in_hand))
+    })?;
+    let stream = Stream::Plain(socket);
+    match scheme {
+        Scheme::Http => Ok((stream, in_hand)),
+        Scheme::Https => Ok((secured(stream, route, trust).await?, in_hand)),
+    }
 }
 
-async fn resolve(origin: &Origin, lookups: &mut Lookups) -> Result<Vec<SocketAddr>, ConnectError> {
-    let name = match &origin.host {
-        Host::Ipv4(address) => return Ok(vec![(IpAddr::V4(*address), origin.port).into()]),
-        Host::Ipv6(address) => return Ok(vec![(IpAddr::V6(*address), origin.port).into()]),
+/// The stream with TLS over it, and the origin of `route` at its other end.
+pub(crate) async fn secured(
+    stream: Stream,
+    route: &Route,
+    trust: &Trust,
+) -> Result<Stream, ConnectError> {
+    let host = &route.origin.host;
+    let secured = timeout(CONNECT_TIMEOUT, stream.under_tls(trust, host, route.relaxed)).await;
+    Ok(secured.map_err(|_| ConnectError::TimedOut { host: host.to_string() })??)
+}
+
+/// A socket to this host, at this pace, and a second descriptor of it.
+pub(crate) async fn reach(
+    host: &Host<String>,
+    port: u16,
+    lookups: &mut Lookups,
+    pace: Arc<Pace>,
+) -> Result<(Paced, OwnedFd), Unreached> {
+    let socket = first_of(resolve(host, port, lookups).await?).await.map_err(Unreached::Socket)?;
+    prepare(&socket).map_err(Unreached::Socket)?;
+    let in_hand = socket.as_fd().try_clone_to_owned().map_err(Unreached::Socket)?;
+    Ok((Paced::new(socket, pace), in_hand))
+}
+
+async fn resolve(
+    host: &Host<String>,
+    port: u16,
+    lookups: &mut Lookups,
+) -> Result<Vec<SocketAddr>, Unreached> {
+    let name = match host {
+        Host::Ipv4(address) => return Ok(vec![(IpAddr::V4(*address), port).into()]),
+        Host::Ipv6(address) => return Ok(vec![(IpAddr::V6(*address), port).into()]),
         Host::Domain(name) => name,
     };
-    let not_resolved = |source| ConnectError::NameNotResolved { host: name.clone(), source };
-    let found = lookups.resolve(name, origin.port).await.map_err(not_resolved)?;
+    let found = lookups.resolve(name, port).await.map_err(Unreached::Name)?;
     if found.is_empty() {
-        return Err(not_resolved(io::Error::other("it has no address")));
+        return Err(Unreached::Name(io::Error::other("it has no address")));
     }
     Ok(interleaved(found))
 }
@@ -212,66 +259,6 @@ fn prepare(socket: &TcpStream) -> io::Result<()> {
     sockopt::set_tcp_keepintvl(socket, KEEPALIVE_INTERVAL)?;
     sockopt::set_tcp_keepcnt(socket, KEEPALIVE_PROBES)?;
     Ok(())
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
-            Self::Tls(stream) => read_records(Pin::new(stream), context, buffer),
-        }
-    }
-}
-
-/// Reads as many records as are there and fit. One at a time, 16 KiB at the most, would cost a write
-/// to the file for each.
-fn read_records(
-    mut stream: Pin<&mut Box<TlsStream<BufReader<Paced>>>>,
-    context: &mut Context<'_>,
-    buffer: &mut ReadBuf<'_>,
-) -> Poll<io::Result<()>> {
-    let before = buffer.filled().len();
-    loop {
-        let reached = buffer.filled().len();
-        match stream.as_mut().poll_read(context, buffer) {
-            Poll::Ready(Ok(())) if buffer.filled().len() > reached && buffer.remaining() > 0 => {}
-            Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
-            // What has come is told first; the end or the error is met again by the next read.
-            Poll::Pending | Poll::Ready(Err(_)) if reached > before => return Poll::Ready(Ok(())),
-            other @ (Poll::Pending | Poll::Ready(Err(_))) => return other,
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_flush(context),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_shutdown(context),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-        }
-    }
 }
 
 #[cfg(test)]

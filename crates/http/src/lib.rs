@@ -18,6 +18,8 @@
 //! | `tls`      | one configuration, roots, and what went wrong in words      |
 //! | `resolve`  | names to addresses, and whether anything still asks for one  |
 //! | `connect`  | names to connections                                        |
+//! | `proxy`    | which proxies lead to a URL (pure), and how each is spoken to |
+//! | `stream`   | one connection's bytes, under as much TLS as it takes         |
 //! | `client`   | connections kept, one exchange on one of them               |
 //! | `disk`     | pieces to the file, sync, what is durable                   |
 //! | `control`  | how the owner of a fetch says proceed and stop              |
@@ -42,11 +44,13 @@ mod measure;
 mod order;
 mod pace;
 mod pieces;
+mod proxy;
 mod redirect;
 mod request;
 mod resolve;
 mod response;
 mod shown;
+mod stream;
 mod tls;
 mod verify;
 
@@ -56,12 +60,13 @@ pub use auth::{
 };
 pub use bucket::Bucket;
 pub use client::{Client, ExchangeError};
-pub use connect::ConnectError;
+pub use connect::{ConnectError, Scheme};
 pub use control::{Control, Steering, control};
 pub use disk::DiskError;
 pub use fetch::{Ended, FetchError, Head, Reports, fetch};
 pub use measure::measure;
 pub use order::{FieldError, Options, Order, OwnFields, Piece, Redirects, Relaxed};
+pub use proxy::{Bypass, Listed, Proxies, Proxy, ProxyError, ProxyKind, ProxyTrouble, ProxyUse};
 pub use redirect::{Downgrade, MOST_REDIRECTS, RedirectError, follow};
 pub use request::{Ask, Held, Known, Part, Strong, Validators, ask};
 pub use response::{AnswerError, Decision, Judged, judge};

@@ -51,7 +51,7 @@ async fn asked(
         let at_home = Origin::of(&url).is_ok_and(|here| here == home);
         let own = at_home.then_some(&options.fields);
         let account = account.as_ref().filter(|_| at_home).map(InHand::account).cloned();
-        let terms = Terms { relaxed: options.relaxed, bucket: None, patience, account };
+        let terms = Terms::of(options, None, patience, account);
         let request = write(&url, &Method::HEAD, own, &Ask::Whole);
         let exchange = client.exchange_as_somebody(&url, request, lookups, terms);
         let (mut link, response) = exchange.await.ok()?;

@@ -8,6 +8,7 @@
 
 use crate::auth::Logins;
 use crate::bucket::Bucket;
+use crate::proxy::ProxyUse;
 use crate::redirect::Downgrade;
 use crate::request::Held;
 use http::Method;
@@ -68,6 +69,8 @@ pub struct Options {
     pub dynamic: bool,
     /// The most bytes there may be.
     pub most_bytes: Option<u64>,
+    /// Who stands between us and the server.
+    pub proxy: ProxyUse,
 }
 
 /// What is done about a redirect.
@@ -130,6 +133,7 @@ impl Default for Options {
             relaxed: Relaxed::default(),
             dynamic: false,
             most_bytes: None,
+            proxy: ProxyUse::Direct,
         }
     }
 }

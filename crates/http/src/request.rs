@@ -21,7 +21,7 @@ use http_body_util::Empty;
 use url::{Position, Url};
 
 /// How we present ourselves to servers.
-const NAME: &str = concat!("ebb/", env!("CARGO_PKG_VERSION"));
+pub(crate) const NAME: &str = concat!("ebb/", env!("CARGO_PKG_VERSION"));
 
 /// What a server said of a representation, by which a continuation is judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -180,6 +180,14 @@ pub(crate) fn write(
         own.put(fields);
     }
     Some(request)
+}
+
+/// The whole URL that a request is for, as it stands in the request line to a proxy: http, and the host
+/// it names, without user-info and fragment.
+pub(crate) fn whole_target(request: &Request<Empty<Bytes>>) -> Option<http::Uri> {
+    let host = request.headers().get(HOST)?.to_str().ok()?;
+    let path = request.uri().path_and_query()?;
+    format!("http://{host}{path}").parse().ok()
 }
 
 /// Path and query, as they stand in the request line.

@@ -9,8 +9,8 @@
 //! It never weakens a check by itself. Text from certificates is escaped before it is shown.
 
 use crate::order::Relaxed;
-use crate::pace::Paced;
 use crate::shown::printable;
+use crate::stream::Secured;
 use crate::verify::Lenient;
 use rustls::client::WantsClientCert;
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -20,11 +20,10 @@ use rustls::{CertificateError, ClientConfig, ConfigBuilder, RootCertStore, Wants
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use tokio::io::BufReader;
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 /// How much is read from the kernel at once under TLS.
 const READ_AHEAD: usize = 256 * 1024;
@@ -98,12 +97,12 @@ impl Trust {
     /// # Errors
     ///
     /// [`TlsError`] with a sentence on what to do.
-    pub(crate) async fn shake_hands(
+    pub(crate) async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         host: &str,
         relaxed: Relaxed,
-        socket: Paced,
-    ) -> Result<TlsStream<BufReader<Paced>>, TlsError> {
+        socket: S,
+    ) -> Result<Secured<S>, TlsError> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| TlsError::Handshake(format!("{} is no host name", printable(host))))?;
         let connector = TlsConnector::from(self.config(relaxed).await?);

@@ -21,6 +21,7 @@ mod measuring;
 mod options;
 mod pacing;
 mod parts;
+mod proxies;
 mod redirects;
 mod relaxed;
 mod stopping;
