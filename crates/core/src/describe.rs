@@ -4,7 +4,8 @@
 //! place to ask "is that all of them?". Nothing is decided here; see `failure` and `refusal`.
 
 use crate::failure::{
-    Blocked, Context, DestinationTrouble, Failure, NetworkTrouble, ServerTrouble, ServiceTrouble,
+    Blocked, Context, DestinationTrouble, Failure, NetworkTrouble, ProxyTrouble, ServerTrouble,
+    ServiceTrouble,
 };
 use crate::refusal::Refusal;
 
@@ -20,7 +21,7 @@ pub struct Description {
 }
 
 /// Every failure there is; statuses are represented by one.
-pub const FAILURES: [Failure; 44] = [
+pub const FAILURES: [Failure; 55] = [
     Failure::Network(NetworkTrouble::NameNotResolved),
     Failure::Network(NetworkTrouble::ConnectFailed),
     Failure::Network(NetworkTrouble::TimedOut),
@@ -65,6 +66,17 @@ pub const FAILURES: [Failure; 44] = [
     Failure::Blocked(Blocked::BandwidthPolicy),
     Failure::Blocked(Blocked::BatterySaver),
     Failure::Blocked(Blocked::BatteryPolicy),
+    Failure::Proxy(ProxyTrouble::NameNotResolved),
+    Failure::Proxy(ProxyTrouble::ConnectFailed),
+    Failure::Proxy(ProxyTrouble::TimedOut),
+    Failure::Proxy(ProxyTrouble::ConnectionLost),
+    Failure::Proxy(ProxyTrouble::TlsFailed),
+    Failure::Proxy(ProxyTrouble::CertificateInvalid),
+    Failure::Proxy(ProxyTrouble::Refused(403)),
+    Failure::Proxy(ProxyTrouble::SocksRefused(2)),
+    Failure::Proxy(ProxyTrouble::Unauthorized),
+    Failure::Proxy(ProxyTrouble::MalformedAnswer),
+    Failure::Proxy(ProxyTrouble::InvalidSettings),
 ];
 
 /// Every refusal there is, but those that only pass a failure on.
@@ -109,6 +121,7 @@ pub const REFUSALS: [Refusal; 41] = [
     Refusal::InvalidAuthScheme,
     Refusal::UserNameTooLarge,
     Refusal::PasswordTooLarge,
+    Refusal::InvalidProxyInfo { entry: String::new(), why: "it names no host" },
     Refusal::ShuttingDown,
 ];
 

@@ -9,6 +9,7 @@ mod blocked;
 mod context;
 mod destination;
 mod network;
+mod proxy;
 mod server;
 mod service;
 
@@ -16,6 +17,7 @@ pub use blocked::Blocked;
 pub use context::Context;
 pub use destination::DestinationTrouble;
 pub use network::NetworkTrouble;
+pub use proxy::ProxyTrouble;
 pub use server::ServerTrouble;
 pub use service::ServiceTrouble;
 
@@ -26,6 +28,8 @@ use core::fmt;
 pub enum Failure {
     /// The network was not up to it.
     Network(NetworkTrouble),
+    /// The way through a proxy is closed.
+    Proxy(ProxyTrouble),
     /// The server's answer does not do.
     Server(ServerTrouble),
     /// The destination cannot take the bytes.
@@ -51,6 +55,7 @@ impl Failure {
     pub fn remedy(self) -> Remedy {
         match self {
             Self::Network(trouble) => trouble.remedy(),
+            Self::Proxy(trouble) => trouble.remedy(),
             Self::Server(trouble) => trouble.remedy(),
             // A full disk, a changed directory: nothing we could do ever mends it.
             Self::Destination(_) => Remedy::AskOwner,
@@ -63,7 +68,7 @@ impl Failure {
     #[must_use]
     pub fn context(self) -> Context {
         match self {
-            Self::Network(_) => Context::GeneralTransport,
+            Self::Network(_) | Self::Proxy(_) => Context::GeneralTransport,
             Self::Server(_) => Context::RemoteFile,
             Self::Destination(_) => Context::LocalFile,
             Self::Service(trouble) => trouble.context(),
@@ -75,7 +80,7 @@ impl Failure {
     #[must_use]
     pub fn protocol(self) -> Option<&'static str> {
         match self {
-            Self::Network(_) | Self::Server(_) => Some("http"),
+            Self::Network(_) | Self::Proxy(_) | Self::Server(_) => Some("http"),
             Self::Destination(_) | Self::Service(_) | Self::Blocked(_) => None,
         }
     }
@@ -86,6 +91,7 @@ impl Failure {
     pub fn name(self) -> &'static str {
         match self {
             Self::Network(trouble) => trouble.name(),
+            Self::Proxy(trouble) => trouble.name(),
             Self::Server(trouble) => trouble.name(),
             Self::Destination(trouble) => trouble.name(),
             Self::Service(trouble) => trouble.name(),
@@ -99,6 +105,7 @@ impl Failure {
         match self {
             Self::Server(ServerTrouble::Status(status)) => format!("http-{status}"),
             Self::Network(_)
+            | Self::Proxy(_)
             | Self::Server(_)
             | Self::Destination(_)
             | Self::Service(_)
@@ -111,6 +118,7 @@ impl Failure {
     pub fn code(self) -> u32 {
         match self {
             Self::Network(trouble) => trouble.code(),
+            Self::Proxy(trouble) => trouble.code(),
             Self::Server(trouble) => trouble.code(),
             Self::Destination(trouble) => trouble.code(),
             Self::Service(trouble) => trouble.code(),
@@ -123,6 +131,7 @@ impl Failure {
     pub fn advice(self) -> &'static str {
         match self {
             Self::Network(trouble) => trouble.advice(),
+            Self::Proxy(trouble) => trouble.advice(),
             Self::Server(trouble) => trouble.advice(),
             Self::Destination(trouble) => trouble.advice(),
             Self::Service(trouble) => trouble.advice(),
@@ -135,6 +144,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Network(trouble) => trouble.fmt(f),
+            Self::Proxy(trouble) => trouble.fmt(f),
             Self::Server(trouble) => trouble.fmt(f),
             Self::Destination(trouble) => trouble.fmt(f),
             Self::Service(trouble) => trouble.fmt(f),

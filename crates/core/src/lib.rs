@@ -22,6 +22,7 @@ pub mod id;
 pub mod job;
 pub mod notify;
 pub mod policy;
+pub mod proxy;
 pub mod ranges;
 pub mod refusal;
 pub mod retry;

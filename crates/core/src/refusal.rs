@@ -98,6 +98,13 @@ pub enum Refusal {
     UserNameTooLarge,
     /// The password is longer than its limit.
     PasswordTooLarge,
+    /// An entry of a proxy list, or of a bypass list, makes no sense.
+    InvalidProxyInfo {
+        /// Which, as far as it may be shown.
+        entry: String,
+        /// Why.
+        why: &'static str,
+    },
     /// The destination, or a file at Complete, does not do.
     Unusable(Failure),
     /// The service is shutting down.
@@ -149,6 +156,7 @@ impl Refusal {
             Self::InvalidAuthScheme => "invalid-auth-scheme",
             Self::UserNameTooLarge => "username-too-large",
             Self::PasswordTooLarge => "password-too-large",
+            Self::InvalidProxyInfo { .. } => "invalid-proxy-info",
             Self::Unusable(failure) => failure.name(),
             Self::ShuttingDown => "shutting-down",
         }
@@ -202,6 +210,7 @@ impl Refusal {
             Self::InvalidAuthScheme => 0x8020_0028,
             Self::UserNameTooLarge => 0x8020_0025,
             Self::PasswordTooLarge => 0x8020_0026,
+            Self::InvalidProxyInfo { .. } => 0x8020_003f,
             Self::Unusable(failure) => failure.code(),
             Self::TooManyRequests | Self::PrivateInstance | Self::ShuttingDown => 0,
         }
@@ -256,7 +265,7 @@ impl Refusal {
             Self::ReadOnlyPropertyAfterResume => "set it before the job is first resumed",
             Self::UnknownPropertyId => "look into the interface for the properties there are",
             Self::ProxyListTooLarge | Self::ProxyBypassListTooLarge => {
-                "a list has up to 4,000 characters"
+                "a list has up to 4,000 characters, 32 proxies and 256 hosts"
             }
             Self::MaxDownloadSizeInvalidValue => "name a size of 1 byte or more",
             Self::UseStoredCredentialsNotSupported => "ask for the proxy's, or set credentials",
@@ -268,6 +277,9 @@ impl Refusal {
             Self::InvalidAuthScheme => "use basic, digest, ntlm or negotiate",
             Self::UserNameTooLarge => "a user name has up to 300 characters",
             Self::PasswordTooLarge => "a password has up to 65,536 characters",
+            Self::InvalidProxyInfo { .. } => {
+                "write proxies as [http://]host[:port] and hosts as they stand in addresses"
+            }
             Self::Unusable(failure) => failure.advice(),
             Self::ShuttingDown => "try again when the service is back",
         }
@@ -331,6 +343,9 @@ impl fmt::Display for Refusal {
             Self::InvalidAuthScheme => f.write_str("nobody logs on in that way"),
             Self::UserNameTooLarge => f.write_str("the user name is too long"),
             Self::PasswordTooLarge => f.write_str("the password is too long"),
+            Self::InvalidProxyInfo { entry, why } => {
+                write!(f, "the proxy settings make no sense at {entry:?}: {why}")
+            }
             Self::Unusable(failure) => failure.fmt(f),
             Self::ShuttingDown => f.write_str("the service is shutting down"),
         }

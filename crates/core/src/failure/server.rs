@@ -123,7 +123,7 @@ impl ServerTrouble {
 
 /// The published table (`job-model.md` 6.5) for downloads, after redirects, with the rulings:
 /// 425 and 429 pass, 204 lasts.
-fn remedy_of_status(status: u16) -> Remedy {
+pub(super) fn remedy_of_status(status: u16) -> Remedy {
     match status {
         204 | 300..=305 | 307 | 308 | 501 | 505 => Remedy::AskOwner,
         408 | 409 | 425 | 429 => Remedy::Retry,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use Blocked as B;
 use DestinationTrouble as D;
 use NetworkTrouble as N;
+use ProxyTrouble as P;
 use ServerTrouble as R;
 use ServiceTrouble as S;
 
@@ -59,6 +60,17 @@ fn position(failure: Failure) -> usize {
         Failure::Blocked(B::BatteryPolicy) => 41,
         Failure::Server(R::ValidationFailed) => 42,
         Failure::Service(S::VaultUnavailable) => 43,
+        Failure::Proxy(P::NameNotResolved) => 44,
+        Failure::Proxy(P::ConnectFailed) => 45,
+        Failure::Proxy(P::TimedOut) => 46,
+        Failure::Proxy(P::ConnectionLost) => 47,
+        Failure::Proxy(P::TlsFailed) => 48,
+        Failure::Proxy(P::CertificateInvalid) => 49,
+        Failure::Proxy(P::Refused(_)) => 50,
+        Failure::Proxy(P::SocksRefused(_)) => 51,
+        Failure::Proxy(P::Unauthorized) => 52,
+        Failure::Proxy(P::MalformedAnswer) => 53,
+        Failure::Proxy(P::InvalidSettings) => 54,
     }
 }
 
@@ -119,6 +131,11 @@ fn other_trouble_passes_or_lasts_by_who_can_mend_it() {
         Failure::Server(R::MalformedAnswer),
         Failure::Server(R::SizeChanged),
         Failure::Service(S::AgentLost),
+        Failure::Proxy(P::NameNotResolved),
+        Failure::Proxy(P::ConnectFailed),
+        Failure::Proxy(P::TimedOut),
+        Failure::Proxy(P::ConnectionLost),
+        Failure::Proxy(P::MalformedAnswer),
     ];
     for failure in FAILURES {
         let passes = failure.remedy() == Remedy::Retry;
@@ -158,6 +175,9 @@ fn failures_carry_the_numbers_of_bits() {
         (Failure::Destination(D::TemporaryLost), 0x8007_0002),
         (Failure::Service(S::TokenRequired), 0x8020_0056),
         (Failure::Service(S::IdentityNotAdmitted), 0x8007_0005),
+        (Failure::Proxy(P::Unauthorized), 0x8019_0197),
+        (Failure::Proxy(P::Refused(502)), 0x8019_01f6),
+        (Failure::Proxy(P::InvalidSettings), 0x8020_003f),
         (Failure::Blocked(B::NetworkDisconnected), 0x8020_0010),
         (Failure::Blocked(B::CostPolicy), 0x8020_0059),
         (Failure::Blocked(B::BandwidthPolicy), 0x8020_003e),
@@ -180,7 +200,7 @@ fn a_number_is_a_failure_of_windows_or_bits_or_there_is_none() {
 fn every_failure_is_attributed_to_whoever_can_look_there() {
     for failure in FAILURES {
         let expected = match failure {
-            Failure::Network(_) => "general-transport",
+            Failure::Network(_) | Failure::Proxy(_) => "general-transport",
             Failure::Server(_) => "remote-file",
             Failure::Destination(_) => "local-file",
             Failure::Service(S::AgentLost) => "unknown",
@@ -205,5 +225,18 @@ fn what_passes_by_itself_asks_nobody_to_resume() {
     for failure in FAILURES.into_iter().chain((100..=599).map(status)) {
         let asks = failure.advice().contains("resume");
         assert!(!(asks && failure.remedy() == Remedy::Retry), "{failure:?}");
+    }
+}
+
+#[test]
+fn what_a_proxy_refuses_passes_or_lasts_as_if_a_server_had_said_it() {
+    for code in 100..=599 {
+        let proxys = Failure::Proxy(P::Refused(code));
+        assert_eq!(proxys.remedy(), status(code).remedy(), "{code}");
+    }
+    for reply in 0..=u8::MAX {
+        let lasts = [2, 7, 8].contains(&reply);
+        let remedy = Failure::Proxy(P::SocksRefused(reply)).remedy();
+        assert_eq!(remedy == Remedy::AskOwner, lasts, "{reply}");
     }
 }

@@ -103,8 +103,7 @@ pub struct ReadOnly {
 
 /// Properties that are understood and judged, but whose effect does not exist yet: any other value
 /// than the default is refused. Whoever builds the effect takes the line out.
-pub const NOT_BUILT: &[Property] =
-    &[Property::ProxySettings, Property::HighPerformance, Property::UseStoredCredentials];
+pub const NOT_BUILT: &[Property] = &[Property::HighPerformance, Property::UseStoredCredentials];
 
 /// Every property that can be set, in the order options are applied.
 pub const PROPERTIES: &[Row] = &[
@@ -215,8 +214,9 @@ pub const PROPERTIES: &[Row] = &[
         signature: "(sss)",
         option: "proxy",
         default: "`preconfig`, no list, no bypass list",
-        limits: "`preconfig`, `none`, `override`, `automatic`; two lists of up to 4,000 characters, \
-                 and only with `override`, which needs the first",
+        limits: "`preconfig`, `none`, `override` (`automatic` is not built); two lists of up to 4,000 \
+                 characters, and only with `override`, which needs the first; what is no proxy or no \
+                 host is `invalid-proxy-info`",
         when: When::Always,
         error: "proxy-list-too-large",
     },

@@ -4,6 +4,7 @@
 //! Reading one refuses what BITS refuses, with BITS' error. What a value brings about is decided
 //! where it takes effect.
 
+use crate::proxy;
 use crate::refusal::Refusal;
 
 /// What an owner wants to be told (BITS: `BG_NOTIFY_…`).
@@ -44,7 +45,7 @@ pub enum ProxyUsage {
     Automatic,
 }
 
-/// How a job gets to the network. What the lists mean is looked at when they are used.
+/// How a job gets to the network. What the lists say is read by [`crate::proxy`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProxySettings {
     /// In which way.
@@ -242,8 +243,10 @@ impl ProxyUsage {
     }
 }
 
+const NO_PROXY: Refusal = Refusal::InvalidArgument("to override the proxy, name at least one");
+
 impl ProxySettings {
-    /// Judges them; the grammar of the lists is judged when they are used (3.3).
+    /// Judges them, the lists entry by entry (3.3).
     ///
     /// # Errors
     ///
@@ -256,18 +259,23 @@ impl ProxySettings {
             return Err(Refusal::ProxyBypassListTooLarge);
         }
         match self.usage {
-            ProxyUsage::Override if self.list.is_empty() => {
-                Err(Refusal::InvalidArgument("to override the proxy, name at least one"))
-            }
             ProxyUsage::Preconfig | ProxyUsage::None | ProxyUsage::Automatic
                 if !self.list.is_empty() || !self.bypass.is_empty() =>
             {
                 Err(Refusal::InvalidArgument("proxies can be named only to override"))
             }
-            ProxyUsage::Override
-            | ProxyUsage::Preconfig
-            | ProxyUsage::None
-            | ProxyUsage::Automatic => Ok(self),
+            ProxyUsage::Automatic => Err(Refusal::NotSupported(
+                "proxies are not searched for (no WPAD, no PAC): name them, or use preconfig",
+            )),
+            ProxyUsage::Override => {
+                let named = proxy::list(&self.list)?;
+                proxy::bypass(&self.bypass)?;
+                match named.is_empty() {
+                    true => Err(NO_PROXY),
+                    false => Ok(self),
+                }
+            }
+            ProxyUsage::Preconfig | ProxyUsage::None => Ok(self),
         }
     }
 }

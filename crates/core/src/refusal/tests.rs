@@ -50,6 +50,7 @@ fn position(refusal: &Refusal) -> Option<usize> {
         Refusal::UserNameTooLarge => 38,
         Refusal::PasswordTooLarge => 39,
         Refusal::NotifyCommandNotAllowed => 40,
+        Refusal::InvalidProxyInfo { .. } => 41,
         Refusal::Unusable(_) => return None,
     })
 }
@@ -67,13 +68,13 @@ fn every_refusal_has_a_name_of_its_own() {
 }
 
 /// A missing token is one thing, whether it is met at Complete or while transferring; so is a range
-/// that is not in the file.
+/// that is not in the file, and so are proxies that make no sense.
 #[test]
 fn a_refusal_and_a_failure_share_a_name_only_if_they_are_the_same_thing() {
     let failures: BTreeSet<_> = FAILURES.into_iter().map(Failure::name).collect();
     let shared: Vec<_> =
         REFUSALS.iter().map(Refusal::name).filter(|name| failures.contains(name)).collect();
-    assert_eq!(shared, ["invalid-range", "token-required"]);
+    assert_eq!(shared, ["invalid-range", "token-required", "invalid-proxy-info"]);
 }
 
 #[test]

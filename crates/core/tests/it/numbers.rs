@@ -3,6 +3,35 @@
 
 /// An error by its name, and a test that provokes it.
 pub(crate) const PROVOKED: &[(&str, &str)] = &[
+    ("invalid-proxy-info", "lists_that_make_no_sense_are_refused_with_the_entry_that_makes_none"),
+    ("proxy-timed-out", "a_proxy_that_says_nothing_is_given_up"),
+    (
+        "proxy-malformed-answer",
+        "a_proxy_that_does_not_do_is_told_by_name_and_the_server_is_never_asked",
+    ),
+    (
+        "proxy-auth-required",
+        "a_proxy_that_does_not_do_is_told_by_name_and_the_server_is_never_asked",
+    ),
+    (
+        "proxy-socks-refused",
+        "a_proxy_that_does_not_do_is_told_by_name_and_the_server_is_never_asked",
+    ),
+    ("proxy-refused", "a_proxy_that_does_not_do_is_told_by_name_and_the_server_is_never_asked"),
+    (
+        "proxy-certificate-invalid",
+        "a_proxy_that_does_not_do_is_told_by_name_and_the_server_is_never_asked",
+    ),
+    ("proxy-tls-failure", "a_proxy_that_does_not_do_is_told_by_name_and_the_server_is_never_asked"),
+    (
+        "proxy-connection-lost",
+        "a_proxy_that_does_not_do_is_told_by_name_and_the_server_is_never_asked",
+    ),
+    (
+        "proxy-connect-failure",
+        "a_proxy_that_does_not_do_is_told_by_name_and_the_server_is_never_asked",
+    ),
+    ("proxy-dns-failure", "a_proxy_that_does_not_do_is_told_by_name_and_the_server_is_never_asked"),
     ("redirect-refused", "a_redirect_that_is_refused_tells_its_status_and_where_it_leads"),
     ("read-only-property-after-addfile", "every_property_is_fixed_from_the_time_its_row_says"),
     ("read-only-property-after-resume", "every_property_is_fixed_from_the_time_its_row_says"),
@@ -195,7 +224,6 @@ pub(crate) const ABSENT: &[(u32, &str)] = &[
     (0x8020_0024, "uploads are not built"),
     (0x8020_002b, "not built yet"),
     (0x8020_002c, "not built yet"),
-    (0x8020_003f, "not built yet"),
     (0x8020_0040, "credentials that cannot be are `invalid-argument`, when they are set"),
     (0x8020_0041, "there is no cache shared between machines"),
     (0x8020_0042, "there is no cache shared between machines"),

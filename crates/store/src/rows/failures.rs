@@ -4,7 +4,7 @@
 //! Never the position of a variant: that changes when the code does, and a store outlives it.
 
 use ebb_core::describe::FAILURES;
-use ebb_core::failure::{DestinationTrouble, Failure, ServerTrouble};
+use ebb_core::failure::{DestinationTrouble, Failure, ProxyTrouble, ServerTrouble};
 
 /// The number that belongs to the name, if one does.
 pub(crate) fn number_of(failure: Failure) -> Option<i64> {
@@ -13,7 +13,10 @@ pub(crate) fn number_of(failure: Failure) -> Option<i64> {
             Some(status.into())
         }
         Failure::Destination(DestinationTrouble::Io(errno)) => Some(errno.into()),
+        Failure::Proxy(ProxyTrouble::Refused(status)) => Some(status.into()),
+        Failure::Proxy(ProxyTrouble::SocksRefused(reply)) => Some(reply.into()),
         Failure::Network(_)
+        | Failure::Proxy(_)
         | Failure::Server(_)
         | Failure::Destination(_)
         | Failure::Service(_)
@@ -32,6 +35,12 @@ pub(crate) fn restore(name: &str, number: Option<i64>) -> Option<Failure> {
         }
         ("io-error", Some(errno)) => {
             Failure::Destination(DestinationTrouble::Io(errno.try_into().ok()?))
+        }
+        ("proxy-refused", Some(status)) => {
+            Failure::Proxy(ProxyTrouble::Refused(status.try_into().ok()?))
+        }
+        ("proxy-socks-refused", Some(reply)) => {
+            Failure::Proxy(ProxyTrouble::SocksRefused(reply.try_into().ok()?))
         }
         (_, Some(_)) => return None,
         (_, None) => FAILURES
@@ -69,7 +78,10 @@ mod tests {
             token-required agent-lost identity-not-admitted sandbox-failed max-download-time \
             vault-unavailable \
             network-disconnected blocked-by-cost-transfer-policy blocked-by-policy \
-            blocked-by-battery-saver blocked-by-battery-policy";
+            blocked-by-battery-saver blocked-by-battery-policy \
+            proxy-dns-failure proxy-connect-failure proxy-timed-out proxy-connection-lost \
+            proxy-tls-failure proxy-certificate-invalid proxy-refused proxy-socks-refused \
+            proxy-auth-required proxy-malformed-answer invalid-proxy-info";
         let found = FAILURES.map(Failure::name).join(" ");
         assert_eq!(found, names);
     }

@@ -14,8 +14,18 @@ fn text(length: usize) -> String {
     "ü".repeat(length)
 }
 
+/// Hosts, as many as fit into so many characters.
+fn hosts(length: usize) -> String {
+    let character = |at: usize| match at {
+        _ if at.is_multiple_of(250) => ' ',
+        _ if at.is_multiple_of(50) => '.',
+        _ => 'h',
+    };
+    (1..=length).map(character).collect()
+}
+
 fn proxy(usage: ProxyUsage, list: usize, bypass: usize) -> Setting {
-    Setting::Proxy(ProxySettings { usage, list: text(list), bypass: text(bypass) })
+    Setting::Proxy(ProxySettings { usage, list: hosts(list), bypass: hosts(bypass) })
 }
 
 /// One row for each property, in the order of the table.
@@ -59,6 +69,15 @@ fn cases() -> Vec<Case> {
                 (proxy(ProxyUsage::Preconfig, 1, 0), INVALID),
                 (proxy(ProxyUsage::None, 0, 1), INVALID),
                 (proxy(ProxyUsage::Automatic, 1, 1), INVALID),
+                (proxy(ProxyUsage::Automatic, 0, 0), UNSUPPORTED),
+                (
+                    Setting::Proxy(ProxySettings {
+                        usage: ProxyUsage::Override,
+                        list: "socks4://p".into(),
+                        bypass: String::new(),
+                    }),
+                    Refusal::InvalidProxyInfo { entry: String::new(), why: "" },
+                ),
             ],
         ),
         numbers(Setting::CostFlags, 0x8000_00ff, &[0x4000_0000, 0x100, u32::MAX], &INVALID),
