@@ -80,7 +80,7 @@ pub const FAILURES: [Failure; 55] = [
 ];
 
 /// Every refusal there is, but those that only pass a failure on.
-pub const REFUSALS: [Refusal; 41] = [
+pub const REFUSALS: [Refusal; 42] = [
     Refusal::NotFound,
     Refusal::AccessDenied,
     Refusal::InvalidState,

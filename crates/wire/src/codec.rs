@@ -49,6 +49,12 @@ pub const FIELDS_MAX: usize = 40 * 1024;
 pub const COMMAND_WORDS_MAX: usize = 4100;
 /// Longest of those, in bytes.
 pub const COMMAND_WORD_MAX: usize = 8192;
+/// Longest name of a host in bytes.
+pub const HOST_MAX: usize = 256;
+/// Most proxies of one fetch.
+pub const PROXIES_MAX: usize = 32;
+/// Most kinds of hosts that one fetch reaches without them.
+pub const BYPASS_MAX: usize = 256;
 /// Longest `ETag` or `Last-Modified` field in bytes.
 pub const VALIDATOR_MAX: usize = 8192;
 

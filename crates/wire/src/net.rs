@@ -9,8 +9,10 @@
 //! counts the bytes of the pieces, one after the other, in the order of the fetch.
 
 mod login;
+mod proxy;
 
 pub use login::{AuthScheme, AuthTarget, Login, Secret};
+pub use proxy::{Bypass, Proxy, ProxyKind, ProxyTrouble, Scheme, Way};
 
 use core::fmt;
 
@@ -97,6 +99,8 @@ pub struct FetchOptions {
     pub dynamic: bool,
     /// More bytes than this are [`NetTrouble::SizeLimit`].
     pub most_bytes: Option<u64>,
+    /// Who stands between the agent and the server.
+    pub way: Way,
 }
 
 impl Default for FetchOptions {
@@ -109,6 +113,7 @@ impl Default for FetchOptions {
             relaxed: Relaxed::default(),
             dynamic: false,
             most_bytes: None,
+            way: Way::Direct,
         }
     }
 }
@@ -296,4 +301,6 @@ pub enum NetTrouble {
     NoSpace,
     /// Writing the file failed, with this `errno`.
     WriteFailed(i32),
+    /// It was met at a proxy.
+    Proxy(ProxyTrouble),
 }

@@ -5,6 +5,7 @@
 
 mod login;
 mod options;
+mod proxy;
 
 use super::{
     DETAIL_MAX, DecodeError, EncodeError, FIELDS_COUNT_MAX, FIELDS_MAX, Message, PIECES_MAX, Part,
@@ -267,6 +268,8 @@ const STATUS: u8 = 7;
 const WRITE_FAILED: u8 = 16;
 /// The other one with an HTTP status.
 const REDIRECT_REFUSED: u8 = 17;
+/// The one that was met at a proxy.
+const PROXY: u8 = 30;
 
 impl Part for NetTrouble {
     fn put(&self, to: &mut Writer) {
@@ -279,6 +282,9 @@ impl Part for NetTrouble {
         } else if let Self::WriteFailed(errno) = self {
             WRITE_FAILED.put(to);
             errno.put(to);
+        } else if let Self::Proxy(trouble) = self {
+            PROXY.put(to);
+            trouble.put(to);
         } else {
             let known = PLAIN.iter().find(|(_, trouble)| trouble == self);
             known.expect("the list has every plain trouble, as a test shows").0.put(to);
@@ -290,6 +296,7 @@ impl Part for NetTrouble {
             STATUS => from.get().map(Self::Status),
             REDIRECT_REFUSED => from.get().map(Self::RedirectRefused),
             WRITE_FAILED => from.get().map(Self::WriteFailed),
+            PROXY => from.get().map(Self::Proxy),
             tag => PLAIN
                 .iter()
                 .find_map(|(number, trouble)| (*number == tag).then_some(*trouble))

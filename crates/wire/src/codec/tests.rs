@@ -1,5 +1,7 @@
 //! Whatever comes: what we write we can read, and what we did not write never gets through.
 
+mod proxy;
+
 use super::*;
 use crate::Sandbox;
 use crate::files::{FileTrouble, FromFiles, Look, Place, Temporary, ToFiles};
@@ -186,9 +188,9 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
         authority,
         usage,
     });
-    let flags = (redirects, relaxed, any::<[bool; 2]>());
+    let flags = (redirects, relaxed, any::<[bool; 2]>(), proxy::way());
     ("[A-Z_]{0,20}", vec(header, 0..5), flags, option::of(any::<u64>())).prop_map(
-        |(method, headers, (redirects, relaxed, [allow_downgrade, dynamic]), most_bytes)| {
+        |(method, headers, (redirects, relaxed, [allow_downgrade, dynamic], way), most_bytes)| {
             FetchOptions {
                 method,
                 headers,
@@ -197,6 +199,7 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
                 relaxed,
                 dynamic,
                 most_bytes,
+                way,
             }
         },
     )
@@ -275,6 +278,7 @@ fn net_trouble() -> impl Strategy<Value = NetTrouble> {
         Just(NetTrouble::SizeLimit),
         Just(NetTrouble::NoSpace),
         any::<i32>().prop_map(NetTrouble::WriteFailed),
+        proxy::proxy_trouble().prop_map(NetTrouble::Proxy),
     ]
 }
 

@@ -16,6 +16,7 @@ impl Part for FetchOptions {
         self.relaxed.put(to);
         self.dynamic.put(to);
         self.most_bytes.put(to);
+        self.way.put(to);
     }
 
     fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -27,6 +28,7 @@ impl Part for FetchOptions {
             relaxed: from.get()?,
             dynamic: from.get()?,
             most_bytes: from.get()?,
+            way: from.get()?,
         })
     }
 }
