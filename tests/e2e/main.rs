@@ -31,6 +31,7 @@ mod on_demand;
 mod ownership;
 mod processes;
 mod properties;
+mod proxies;
 mod ranges;
 mod set;
 mod state_table;

@@ -31,8 +31,13 @@ struct Values {
 
 fn values() -> Vec<Values> {
     let text = |length: usize| Variant::from("ü".repeat(length));
+    // Hosts of 249 characters, and a blank behind each.
+    let hosts = |length: usize| {
+        let host = format!("{} ", vec!["h".repeat(49); 5].join("."));
+        host.chars().cycle().take(length).collect::<String>()
+    };
     let proxies = |list: usize, bypass: usize| {
-        Variant::from(("override".to_owned(), "p".repeat(list), "b".repeat(bypass)))
+        Variant::from(("override".to_owned(), hosts(list), hosts(bypass)))
     };
     let invalid = ("InvalidArgument", 0x8007_0057);
     let unsupported = ("NotSupported", 0x8000_4001);

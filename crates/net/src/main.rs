@@ -22,6 +22,7 @@ mod arguments;
 mod descriptor;
 mod fetches;
 mod logins;
+mod proxies;
 mod serve;
 mod translate;
 

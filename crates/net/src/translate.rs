@@ -4,6 +4,7 @@
 //! one question: *what is this called on the other side?* Every kind of trouble is named here once,
 //! without a wildcard, so that a new one cannot be forgotten.
 
+use crate::proxies;
 use ebb_http::{
     AnswerError, ConnectError, DiskError, Downgrade, ExchangeError, FetchError, Held, LoginTarget,
     Logins, Method, Options, Order, OwnFields, Piece, RedirectError, Redirects, Relaxed, TlsError,
@@ -53,12 +54,20 @@ pub(crate) fn asked(options: &net::FetchOptions) -> Result<Options, Unwritable> 
     let downgrade = if options.allow_downgrade { Downgrade::Allow } else { Downgrade::Refuse };
     let net::Relaxed { name, date, authority, usage } = options.relaxed;
     let relaxed = Relaxed { name, date, authority, usage };
-    let (dynamic, most_bytes) = (options.dynamic, options.most_bytes);
-    let logins = Logins::default();
-    Ok(Options { method, fields, logins, redirects, downgrade, relaxed, dynamic, most_bytes })
+    Ok(Options {
+        method,
+        fields,
+        logins: Logins::default(),
+        redirects,
+        downgrade,
+        relaxed,
+        dynamic: options.dynamic,
+        most_bytes: options.most_bytes,
+        proxy: proxies::way(&options.way).ok_or(Unwritable)?,
+    })
 }
 
-/// A method, or a field, that cannot stand in a request of ours.
+/// A method, or a field, that cannot stand in a request of ours; or a way that leads nowhere.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unwritable;
 
@@ -97,6 +106,7 @@ fn connect_trouble(error: &ConnectError) -> NetTrouble {
         ConnectError::TimedOut { .. } => NetTrouble::TimedOut,
         ConnectError::Tls(TlsError::Certificate(_)) => NetTrouble::CertificateInvalid,
         ConnectError::Tls(TlsError::Handshake(_)) => NetTrouble::TlsFailed,
+        ConnectError::Proxy(error) => proxies::trouble(&error.trouble),
     }
 }
 
@@ -128,6 +138,7 @@ pub(crate) fn retry_after(error: &FetchError) -> Option<u32> {
         FetchError::Exchange(ExchangeError::Answer(AnswerError::Status {
             retry_after, ..
         })) => *retry_after,
+        FetchError::Exchange(ExchangeError::Connect(error)) => proxies::retry_after(error),
         FetchError::Exchange(_) | FetchError::Disk(_) => None,
     }
 }

@@ -20,6 +20,7 @@
 //! | `one_file` | one file, from its temporary file to the last word about it   |
 //! | `pieces`   | the same for a file that is fetched in pieces                  |
 //! | `open`     | a temporary file to go on with, or another in its place       |
+//! | `way`      | who stands between a job and the servers                      |
 //! | `kept`     | descriptors for an attempt under another file identity        |
 
 mod asking;
@@ -29,6 +30,7 @@ mod logins;
 mod one_file;
 mod open;
 mod pieces;
+mod way;
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -4,6 +4,7 @@
 //! * [`credentials`]: what jobs log on with, set as a client sets it;
 //! * [`dice`]: chance that can be repeated;
 //! * [`server`]: an HTTP server under the thumb of the test, which knows who asked;
+//! * [`proxy`]: HTTP and SOCKS proxies, likewise;
 //! * [`users`]: accounts of the machine, and calling as one of them;
 //! * [`instance`]: a whole Ebb in a scratch directory, started, killed, looked at;
 //! * [`processes`]: what `/proc` says about each of them;
@@ -25,6 +26,7 @@ pub mod instance;
 pub mod job;
 pub mod namespace;
 pub mod processes;
+pub mod proxy;
 pub mod scratch;
 pub mod server;
 pub mod users;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ebb_core::failure::{
-    DestinationTrouble, Failure, NetworkTrouble, ServerTrouble, ServiceTrouble,
+    DestinationTrouble, Failure, NetworkTrouble, ProxyTrouble, ServerTrouble, ServiceTrouble,
 };
 use ebb_core::file::{File, Piece, Validators};
 use ebb_wire::Sandbox;
@@ -352,5 +352,23 @@ pub(crate) fn failure_of(trouble: NetTrouble) -> Failure {
         NetTrouble::SizeLimit => Failure::Server(ServerTrouble::SizeLimit),
         NetTrouble::NoSpace => Failure::Destination(DestinationTrouble::NoSpace),
         NetTrouble::WriteFailed(errno) => Failure::Destination(DestinationTrouble::Io(errno)),
+        NetTrouble::Proxy(trouble) => Failure::Proxy(at_a_proxy(trouble)),
+    }
+}
+
+fn at_a_proxy(trouble: ebb_wire::net::ProxyTrouble) -> ProxyTrouble {
+    use ebb_wire::net::ProxyTrouble as Told;
+    match trouble {
+        Told::NameNotResolved => ProxyTrouble::NameNotResolved,
+        Told::ConnectFailed => ProxyTrouble::ConnectFailed,
+        Told::TimedOut => ProxyTrouble::TimedOut,
+        Told::ConnectionLost => ProxyTrouble::ConnectionLost,
+        Told::TlsFailed => ProxyTrouble::TlsFailed,
+        Told::CertificateInvalid => ProxyTrouble::CertificateInvalid,
+        Told::Refused(status) => ProxyTrouble::Refused(status),
+        Told::SocksRefused(reply) => ProxyTrouble::SocksRefused(reply),
+        Told::Unauthorized => ProxyTrouble::Unauthorized,
+        Told::MalformedAnswer => ProxyTrouble::MalformedAnswer,
+        Told::InvalidSettings => ProxyTrouble::InvalidSettings,
     }
 }

@@ -10,6 +10,8 @@ use ebb_core::job::{Redirects, SecurityFlags, Terms};
 use ebb_wire::net::{self, FetchOptions, Header, Relaxed};
 use url::Url;
 
+use super::way::way;
+
 /// How one of the job's files is asked for. `room` is what the job may still fetch, without what is
 /// there of this file; nothing: no limit.
 pub(super) fn asking(
@@ -38,6 +40,7 @@ pub(super) fn asking(
         },
         dynamic: terms.dynamic_content,
         most_bytes: room.map(|room| room.saturating_add(file.durable)),
+        way: way(&terms.proxy),
     }
 }
 
@@ -85,7 +88,7 @@ mod tests {
             terms.security_flags = SecurityFlags::from_bits(bits).unwrap();
             asking(&terms, &Headers::default(), &file(0), None)
         };
-        let plain = FetchOptions::default();
+        let plain = FetchOptions { way: net::Way::Preconfigured, ..FetchOptions::default() };
         let relaxed = |relaxed| FetchOptions { relaxed, ..plain.clone() };
         let none = Relaxed::default();
         assert_eq!(asked(0), plain);

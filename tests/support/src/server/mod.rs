@@ -24,6 +24,7 @@ mod tls;
 pub use gate::Gate;
 pub use log::{PATIENCE, Record};
 pub use resource::{DATE, Framing, JUST_NOW, LONG_AGO, Lie, Resource, Version};
+pub(crate) use sockets::client_uid;
 pub use tls::Authority;
 
 use rustls::ServerConfig;

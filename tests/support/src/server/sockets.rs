@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::net::{SocketAddr, TcpStream};
 
 /// The uid of the client's socket, by the kernel's table.
-pub(super) fn client_uid(accepted: &TcpStream) -> Option<u32> {
+pub(crate) fn client_uid(accepted: &TcpStream) -> Option<u32> {
     let client = accepted.peer_addr().ok()?;
     let server = accepted.local_addr().ok()?;
     ["/proc/net/tcp", "/proc/net/tcp6"]
