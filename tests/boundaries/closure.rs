@@ -82,6 +82,17 @@ fn no_http_and_no_tls_but_in_the_network_agent() {
 }
 
 #[test]
+fn tickets_are_the_network_agents_alone() {
+    let tickets = ["ebb-gss", "libloading"];
+    for package in ["ebb-launcher", "ebb-files", "ebb-service", "ebb-store", "ebb-core", "ebb-cli"]
+    {
+        assert_free_of(package, &tickets);
+    }
+    assert_free_of("ebb-http", &tickets);
+    assert!(closure("ebb-net").contains("ebb-gss"), "the check sees what it looks for");
+}
+
+#[test]
 fn no_sql_but_through_the_store() {
     let sql = ["rusqlite", "libsqlite3-sys", "ebb-store"];
     for package in ["ebb-launcher", "ebb-files", "ebb-net", "ebb-core", "ebb-api", "ebb-cli"] {

@@ -25,6 +25,7 @@ mod headers;
 mod identities;
 mod job_model;
 mod limits;
+mod logging_on;
 mod notifications;
 mod notify_command;
 mod on_demand;

@@ -2,7 +2,7 @@
 //!
 //! `ebbd` starts it with the identity already put on, and the channel to the service as descriptor
 //! 0. It holds the network, and one descriptor for each file in transfer. It never opens a file but
-//! those that TLS and name resolution read, and never learns which job a fetch belongs to.
+//! those that TLS, name resolution and tickets read, and never learns which job a fetch belongs to.
 //!
 //! What the servers it talks to may try: everything; so the sandbox is on before the first byte of
 //! theirs is read, and before there is a second thread that could be without it. What the service
@@ -24,6 +24,7 @@ mod fetches;
 mod logins;
 mod proxies;
 mod serve;
+mod tickets;
 mod translate;
 
 use arguments::Arguments;
@@ -32,6 +33,8 @@ use ebb_sandbox::Confinement;
 use serve::ServeError;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
+use std::sync::Arc;
+use tickets::Cache;
 
 /// What ended the process.
 #[derive(Debug, thiserror::Error)]
@@ -71,11 +74,14 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Fatal> {
     let arguments = Arguments::read(std::env::args_os().skip(1))?;
-    let confinement = Confinement::Network { readable: arguments.readable() };
+    let cache = Cache::find();
+    let readable = arguments.readable().into_iter().chain(cache.readable()).collect();
+    let confinement = Confinement::Network { readable };
     let sandbox = ebb_sandbox::enter(confinement, arguments.demand)?;
     let channel: OwnedFd = std::io::stdin().as_fd().try_clone_to_owned()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let client = Client::new(Trust::load(arguments.extra_ca.as_deref())?);
+    let trust = Trust::load(arguments.extra_ca.as_deref())?;
+    let client = Client::with_tickets(trust, Some(Arc::new(cache)));
     let served = runtime.block_on(serve::serve(channel, sandbox, client));
     // Nobody waits for what is still being looked up or written.
     runtime.shutdown_background();

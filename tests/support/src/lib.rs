@@ -1,5 +1,6 @@
 //! What the tests of the whole stand on: real users, real processes, a server that lies.
 //!
+//! * [`apache`], [`realm`]: a real server that wants to know who asks, and a realm with tickets;
 //! * [`content`]: made-up files of any size that nobody has to store;
 //! * [`credentials`]: what jobs log on with, set as a client sets it;
 //! * [`dice`]: chance that can be repeated;
@@ -17,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod apache;
 pub mod bus;
 pub mod content;
 pub mod credentials;
@@ -27,6 +29,7 @@ pub mod job;
 pub mod namespace;
 pub mod processes;
 pub mod proxy;
+pub mod realm;
 pub mod scratch;
 pub mod server;
 pub mod users;

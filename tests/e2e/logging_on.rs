@@ -1,0 +1,170 @@
+//! Promise: where a real server wants to know who asks, it is told by the schemes the job has
+//! credentials for; tickets are those of the network identity, used only where that was allowed,
+//! and nobody else's are ever shown (F6, R10).
+//!
+//! What counts is what Apache and the key distribution center have logged.
+
+use std::os::unix::fs::MetadataExt;
+use support::apache::Apache;
+use support::content::Content;
+use support::credentials::{holding, set, set_implicit};
+use support::instance::{Instance, Setup};
+use support::job::{Job, NETWORK};
+use support::realm::Realm;
+use support::users::{User, needs_root};
+
+const FILE: Content = Content::new(67, 200_000);
+const PASSWORD: &str = "correct-horse";
+
+#[test]
+fn apache_is_told_by_basic_and_by_digest_who_asks() {
+    if !needs_root("an Apache that wants to know who asks") {
+        return;
+    }
+    let (instance, server, user) =
+        (Instance::start(), Apache::start("al", PASSWORD), User::alice());
+    let bus = instance.bus(&user);
+    for scheme in ["basic", "digest"] {
+        let job = Job::create(&bus, scheme);
+        set(&job, "server", scheme, "al", PASSWORD).unwrap();
+        for name in ["one", "two", "three"] {
+            server.put(name, FILE);
+            let path = instance.directory_of(&user).join(format!("{scheme}-{name}"));
+            job.add(&server.url(&format!("{scheme}/{name}")), &path);
+        }
+        job.resume();
+        job.finish();
+        for name in ["one", "two", "three"] {
+            FILE.check(&instance.directory_of(&user).join(format!("{scheme}-{name}")));
+            let log = server.log(&format!("{scheme}/{name}"), 1);
+            assert!(log.contains(&"al 200".to_owned()), "{log:?}");
+        }
+    }
+    assert!(holding(instance.scratch(), PASSWORD).is_empty());
+}
+
+#[test]
+fn apache_hears_a_wrong_password_once_and_the_job_says_which_scheme_it_was() {
+    if !needs_root("an Apache that hears a wrong password") {
+        return;
+    }
+    let (instance, server, user) =
+        (Instance::start(), Apache::start("al", PASSWORD), User::alice());
+    let (bus, directory) = (instance.bus(&user), instance.directory_of(&user));
+    let names = ["one", "two", "three", "four"];
+    let job = Job::create(&bus, "wrong");
+    set(&job, "server", "basic", "al", "hunter2-is-wrong").unwrap();
+    for name in names {
+        server.put(name, FILE);
+        job.add(&server.url(&format!("basic/{name}")), &directory.join(name));
+    }
+    job.resume();
+    job.wait_for(&["error"]);
+    let error = job.error();
+    assert_eq!((error["Name"].as_str(), error["Code"].as_str()), ("http-401", "0x80190191"));
+    assert!(error["Message"].contains("rejected the credentials for Basic"), "{error:?}");
+    assert!(!error["Message"].contains("hunter2"));
+    // All that were asked for are logged, in whatever order: one of them with a name.
+    let heard = |name: &&str| {
+        let log = server.log(&format!("basic/{name}"), 0);
+        log.iter().filter(|line| line.starts_with("al ")).count()
+    };
+    let _ = server.log("basic/one", 1);
+    assert!(names.iter().map(heard).sum::<usize>() <= 1);
+    set(&job, "server", "basic", "al", PASSWORD).unwrap();
+    job.resume();
+    job.finish();
+    FILE.check(&directory.join("four"));
+}
+
+/// An instance in a realm, and a server there. Root and the helper both have tickets.
+fn in_a_realm() -> (Realm, Apache, Instance) {
+    let realm = Realm::start();
+    for name in ["alice", "admin"] {
+        realm.add_user(name, PASSWORD);
+    }
+    let server = Apache::start_in(&realm);
+    server.put("f", FILE);
+    let wrapper = realm.wrapper();
+    let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
+    let instance = Setup::new().under(&wrapper).start();
+    realm.log_in(&User::root(), "admin", PASSWORD);
+    realm.log_in(&User::alice(), "alice", PASSWORD);
+    (realm, server, instance)
+}
+
+#[test]
+fn a_job_of_roots_shows_its_helpers_ticket_and_never_roots_own() {
+    if !needs_root("a realm with tickets") {
+        return;
+    }
+    let (realm, server, instance) = in_a_realm();
+    let bus = instance.bus(&User::root());
+    let path = instance.directory_of(&User::root()).join("f");
+    let job = Job::create(&bus, "the model case");
+    job.lend(&instance, &User::alice(), NETWORK);
+    job.add(&server.url("ticket/f"), &path);
+    job.resume();
+    // Nobody has allowed it yet.
+    job.wait_for(&["error"]);
+    let message = job.error().remove("Message").unwrap_or_default();
+    assert!(message.contains("401") && message.contains("Negotiate"), "{message}");
+    assert_eq!(server.log("ticket/f", 1), ["- 401"]);
+    assert_eq!(realm.tickets(), [] as [String; 0], "nobody asked for a ticket");
+    set_implicit(&job, "server", "negotiate").unwrap();
+    job.resume();
+    job.finish();
+    FILE.check(&path);
+    assert_eq!(std::fs::metadata(&path).unwrap().uid(), 0);
+    let log = server.log("ticket/f", 3);
+    assert!(log.contains(&"alice@EBBTEST 200".to_owned()), "{log:?}");
+    let tickets = realm.tickets();
+    let service = format!("alice@EBBTEST for HTTP/{}@EBBTEST", realm.address);
+    assert!(!tickets.is_empty() && tickets.iter().all(|it| it.contains(&service)), "{tickets:?}");
+    assert!(!log.iter().any(|line| line.contains("admin")));
+}
+
+#[test]
+fn tickets_that_are_gone_are_told_and_new_ones_are_used_without_a_restart() {
+    if !needs_root("a realm whose tickets come and go") {
+        return;
+    }
+    let (realm, server, instance) = in_a_realm();
+    let alice = User::alice();
+    realm.log_out(&alice);
+    let (bus, path) = (instance.bus(&alice), instance.directory_of(&alice).join("f"));
+    let job = Job::create(&bus, "come and go");
+    set_implicit(&job, "server", "negotiate").unwrap();
+    job.add(&server.url("ticket/f"), &path);
+    job.resume();
+    job.wait_for(&["error"]);
+    let error = job.error();
+    assert_eq!(error["Name"], "http-401");
+    assert!(error["Message"].contains("the server"), "{error:?}");
+    assert!(error["Message"].contains("Negotiate could not be used: "), "{error:?}");
+    assert_eq!(realm.tickets(), [] as [String; 0]);
+    realm.log_in(&alice, "alice", PASSWORD);
+    // The agent that found none may still be there; it cannot read what is new.
+    job.resume();
+    job.finish();
+    FILE.check(&path);
+    assert!(server.log("ticket/f", 3).contains(&"alice@EBBTEST 200".to_owned()));
+}
+
+#[test]
+fn a_user_of_the_realm_by_name_and_password_needs_no_ticket() {
+    if !needs_root("a realm and a password") {
+        return;
+    }
+    let (realm, server, instance) = in_a_realm();
+    let alice = User::alice();
+    realm.log_out(&alice);
+    let (bus, path) = (instance.bus(&alice), instance.directory_of(&alice).join("f"));
+    let job = Job::create(&bus, "by password");
+    set(&job, "server", "negotiate", "alice@EBBTEST", PASSWORD).unwrap();
+    job.add(&server.url("ticket/f"), &path);
+    job.resume();
+    job.finish();
+    FILE.check(&path);
+    assert!(server.log("ticket/f", 2).contains(&"alice@EBBTEST 200".to_owned()));
+}
