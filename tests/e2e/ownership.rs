@@ -2,10 +2,12 @@
 //! helper's identity, no file they could not open themselves.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use support::bus::{JOB, TOKEN_OPTIONS};
 use support::content::Content;
 use support::instance::Instance;
 use support::job::{Job, NETWORK};
+use support::scratch::wait_in;
 use support::server::{Gate, Resource, Server};
 use support::users::{User, needs_root};
 
@@ -69,6 +71,91 @@ fn a_job_whose_files_the_new_owner_cannot_reach_is_left_as_it_is() {
     job.finish();
     FILE.check(&path);
     assert_eq!(server.log().len(), 1);
+}
+
+/// A directory where everybody may make files, and only who made them deletes them.
+fn shared(instance: &Instance) -> PathBuf {
+    let path = instance.scratch().join("shared");
+    std::fs::create_dir(&path).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o1777)).unwrap();
+    path
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(directory).unwrap();
+    let mut names: Vec<_> =
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_running_job_goes_on_from_its_last_byte_as_its_new_owner() {
+    if !needs_root("taking a running job over") {
+        return;
+    }
+    let (instance, server) = (Instance::start(), Server::http());
+    let gate = std::sync::Arc::new(Gate::after(FILE.size / 2));
+    server.put("/f", Resource::new(FILE).through(&gate));
+    let shared = shared(&instance);
+    let [alice, root] = [User::alice(), User::root()].map(|user| instance.bus(&user));
+    let job = Job::create(&alice, "under way");
+    job.add(&server.url("/f"), &shared.join("f"));
+    job.resume();
+    job.wait_for_bytes(FILE.size / 2);
+    let job = job.over(&root);
+    job.call("TakeOwnership").unwrap();
+    gate.open();
+    job.finish();
+    FILE.check(&shared.join("f"));
+    assert_eq!(std::fs::metadata(shared.join("f")).unwrap().uid(), 0);
+    let asked = server.requests("/f");
+    let uids: Vec<_> = asked.iter().map(|request| request.uid).collect();
+    assert_eq!(uids, [Some(User::alice().uid), Some(0)]);
+    assert_eq!(asked[1].first, FILE.size / 2, "no byte was lost");
+}
+
+#[test]
+fn what_is_whole_is_whole_for_the_new_owner_and_nothing_is_left_of_the_old_one() {
+    if !needs_root("taking a transferred job over") {
+        return;
+    }
+    let (mut instance, server) = (Instance::start(), Server::http());
+    for name in ["/a", "/b"] {
+        server.put(name, Resource::new(FILE));
+    }
+    let shared = shared(&instance);
+    let (path, id, asked) = {
+        let [alice, root] = [User::alice(), User::root()].map(|user| instance.bus(&user));
+        let job = Job::create(&alice, "whole");
+        for name in ["a", "b"] {
+            job.add(&server.url(&format!("/{name}")), &shared.join(name));
+        }
+        job.resume();
+        job.wait_for(&["transferred"]);
+        let asked = server.log().len();
+        job.over(&root).call("TakeOwnership").unwrap();
+        let owned = || {
+            let mut entries = std::fs::read_dir(&shared).unwrap();
+            let all_roots = entries.all(|entry| entry.unwrap().metadata().unwrap().uid() == 0);
+            all_roots.then_some(())
+        };
+        wait_in(&shared, "the old owner's files to go", owned);
+        assert_eq!(names(&shared).len(), 2);
+        (job.path, job.id, asked)
+    };
+    // It is on disk: another life of the service knows whose files are whose.
+    instance.kill_and_restart();
+    let root = instance.bus(&User::root());
+    let job = Job { bus: &root, path, id };
+    assert_eq!(job.state(), "transferred");
+    job.finish();
+    assert_eq!(names(&shared), ["a", "b"]);
+    for name in ["a", "b"] {
+        FILE.check(&shared.join(name));
+        assert_eq!(std::fs::metadata(shared.join(name)).unwrap().uid(), 0);
+    }
+    assert_eq!(server.log().len(), asked, "nothing was asked for again");
 }
 
 #[test]

@@ -53,7 +53,7 @@ mod validation;
 mod values;
 
 pub use clock::Running;
-pub use events::{CompleteReport, Effect, Event, Report, Step};
+pub use events::{CompleteReport, Effect, Event, Report, Spare, Step};
 pub use headers::CustomHeaders;
 pub use notify_command::{NotifyCommand, PARAMETERS_LIMIT, PROGRAM_LIMIT};
 pub use property::{NOT_BUILT, PROPERTIES, Property, READ_ONLY, ReadOnly, Row, When};
@@ -311,6 +311,7 @@ impl Job {
             Event::SetHeaders(sealed) => self.set_headers(sealed)?,
             Event::MakeHeadersWriteOnly => self.make_headers_write_only()?,
             Event::SetCredentials(pair, sealed) => self.set_credentials(pair, sealed)?,
+            Event::Spare(file, spare) => self.spare(file, spare)?,
             Event::TakeOwnership(token) => self.take_ownership(token)?,
             Event::SetHelperToken(token) => self.set_helper_token(token)?,
             Event::SetHelperTokenFlags(flags) => self.set_helper_token_flags(flags)?,

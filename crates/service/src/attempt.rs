@@ -32,6 +32,8 @@ mod open;
 mod pieces;
 mod way;
 
+pub(crate) use open::PART;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 

@@ -10,7 +10,7 @@ use ebb_core::failure::Failure;
 use ebb_core::file::Wanted;
 use ebb_core::headers::Headers;
 use ebb_core::id::{AttemptId, JobId};
-use ebb_core::job::{CompleteReport, Event, Report, Setting, Terms};
+use ebb_core::job::{CompleteReport, Event, Report, Setting, Spare, Terms};
 use ebb_core::policy::Caller;
 use ebb_core::ranges::Part;
 use ebb_core::refusal::Refusal;
@@ -312,9 +312,9 @@ pub(crate) enum Told {
 pub(crate) struct Looked {
     pub(crate) job: JobId,
     pub(crate) asker: Asker,
-    /// The files that were looked at.
-    pub(crate) files: Vec<ebb_core::file::File>,
-    pub(crate) reached: Result<(), Refusal>,
+    /// How they were, and what there is for the new owner.
+    pub(crate) carry: crate::carry::Carry,
+    pub(crate) carried: Result<crate::carry::Carried, Refusal>,
     pub(crate) reply: oneshot::Sender<Answered>,
 }
 
@@ -325,7 +325,7 @@ pub(crate) enum Message {
     /// Destinations have been looked at.
     Inspected(JobId, Asker, Result<Vec<ebb_core::file::File>, Refusal>, oneshot::Sender<Answered>),
     /// The temporary files of a job have been looked at by who would take it over.
-    Looked(Looked),
+    Looked(Box<Looked>),
     /// A connection is gone, and with it the capabilities opened on it.
     Gone(ConnectionId),
     /// An attempt reports; answered, once it is written down, with whether it still counts.
@@ -338,6 +338,8 @@ pub(crate) enum Message {
     Completed(JobId, CompleteReport),
     /// Temporary files have been deleted.
     Deleted(JobId, Vec<u32>),
+    /// Of a file that is copied for another owner; answered with whether it counts.
+    Spare(JobId, u32, Spare, oneshot::Sender<bool>),
     /// The command of a job has ended; for which end it ran.
     CommandEnded { job: JobId, attempts: u64, end: CommandEnd },
     /// A login session has ended (R6).

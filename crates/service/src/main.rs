@@ -14,6 +14,7 @@ mod arguments;
 mod attempt;
 mod audit;
 mod bus;
+mod carry;
 mod clock;
 mod command;
 mod conditions;

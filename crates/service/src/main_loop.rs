@@ -259,7 +259,7 @@ impl MainLoop {
             Message::Inspected(job, asker, files, reply) => {
                 self.inspected(job, &asker, files, reply, turn);
             }
-            Message::Looked(looked) => self.looked(looked, turn),
+            Message::Looked(looked) => self.looked(*looked, turn),
             Message::Gone(connection) => {
                 self.capabilities.close_all_of(connection);
                 self.registered.close_all_of(connection);
@@ -290,6 +290,10 @@ impl MainLoop {
                     self.step(job, Event::Deleted(file), turn).ok();
                 }
                 turn.after.push(After::Act(job));
+            }
+            Message::Spare(job, file, spare, reply) => {
+                let counts = self.step(job, Event::Spare(file, spare), turn).is_ok();
+                turn.after.push(After::Acknowledge(reply, counts));
             }
             Message::CommandEnded { job, attempts, end } => {
                 self.call_ended(job, attempts, end, turn);

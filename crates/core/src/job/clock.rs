@@ -35,6 +35,7 @@ impl Event {
                 | Self::NetworkCame
                 | Self::HelperTokenLost
                 | Self::CommandEnded { .. }
+                | Self::Spare(..)
                 | Self::Report(
                     _,
                     Report::Created(..)

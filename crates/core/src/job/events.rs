@@ -74,6 +74,8 @@ pub enum Event {
         /// Whether it is.
         valid: bool,
     },
+    /// A file that is whole is being copied for another owner.
+    Spare(u32, Spare),
     /// The command of the job has run.
     CommandEnded {
         /// How many attempts there were when it was started: for which end it ran.
@@ -85,6 +87,17 @@ pub enum Event {
     SweepLeftOvers,
     /// The temporary file of this file is deleted.
     Deleted(u32),
+}
+
+/// What becomes of the copy of a file that is whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spare {
+    /// It was made, and is empty.
+    Made(Temporary),
+    /// It holds everything, and takes the place of the first.
+    TookOver(Temporary),
+    /// This one is deleted.
+    Gone(Temporary),
 }
 
 /// What an attempt reports.

@@ -1,9 +1,10 @@
 //! Another owner (`job-model.md` 3.8): what goes with the old one, and what stays.
 //!
 //! Who may take a job over is `policy`'s business, and whether they can reach its files is found
-//! out before. Here: what somebody lent or entrusted to the old owner is not the new one's.
+//! out before; the copies that are made for that are written down here. Else: what somebody lent or entrusted to the old owner is not the new one's.
 
-use super::{Job, NotifyCommand, Step};
+use super::{Job, NotifyCommand, Spare, Step};
+use crate::file::Progress;
 use crate::refusal::Refusal;
 use crate::token::Token;
 
@@ -22,6 +23,33 @@ impl Job {
             credentials_changed: forgotten.credentials_changed,
             ..anew
         })
+    }
+
+    /// A whole file is copied for whoever takes the job over: nobody else writes to it any more.
+    pub(super) fn spare(&mut self, at: u32, spare: Spare) -> Result<Step, Refusal> {
+        let over = self.not_over().is_err();
+        let file = self.files.get_mut(at as usize).ok_or(Refusal::FileNotFound)?;
+        match spare {
+            Spare::Made(copy) => {
+                if over || file.progress != Progress::Transferred || file.spare.is_some() {
+                    return Err(Refusal::InvalidState);
+                }
+                file.spare = Some(copy);
+            }
+            Spare::TookOver(copy) => {
+                if over || file.progress != Progress::Transferred || file.spare != Some(copy) {
+                    return Err(Refusal::InvalidState);
+                }
+                core::mem::swap(&mut file.temporary, &mut file.spare);
+            }
+            Spare::Gone(copy) => {
+                if file.spare.as_ref() != Some(&copy) {
+                    return Ok(Step::stay());
+                }
+                file.spare = None;
+            }
+        }
+        Ok(Step::changed(vec![]).and_files([at]))
     }
 
     /// The one place that knows what belongs to an owner and not to the job. A helper lent their

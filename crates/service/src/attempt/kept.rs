@@ -32,18 +32,25 @@ struct Kept {
 }
 
 impl KeptFiles {
-    /// Keeps one, where there is room for it.
-    pub(super) fn keep(
+    /// Keeps one, where there is room for it; says whether there was.
+    pub(crate) fn keep(
         &mut self,
         at: u32,
         temporary: Temporary,
         fd: OwnedFd,
         room: &Arc<Semaphore>,
-    ) {
+    ) -> bool {
         self.0.remove(&at);
-        if let Ok(_room) = Arc::clone(room).try_acquire_owned() {
-            self.0.insert(at, Kept { temporary, fd, _room });
-        }
+        let Ok(_room) = Arc::clone(room).try_acquire_owned() else {
+            return false;
+        };
+        self.0.insert(at, Kept { temporary, fd, _room });
+        true
+    }
+
+    /// Takes up others; what they are of counts more.
+    pub(crate) fn absorb(&mut self, others: Self) {
+        self.0.extend(others.0);
     }
 
     /// A descriptor of this temporary file, if one is kept.

@@ -109,7 +109,8 @@ impl Attempt {
         let in_hand = fd.try_clone();
         let ended = self.bring(at, file, fd).await;
         if let (Err(Break::Stopped), Ok(fd)) = (&ended, in_hand) {
-            self.kept.borrow_mut().keep(at, temporary, fd, &self.agents.room);
+            // Where there is no room for it the file may start over.
+            let _ = self.kept.borrow_mut().keep(at, temporary, fd, &self.agents.room);
         }
         ended
     }

@@ -19,7 +19,7 @@ use crate::agents::files::{FileAgent, Opened};
 
 /// How much is copied by one request. A file agent does one thing at a time, and a stop waits for
 /// the end of it.
-const PART: u64 = 64 * 1024 * 1024;
+pub(crate) const PART: u64 = 64 * 1024 * 1024;
 
 impl Attempt {
     /// Opens a temporary file for a file, and tells in `file` what it holds.

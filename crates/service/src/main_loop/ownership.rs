@@ -1,32 +1,29 @@
 //! An administrator becomes the owner of a job (`job-model.md` 3.8).
 //!
-//! Whoever owns a job owns what it holds. So the taker's own file agent is asked first to open
-//! every temporary file that it would have to go on with; if it cannot, nothing happens. Then the
-//! attempt in hand stops, and what belonged to the old owner goes with them: the helper's token,
+//! Whoever owns a job owns what it holds. So what it holds is carried over first ([`Carry`]); where
+//! the taker's own file agent cannot reach it, nothing happens. Then the attempt in hand stops, and what belonged to the old owner goes with them: the helper's token,
 //! and every capability that was opened on the job. Each try is in the audit log, whatever came
 //! of it.
 
 use std::rc::Rc;
 
-use ebb_core::failure::Failure;
 use ebb_core::file::{File, Progress};
 use ebb_core::id::JobId;
-use ebb_core::job::{Event, Job};
+use ebb_core::job::{Event, Job, Spare};
 use ebb_core::policy::Verb;
 use ebb_core::refusal::Refusal;
-use ebb_core::token::{Resource, Token};
+use ebb_core::token::Resource;
 use tokio::sync::oneshot;
 
 use super::work::WaitFor;
 use super::{After, MainLoop, Turn};
-use crate::agents::Agents;
-use crate::agents::files::FileAgent;
 use crate::audit::Record;
+use crate::carry::{Carried, Carry};
 use crate::clock;
 use crate::command::{Answered, Asker, Looked, Message, Notice, NoticeKind};
 
 impl MainLoop {
-    /// Judges, and has the taker's agent look at what there is.
+    /// Judges, and has agents carry over what there is.
     pub(super) fn take_ownership(
         &mut self,
         asker: Asker,
@@ -34,44 +31,82 @@ impl MainLoop {
         reply: oneshot::Sender<Answered>,
         turn: &mut Turn,
     ) {
-        let files = match self.may_take(&asker, id) {
-            Ok(files) => files,
+        let carry = match self.may_take(&asker, id) {
+            Ok(carry) => carry,
             Err(refusal) => return self.not_taken(&asker, id, refusal, reply, turn),
         };
-        if files.is_empty() {
+        if carry.files.is_empty() {
             return self.take(&asker, id, reply, turn);
         }
-        let (agents, outbox) = (Rc::clone(&self.parts.agents), self.parts.outbox.clone());
+        let outbox = self.parts.outbox.clone();
         tokio::task::spawn_local(async move {
-            let reached = reach(&agents, &asker.token, &files).await;
+            let carried = carry.run().await;
+            let looked = Looked { job: id, asker, carry, carried, reply };
             // The main loop ends only with the process.
-            let _ = outbox.send(Message::Looked(Looked { job: id, asker, files, reached, reply }));
+            let _ = outbox.send(Message::Looked(Box::new(looked)));
         });
     }
 
-    /// The agent has looked; meanwhile anything may have happened to the job.
+    /// The agents are done; meanwhile anything may have happened to the job.
     pub(super) fn looked(&mut self, looked: Looked, turn: &mut Turn) {
-        let Looked { job: id, asker, files, reached, reply } = looked;
-        let judged = reached.and_then(|()| self.may_take(&asker, id)).and_then(|now| {
-            let known = |file: &File| files.iter().any(|seen| seen.temporary == file.temporary);
-            // What has been made since was made by the old owner.
-            if now.iter().all(known) { Ok(()) } else { Err(Refusal::NewOwnerNoFileAccess) }
+        let Looked { job: id, asker, carry, carried, reply } = looked;
+        let carried = match carried {
+            Ok(carried) => carried,
+            Err(refusal) => return self.not_taken(&asker, id, refusal, reply, turn),
+        };
+        let judged = self.may_take(&asker, id).and_then(|now| {
+            // What has been made or has become whole since was not looked at.
+            let known = |(at, file): &(u32, File)| {
+                carry.files.iter().any(|(seen, old)| {
+                    (seen, &old.temporary, old.progress) == (at, &file.temporary, file.progress)
+                })
+            };
+            now.files.iter().all(known).then_some(()).ok_or(Refusal::NewOwnerNoFileAccess)
         });
-        match judged {
-            Ok(()) => self.take(&asker, id, reply, turn),
-            Err(refusal) => self.not_taken(&asker, id, refusal, reply, turn),
+        let moved = judged.and_then(|()| {
+            carried.copies.iter().try_for_each(|(at, copy)| {
+                self.step(id, Event::Spare(*at, Spare::TookOver(copy.clone())), turn)
+            })
+        });
+        match moved {
+            Ok(()) => {
+                self.take(&asker, id, reply, turn);
+                self.settle_carried(id, carry, carried);
+            }
+            Err(refusal) => {
+                self.not_taken(&asker, id, refusal, reply, turn);
+                tokio::task::spawn_local(async move { carry.undo(&carried).await });
+            }
+        }
+    }
+
+    /// Descriptors go to the next attempt; what was copied is deleted by who made it.
+    fn settle_carried(&mut self, id: JobId, carry: Carry, carried: Carried) {
+        if let Some(entry) = self.jobs.get_mut(&id) {
+            entry.work.keep(carried.kept, &entry.job);
+        }
+        if !carried.copies.is_empty() {
+            tokio::task::spawn_local(async move { carry.delete_copied().await });
         }
     }
 
     /// Whether this caller may take this job, and what they would have to go on with.
-    fn may_take(&self, asker: &Asker, id: JobId) -> Result<Vec<File>, Refusal> {
+    fn may_take(&self, asker: &Asker, id: JobId) -> Result<Carry, Refusal> {
         let permit = self.permit(asker.caller, Verb::Take, id)?;
         let job = &self.jobs.get(&permit.job()).ok_or(Refusal::NotFound)?.job;
         // Tried with a copy, before anybody is troubled with it.
         let mut taken = job.clone();
         let _ = taken.decide(Event::TakeOwnership(asker.token.clone()), clock::now())?;
         let is_new = taken.owner.uid != job.owner.uid;
-        Ok(if is_new { to_reach(&taken) } else { Vec::new() })
+        let identity = job.identity_for(Resource::LocalFile).ok().cloned();
+        Ok(Carry {
+            job: id,
+            files: if is_new { to_reach(&taken) } else { Vec::new() },
+            from: (job.owner.uid, identity),
+            to: asker.token.clone(),
+            agents: Rc::clone(&self.parts.agents),
+            outbox: self.parts.outbox.clone(),
+        })
     }
 
     fn take(
@@ -147,29 +182,14 @@ fn record(asker: &Asker, job: JobId, before: Option<&Job>, outcome: &str) {
 
 /// The files the new owner of this job has to go on with. Where files are the helper's business,
 /// they stay the helper's: the identity has to be lent again.
-fn to_reach(job: &Job) -> Vec<File> {
+fn to_reach(job: &Job) -> Vec<(u32, File)> {
     if job.identity_for(Resource::LocalFile).is_err() {
         return Vec::new();
     }
-    let needed = |file: &&File| {
+    let needed = |(_, file): &(u32, &File)| {
         file.temporary.is_some()
             && matches!(file.progress, Progress::Unfinished | Progress::Transferred)
     };
-    job.files.iter().filter(needed).cloned().collect()
-}
-
-/// Opens each file as the new owner would have to, and closes it again.
-async fn reach(agents: &Agents, token: &Token, files: &[File]) -> Result<(), Refusal> {
-    for file in files {
-        let Some(temporary) = &file.temporary else { continue };
-        let ask = async |agent: &FileAgent| {
-            agent.reopen(&file.destination, temporary, file.durable).await
-        };
-        match agents.ask_files(token.uid, token, ask).await {
-            Ok(_) => {}
-            Err(Failure::Destination(_)) => return Err(Refusal::NewOwnerNoFileAccess),
-            Err(failure) => return Err(Refusal::Unusable(failure)),
-        }
-    }
-    Ok(())
+    let needed = (0..).zip(&job.files).filter(needed);
+    needed.map(|(at, file)| (at, file.clone())).collect()
 }

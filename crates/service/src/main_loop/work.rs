@@ -84,6 +84,12 @@ impl WaitFor {
 }
 
 impl Work {
+    /// Keeps descriptors for the next attempt of a job that has another owner now.
+    pub(super) fn keep(&mut self, kept: KeptFiles, job: &Job) {
+        self.kept.absorb(kept);
+        self.kept.retain_for(job);
+    }
+
     pub(super) fn expect(&mut self, effects: Vec<Effect>) {
         self.queue.extend(effects);
     }
@@ -133,7 +139,7 @@ impl Work {
         }
         self.hand = Hand::Free;
         self.live.clear();
-        self.kept = kept;
+        self.kept.absorb(kept);
         self.kept.retain_for(job);
         clock::now().moment.since(since)
     }

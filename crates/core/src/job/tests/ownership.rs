@@ -56,3 +56,33 @@ fn a_job_that_is_over_has_its_owner_for_ever() {
         assert_eq!(job_in(state).decide(taken(), at(0)), Err(Refusal::InvalidState), "{state}");
     }
 }
+
+#[test]
+fn a_copy_takes_the_place_of_a_whole_file_and_of_no_other() {
+    let copy = Temporary { ino: 4, made_by: TAKER, ..temporary(OWNER) };
+    let [made, took, gone] = [Spare::Made, Spare::TookOver, Spare::Gone]
+        .map(|spare| Event::Spare(0, spare(copy.clone())));
+    for state in STATES {
+        let mut job = job_in(state);
+        let before = job.clone();
+        let fine = ["transferred"].contains(&state);
+        let done = job.decide(made.clone(), at(0)).map(drop);
+        assert_eq!(done.is_ok(), fine, "{state}");
+        if !fine {
+            assert_eq!(job, before, "{state}: nothing has changed");
+            assert!(job.decide(took.clone(), at(0)).is_err());
+        }
+    }
+    let mut job = job_in("transferred").after([made.clone()]);
+    assert!(job.decide(made, at(0)).is_err(), "one at a time");
+    job = job.after([took, taken()]);
+    assert_eq!(job.files[0].temporary.as_ref(), Some(&copy));
+    assert_eq!(job.files[0].spare, Some(temporary(OWNER)));
+    // Said of the copy when it is in use, it means nothing.
+    let same = job.clone();
+    assert_eq!(job.does(gone).files_changed, []);
+    assert_eq!(job, same);
+    job = job.after([Event::Spare(0, Spare::Gone(temporary(OWNER)))]);
+    assert_eq!(job.files[0].spare, None);
+    assert_eq!(job.state, State::Transferred);
+}
