@@ -41,3 +41,4 @@ mod swap;
 mod system_bus;
 mod table;
 mod validation;
+mod vault;

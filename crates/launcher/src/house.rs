@@ -1,8 +1,7 @@
 //! Keeps house: who runs, what they ask, and how it ends.
 //!
-//! One loop waits for the service's messages and for signals. However it ends, nothing we started
-//! is left running: agents have no reason to outlive the service, and every child also asked the
-//! kernel to die with us, should we be killed.
+//! One loop waits for the service's messages and for signals. However it ends, nothing we started is
+//! left running: agents do not outlive the service, and the kernel ends every child with us.
 //!
 //! | what happens                      | what follows                                         |
 //! |-----------------------------------|------------------------------------------------------|

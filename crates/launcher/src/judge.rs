@@ -4,9 +4,8 @@
 //! may be taken over, and that it will then send whatever hurts most. Therefore:
 //!
 //! * it can ask for three things: start an agent, stop it, close;
-//! * an identity is numbers only, as the kernel reported them to the service; which of them may be
-//!   used at all is our policy file's word, and the number that means "unchanged" to the system
-//!   calls is no identity;
+//! * an identity is numbers only, as the kernel reported them; which of them may be used at all is
+//!   our policy file's word, and what means "unchanged" to the system calls is no identity;
 //! * it never sends us a path, a command line or an environment;
 //! * a message that does not fit ends the process; systemd starts both anew.
 

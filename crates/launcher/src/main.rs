@@ -1,10 +1,9 @@
 //! The program ebbd: starts the others, and nothing else.
 //!
 //! As root it keeps three capabilities: to become somebody else (`CAP_SETUID`, `CAP_SETGID`) and to
-//! end what it started (`CAP_KILL`). It reads its policy file, starts `ebb-service` as a user of
-//! its own, and then answers what the service asks on their channel: start an agent, stop it,
-//! close. It never parses a client's message, opens a user's path or touches the network.
-//! Started by an ordinary user it is the private instance: the same, with one identity.
+//! end what it started (`CAP_KILL`). It reads its policy file, starts `ebb-service` as its own user,
+//! and answers what that asks: start an agent, stop it, close. It never parses a client's message,
+//! opens a user's path or touches the network. As an ordinary user it serves that one identity.
 //!
 //! What the service may try, if it was taken over: see [`judge`], which is the whole answer.
 //! What we trust: the kernel, our policy file, and the programs in the libexec directory.

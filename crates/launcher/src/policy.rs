@@ -1,9 +1,9 @@
 //! The policy: who may be served, where things are, and so what is started.
 //!
 //! `key = value`, one a line; `#` begins a comment. An unknown key or a bad value refuses the whole
-//! file, with the number of the line: a policy that is half understood is none. The file must
-//! belong to root (or, for a private instance, to its user) and nobody else may write it. Its place
-//! is the only argument. It is read once; there is no reloading. Nothing is from the environment.
+//! file, with the number of the line: a policy that is half understood is none. The file must belong
+//! to root (or to a private instance's user) and nobody else may write it. Its place is the only
+//! argument. It is read once. The environment says no more than where a credential is.
 
 use crate::{CONFIG, Fatal, USAGE, cannot};
 use ebb_wire::launcher::{Identity, Role};
@@ -123,6 +123,9 @@ impl Policy {
         let mut command = self.command("ebb-service");
         command.arg(if self.only.is_some() { "--instance=private" } else { "--instance=system" });
         command.args(self.places.iter().map(|(name, place)| format!("--{name}={place}")));
+        // Ours to read, and not the service's: it gets the open file in place of an output.
+        let credential = std::env::var("CREDENTIALS_DIRECTORY").map(|dir| dir + "/ebb-vault-key");
+        credential.ok().and_then(|at| File::open(at).ok()).map(|key| command.stdout(key));
         command
     }
 

@@ -6,16 +6,17 @@
 //! again gives other bytes each time.
 //!
 //! The key is the credential `ebb-vault-key` if we were given one, and else a file of our own, mode
-//! 0600, made when it is first needed. (`ebbd` clears our environment and passes no credential on
-//! yet: started by it, we have the file.) Whoever has both the key and the store has everything:
-//! the file keeps secrets out of copies of the store, the credential also out of copies of the
-//! disk. A key that is lost costs the headers and the credentials, never a job.
+//! 0600, made when it is first needed. The credential is root's to read: `ebbd` opens it, and we find
+//! it in place of our standard output. Whoever has both the key and the store has everything: the
+//! file keeps secrets out of copies of the store, the credential also out of copies of the disk. A key
+//! that is lost, or is another one now, costs the headers and the credentials, never a job.
 //!
 //! Never here: what a secret means, or who may ask for it.
 
 use std::fs::{self, File, OpenOptions};
 use std::hint::black_box;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -23,11 +24,12 @@ use ebb_core::credentials::{AuthPair, Credentials};
 use ebb_core::headers::{Headers, Sealed};
 use ebb_core::id::JobId;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 
 use crate::clock;
 
-/// The name of the credential.
-const CREDENTIAL: &str = "ebb-vault-key";
+/// The name of the credential, for whoever reads the journal.
+const CREDENTIAL: &str = "the credential ebb-vault-key";
 /// The file of our own, in the state directory.
 const KEY_FILE: &str = "vault-key";
 /// What is sealed: header fields.
@@ -59,27 +61,18 @@ pub(crate) enum VaultError {
 }
 
 impl Vault {
-    /// Takes the credential, if there is one; before we confine ourselves to our own directories.
+    /// Takes the credential, if we were given one.
     ///
     /// # Errors
     ///
-    /// A credential that is no key. One that we may not read counts as none, and that is said.
+    /// A credential that is no key.
     pub(crate) fn new(state_dir: &Path) -> Result<Self, VaultError> {
-        let dir = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-        Self::with(dir.as_deref(), state_dir)
+        Self::with(given()?, state_dir)
     }
 
-    /// The same with the directory of the credentials, if there is one.
-    pub(crate) fn with(credentials: Option<&Path>, state_dir: &Path) -> Result<Self, VaultError> {
-        let path = credentials.map(|dir| dir.join(CREDENTIAL));
-        let credential = match path.as_deref().map(|path| (path, File::open(path))) {
-            Some((path, Ok(file))) => Some(key(file).map_err(at(path))?),
-            Some((path, Err(error))) if error.kind() != io::ErrorKind::NotFound => {
-                eprintln!("{}: {error}; a key file of our own is used", path.display());
-                None
-            }
-            Some((_, Err(_))) | None => None,
-        };
+    /// The same with this credential, if there is one.
+    pub(crate) fn with(credential: Option<File>, state_dir: &Path) -> Result<Self, VaultError> {
+        let credential = credential.map(key).transpose().map_err(at(Path::new(CREDENTIAL)))?;
         Ok(Self { credential, state_dir: state_dir.to_owned() })
     }
 
@@ -181,6 +174,19 @@ impl Vault {
         };
         found.map(|key| what(&key)).map_err(at(&path))
     }
+}
+
+/// What `ebbd` gave us to read: a file that nobody could write to in place of an output. Without one
+/// this is the journal, or nothing at all.
+fn given() -> Result<Option<File>, VaultError> {
+    let output = io::stdout();
+    let read = || -> io::Result<Option<File>> {
+        let mode = fcntl_getfl(&output)? & OFlags::RWMODE;
+        let kind = FileType::from_raw_mode(fstat(&output)?.st_mode);
+        let is_ours = mode == OFlags::RDONLY && kind == FileType::RegularFile;
+        is_ours.then(|| output.as_fd().try_clone_to_owned().map(File::from)).transpose()
+    };
+    read().map_err(at(Path::new(CREDENTIAL)))
 }
 
 /// What is sealed together with it: whose it is, and what.

@@ -155,15 +155,16 @@ fn a_key_that_others_may_read_or_that_is_none_is_not_used_and_not_replaced() {
 #[test]
 fn the_credential_is_used_in_place_of_a_file_of_our_own() {
     let (place, given) = (Place::new(), Place::new());
-    fs::write(given.0.join(CREDENTIAL), [7; 32]).unwrap();
-    let vault = || Vault::with(Some(&given.0), &place.0).unwrap();
-    let sealed = vault().seal(job(1), &headers()).unwrap();
-    assert_eq!(vault().open(job(1), &sealed).unwrap(), headers());
+    let path = given.0.join("ebb-vault-key");
+    let open = || Vault::with(File::open(&path).ok(), &place.0);
+    fs::write(&path, [7; 32]).unwrap();
+    let sealed = open().unwrap().seal(job(1), &headers()).unwrap();
+    assert_eq!(open().unwrap().open(job(1), &sealed).unwrap(), headers());
     assert!(!place.key().exists());
     assert!(place.vault().open(job(1), &sealed).is_err());
-    fs::write(given.0.join(CREDENTIAL), [7; 16]).unwrap();
-    assert!(Vault::with(Some(&given.0), &place.0).is_err(), "no key, and nobody guesses why");
-    fs::remove_file(given.0.join(CREDENTIAL)).unwrap();
-    vault().seal(job(1), &headers()).unwrap();
+    fs::write(&path, [7; 16]).unwrap();
+    assert!(open().is_err(), "no key, and nobody guesses why");
+    fs::remove_file(&path).unwrap();
+    open().unwrap().seal(job(1), &headers()).unwrap();
     assert!(place.key().exists(), "without it our own is used");
 }
