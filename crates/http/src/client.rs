@@ -177,7 +177,7 @@ impl Client {
         let origin = Origin::of(url)?;
         // A URL that cannot stand in a request line belongs to no origin of ours.
         let request = request.ok_or(ConnectError::NotAnOrigin)?;
-        let mut ways = self.sorted(terms.proxy.ways(url)).into_iter().peekable();
+        let mut ways = self.sorted(terms.proxy.ways(url)?).into_iter().peekable();
         loop {
             let way = ways.next().ok_or(ConnectError::NotAnOrigin)?;
             let (origin, account) = (origin.clone(), terms.account.clone());

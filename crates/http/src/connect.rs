@@ -108,6 +108,9 @@ pub enum ConnectError {
     /// The handshake failed.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Nobody knows which proxy it is to be.
+    #[error("the proxy settings make no sense: {0}")]
+    ProxySettings(String),
     /// The proxy did not do.
     #[error(transparent)]
     Proxy(#[from] ProxyError),

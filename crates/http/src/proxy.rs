@@ -17,7 +17,7 @@ mod tunnel;
 pub use error::{ProxyError, ProxyTrouble};
 
 use crate::auth::{Login, LoginScheme, LoginTarget, Logins};
-use crate::connect::Scheme;
+use crate::connect::{ConnectError, Scheme};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub enum ProxyUse {
     Direct,
     /// Through those of the list.
     Through(Arc<Proxies>),
+    /// Nobody knows: what was to say it makes no sense, for this reason.
+    Unusable(Arc<str>),
 }
 
 /// Proxies in the order in which they are tried, and what is reached without.
@@ -97,10 +99,11 @@ pub(crate) enum Way {
 
 impl ProxyUse {
     /// The ways to a URL, in the order in which they are tried; never none.
-    pub(crate) fn ways(&self, url: &Url) -> Vec<Way> {
+    pub(crate) fn ways(&self, url: &Url) -> Result<Vec<Way>, ConnectError> {
         match self {
-            Self::Direct => vec![Way::Direct],
-            Self::Through(proxies) => proxies.ways(url),
+            Self::Direct => Ok(vec![Way::Direct]),
+            Self::Through(proxies) => Ok(proxies.ways(url)),
+            Self::Unusable(why) => Err(ConnectError::ProxySettings(why.to_string())),
         }
     }
 }

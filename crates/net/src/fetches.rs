@@ -15,8 +15,8 @@ use crate::descriptor::is_writable_file;
 use crate::logins::Waiting;
 use crate::translate::{asked, detail, order, piece, redirect, retry_after, told, trouble};
 use ebb_http::{
-    Bucket, Client, Control, Ended, Head, Options, Order, Reports, Steering, control, fetch,
-    measure,
+    Bucket, Client, Control, Ended, Head, Options, Order, ProxyUse, Reports, Steering, control,
+    fetch, measure,
 };
 use ebb_wire::net::{FetchId, FetchOptions, FromNet, NetTrouble, ToNet};
 use std::collections::HashMap;
@@ -48,6 +48,8 @@ pub(crate) enum Violation {
 /// The fetches in hand.
 pub(crate) struct Fetches {
     client: Arc<Client>,
+    /// How our identity gets to the network if its job does not say.
+    preconfigured: ProxyUse,
     outbox: UnboundedSender<FromNet>,
     running: HashMap<FetchId, Steering>,
     /// What fetches take their bandwidth from. As many as the service names; they are small.
@@ -58,9 +60,14 @@ pub(crate) struct Fetches {
 }
 
 impl Fetches {
-    pub(crate) fn new(client: Arc<Client>, outbox: UnboundedSender<FromNet>) -> Self {
+    pub(crate) fn new(
+        client: Arc<Client>,
+        preconfigured: ProxyUse,
+        outbox: UnboundedSender<FromNet>,
+    ) -> Self {
         Self {
             client,
+            preconfigured,
             outbox,
             running: HashMap::new(),
             buckets: HashMap::new(),
@@ -149,7 +156,7 @@ impl Fetches {
     /// How it is to be asked for, and what to log on with.
     fn asked(&mut self, fetch: FetchId, options: &FetchOptions) -> Result<Options, Violation> {
         let logins = self.logins.of(fetch).ok_or(Violation::Login(fetch))?;
-        let options = asked(options).map_err(|_| Violation::Options(fetch))?;
+        let options = asked(options, &self.preconfigured).map_err(|_| Violation::Options(fetch))?;
         Ok(Options { logins, ..options })
     }
 

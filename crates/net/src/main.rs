@@ -2,7 +2,8 @@
 //!
 //! `ebbd` starts it with the identity already put on, and the channel to the service as descriptor
 //! 0. It holds the network, and one descriptor for each file in transfer. It never opens a file but
-//! those that TLS, name resolution and tickets read, and never learns which job a fetch belongs to.
+//! those that TLS, name resolution and tickets read, and, before anything else, those that say how its
+//! identity gets to the network (`settings`). It never learns which job a fetch belongs to.
 //!
 //! What the servers it talks to may try: everything; so the sandbox is on before the first byte of
 //! theirs is read, and before there is a second thread that could be without it. What the service
@@ -24,6 +25,7 @@ mod fetches;
 mod logins;
 mod proxies;
 mod serve;
+mod settings;
 mod tickets;
 mod translate;
 
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Fatal> {
     let arguments = Arguments::read(std::env::args_os().skip(1))?;
+    let preconfigured = settings::preconfigured();
     let cache = Cache::find();
     let readable = arguments.readable().into_iter().chain(cache.readable()).collect();
     let confinement = Confinement::Network { readable };
@@ -82,7 +85,7 @@ fn run() -> Result<(), Fatal> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let trust = Trust::load(arguments.extra_ca.as_deref())?;
     let client = Client::with_tickets(trust, Some(Arc::new(cache)));
-    let served = runtime.block_on(serve::serve(channel, sandbox, client));
+    let served = runtime.block_on(serve::serve(channel, sandbox, client, preconfigured));
     // Nobody waits for what is still being looked up or written.
     runtime.shutdown_background();
     Ok(served?)

@@ -12,10 +12,10 @@ use std::sync::Arc;
 use url::Host;
 
 /// The way, as the engine wants it; `None` if there is nobody on it.
-pub(crate) fn way(way: &Way) -> Option<ProxyUse> {
+pub(crate) fn way(way: &Way, preconfigured: &ProxyUse) -> Option<ProxyUse> {
     match way {
         Way::Direct => Some(ProxyUse::Direct),
-        Way::Preconfigured => Some(ProxyUse::Direct),
+        Way::Preconfigured => Some(preconfigured.clone()),
         Way::Through { list, bypass } => {
             let list: Vec<_> = list.iter().map(listed).collect();
             let bypass = bypass.iter().map(bypassed).collect();
@@ -86,6 +86,7 @@ pub(crate) fn retry_after(error: &ConnectError) -> Option<u32> {
         | ConnectError::NameNotResolved { .. }
         | ConnectError::Failed { .. }
         | ConnectError::TimedOut { .. }
+        | ConnectError::ProxySettings(_)
         | ConnectError::Tls(_) => None,
     }
 }
@@ -99,7 +100,8 @@ mod tests {
         let through = |host: &str| {
             let (only, kind) = (Some(net::Scheme::Http), net::ProxyKind::Socks5);
             let proxy = net::Proxy { only, kind, host: host.to_owned(), port: 1 };
-            match way(&Way::Through { list: vec![proxy], bypass: vec![net::Bypass::Local] }) {
+            let way = Way::Through { list: vec![proxy], bypass: vec![net::Bypass::Local] };
+            match super::way(&way, &ProxyUse::Direct) {
                 Some(ProxyUse::Through(proxies)) => proxies.list[0].clone(),
                 other => panic!("{other:?}"),
             }
@@ -111,6 +113,7 @@ mod tests {
         for name in ["p.example", "xn--a"] {
             assert_eq!(through(name).proxy.host, Host::Domain(name.to_owned()));
         }
-        assert!(way(&Way::Through { list: vec![], bypass: vec![] }).is_none());
+        let nobody = Way::Through { list: vec![], bypass: vec![] };
+        assert!(way(&nobody, &ProxyUse::Direct).is_none());
     }
 }

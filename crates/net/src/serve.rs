@@ -8,7 +8,7 @@
 //! channel the process ends too, and with it everything in transfer.
 
 use crate::fetches::{Fetches, Violation};
-use ebb_http::Client;
+use ebb_http::{Client, ProxyUse};
 use ebb_wire::Sandbox;
 use ebb_wire::channel::{Received, receive, send};
 use ebb_wire::net::{FromNet, ToNet};
@@ -35,6 +35,7 @@ pub(crate) async fn serve(
     channel: OwnedFd,
     sandbox: Sandbox,
     client: Arc<Client>,
+    preconfigured: ProxyUse,
 ) -> Result<(), ServeError> {
     rustix::io::ioctl_fionbio(&channel, true).map_err(|errno| ServeError::Channel(errno.into()))?;
     let channel = register(channel).map_err(ServeError::Channel)?;
@@ -43,7 +44,7 @@ pub(crate) async fn serve(
     let (outbox, reports) = unbounded_channel();
     outbox.send(FromNet::Hello { sandbox }).expect("its receiver lives until the end of this");
     tokio::select! {
-        ended = take(&channel, Fetches::new(client, outbox)) => ended,
+        ended = take(&channel, Fetches::new(client, preconfigured, outbox)) => ended,
         ended = tell(&channel, reports) => ended,
     }
 }

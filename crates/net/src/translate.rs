@@ -7,8 +7,8 @@
 use crate::proxies;
 use ebb_http::{
     AnswerError, ConnectError, DiskError, Downgrade, ExchangeError, FetchError, Held, LoginTarget,
-    Logins, Method, Options, Order, OwnFields, Piece, RedirectError, Redirects, Relaxed, TlsError,
-    Validators, printable, shown_url,
+    Logins, Method, Options, Order, OwnFields, Piece, ProxyUse, RedirectError, Redirects, Relaxed,
+    TlsError, Validators, printable, shown_url,
 };
 use ebb_wire::codec::URL_MAX;
 use ebb_wire::net::{self, NetTrouble};
@@ -37,7 +37,10 @@ pub(crate) fn order(
 }
 
 /// How it is to be asked for, as the engine wants it. An error if that cannot be written down.
-pub(crate) fn asked(options: &net::FetchOptions) -> Result<Options, Unwritable> {
+pub(crate) fn asked(
+    options: &net::FetchOptions,
+    preconfigured: &ProxyUse,
+) -> Result<Options, Unwritable> {
     let method = Method::from_bytes(options.method.as_bytes()).map_err(|_| Unwritable)?;
     // That is no way to a file.
     if method == Method::CONNECT {
@@ -63,7 +66,7 @@ pub(crate) fn asked(options: &net::FetchOptions) -> Result<Options, Unwritable> 
         relaxed,
         dynamic: options.dynamic,
         most_bytes: options.most_bytes,
-        proxy: proxies::way(&options.way).ok_or(Unwritable)?,
+        proxy: proxies::way(&options.way, preconfigured).ok_or(Unwritable)?,
     })
 }
 
@@ -106,6 +109,7 @@ fn connect_trouble(error: &ConnectError) -> NetTrouble {
         ConnectError::TimedOut { .. } => NetTrouble::TimedOut,
         ConnectError::Tls(TlsError::Certificate(_)) => NetTrouble::CertificateInvalid,
         ConnectError::Tls(TlsError::Handshake(_)) => NetTrouble::TlsFailed,
+        ConnectError::ProxySettings(_) => NetTrouble::Proxy(net::ProxyTrouble::InvalidSettings),
         ConnectError::Proxy(error) => proxies::trouble(&error.trouble),
     }
 }
@@ -187,7 +191,7 @@ mod tests {
                 headers: vec![header],
                 ..net::FetchOptions::default()
             };
-            asked(&options).is_ok()
+            asked(&options, &ProxyUse::Direct).is_ok()
         };
         assert!(with("GET", "X-Key", b"1") && with("BITS_POST", "Authorization", b"Basic 1"));
         assert!(!with("", "X-Key", b"1") && !with("G ET", "X-Key", b"1"));

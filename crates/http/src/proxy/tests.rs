@@ -20,8 +20,9 @@ fn through(list: Vec<Listed>, bypass: Vec<Bypass>) -> ProxyUse {
 }
 
 fn is_bypassed(bypass: Bypass, host: &str) -> bool {
-    let ways =
-        through(vec![listed(None, "p")], vec![bypass]).ways(&url(&format!("http://{host}/")));
+    let ways = through(vec![listed(None, "p")], vec![bypass])
+        .ways(&url(&format!("http://{host}/")))
+        .unwrap();
     ways == [Way::Direct]
 }
 
@@ -33,11 +34,11 @@ fn a_proxy_for_one_scheme_comes_before_those_for_the_rest() {
         listed(Some(Scheme::Https), "secured-too"),
     ];
     let ways = through(list, vec![]);
-    assert_eq!(ways.ways(&url("http://h.example/")), [Way::Through(proxy("rest"))]);
+    assert_eq!(ways.ways(&url("http://h.example/")).unwrap(), [Way::Through(proxy("rest"))]);
     let secured = [Way::Through(proxy("secured")), Way::Through(proxy("secured-too"))];
-    assert_eq!(ways.ways(&url("https://h.example/")), secured);
+    assert_eq!(ways.ways(&url("https://h.example/")).unwrap(), secured);
     let only = through(vec![listed(Some(Scheme::Http), "p")], vec![]);
-    assert_eq!(only.ways(&url("https://h.example/")), [Way::Direct]);
+    assert_eq!(only.ways(&url("https://h.example/")).unwrap(), [Way::Direct]);
 }
 
 #[test]
@@ -76,6 +77,13 @@ fn a_bypass_names_hosts_and_nothing_that_only_looks_like_them() {
     ] {
         assert_eq!(is_bypassed(bypass.clone(), host), wanted, "{bypass:?} for {host}");
     }
+}
+
+#[test]
+fn settings_that_make_no_sense_lead_nowhere_and_not_past_the_proxies() {
+    let unusable = ProxyUse::Unusable("why".into());
+    let error = unusable.ways(&url("http://h.example/")).unwrap_err();
+    assert!(matches!(error, ConnectError::ProxySettings(why) if why == "why"));
 }
 
 #[test]
@@ -119,7 +127,7 @@ proptest! {
             (0..).zip(&only).map(|(n, only)| listed(*only, &format!("p{n}"))).collect();
         let scheme = if secured { Scheme::Https } else { Scheme::Http };
         let here = url(&format!("{}://{host}/f", if secured { "https" } else { "http" }));
-        let ways = through(list.clone(), bypass.clone()).ways(&here);
+        let ways = through(list.clone(), bypass.clone()).ways(&here).unwrap();
         prop_assert!(!ways.is_empty());
         let direct = ways.contains(&Way::Direct);
         prop_assert!(!direct || ways.len() == 1);
