@@ -198,9 +198,23 @@ pub(crate) fn lines(terms: &Terms) -> Vec<(&'static str, String)> {
         ("file mode", "file_mode"),
         ("file group", "file_group"),
     ];
-    let terms = json(terms);
-    let other = named.into_iter().filter(|(_, field)| terms[*field] != usual[*field]);
-    other.map(|(name, field)| (name, crate::job_json::bare(&terms[field]))).collect()
+    let fields = json(terms);
+    let other = named.into_iter().filter(|(_, field)| fields[*field] != usual[*field]);
+    let shown = |field: &str| match field {
+        "proxy" => crate::escape::shown(&written(&terms.proxy)),
+        _ => crate::job_json::bare(&fields[field]),
+    };
+    other.map(|(name, field)| (name, shown(field))).collect()
+}
+
+/// As `--proxy` takes them.
+fn written(proxy: &ProxySettings) -> String {
+    let ProxySettings { usage, list, bypass } = proxy;
+    match usage {
+        ProxyUsage::Override if bypass.is_empty() => list.clone(),
+        ProxyUsage::Override => format!("{list}, {bypass}"),
+        ProxyUsage::Preconfig | ProxyUsage::None | ProxyUsage::Automatic => usage.as_str().into(),
+    }
 }
 
 #[cfg(test)]
@@ -259,5 +273,9 @@ mod tests {
         assert_eq!(lines(&Terms::default()), []);
         let private = Terms { file_mode: Some(0o640), ..Terms::default() };
         assert_eq!(lines(&private), [("file mode", "0640".to_owned())]);
+        for text in ["none", "http://p:3128 q", "p, <local> 10.0.0.0/8"] {
+            let through = Terms { proxy: proxy(text), ..Terms::default() };
+            assert_eq!(lines(&through), [("proxy", text.to_owned())], "as it is written");
+        }
     }
 }

@@ -132,8 +132,8 @@ const FILE_GROUP: Opt = value("file-group", None, "GROUP", "a group of yours to 
 const PROXY: Opt = value(
     "proxy",
     None,
-    "none|automatic|PROXIES[,HOSTS]",
-    "how to get to the network, and the hosts to reach without proxy",
+    "none|preconfig|PROXIES[,HOSTS]",
+    "proxies, such as \"http://p:3128 socks5://q\", and the hosts to reach without",
 );
 const COST: Opt = value("cost", None, "NAME", "which networks may be used: always, standard, ...");
 const ON_COMPLETE: Opt = value(
@@ -362,7 +362,10 @@ pub(crate) const COMMANDS: &[&Command] = &[
         "Keys: name, description, priority, retry-delay, no-progress-timeout, max-download-time, \
          auto-complete (yes or no), max-download-size, limit-rate, file-mode, file-group, proxy, cost, \
          http-method, dynamic-content, high-performance, on-demand, stored-credentials, \
-         security-flags, notify-flags, notify-command, notification-interval. headers=@FILE sets what is sent with every \
+         security-flags, notify-flags, notify-command, notification-interval. proxy=none goes straight to \
+         the server, proxy=preconfig as the machine is set up, and proxy=\"PROXIES,HOSTS\" through the \
+         proxies, tried in their order, but for the hosts (names, *.ends, addresses, networks, <local>). \
+         headers=@FILE sets what is sent with every \
          request (lines \"Name: value\"), headers=none removes it, headers-write-only=yes has nobody \
          read it back. What this version cannot do yet is refused. ebb show -f help lists them as \
          fields.",
