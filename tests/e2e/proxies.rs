@@ -3,6 +3,9 @@
 //!
 //! Servers behind a proxy are asked for under names that only the proxy knows (`.test`).
 
+mod preconfigured;
+mod squid;
+
 use std::io::Write as _;
 use support::bus::{Bus, Options};
 use support::content::Content;
@@ -211,4 +214,31 @@ fn a_proxy_that_says_nothing_is_given_up() {
     job.resume();
     job.wait_for(&["error"]);
     assert_eq!(job.error_name(), "proxy-timed-out");
+}
+
+#[test]
+fn the_command_line_names_proxies_and_shows_them_as_they_are_named() {
+    let (instance, user, server) = (Instance::start(), User::ordinary(), Server::http());
+    server.put("/f", Resource::new(FILE));
+    let proxy = Proxy::http();
+    let path = instance.directory_of(&user).join("f");
+    let named = format!("{}, <local> 10.0.0.0/8", proxy.entry());
+    let words = ["get", "-q", "--proxy", &named, &behind(&server, "/f"), "-o"];
+    let got = instance.run(&user, &[&words[..], &[path.to_str().unwrap()]].concat());
+    assert!(got.status.success(), "{}", String::from_utf8_lossy(&got.stderr));
+    FILE.check(&path);
+    assert_eq!(proxy.questions().len(), 1);
+
+    let bus = instance.bus(&user);
+    let job = Job::create(&bus, "shown");
+    let word = format!("proxy={named}");
+    instance.must(&user, &["set", &job.id, &word]);
+    let shown = instance.must(&user, &["show", &job.id]);
+    assert!(shown.lines().any(|line| line.contains("proxy") && line.ends_with(&named)), "{shown}");
+    assert_eq!(instance.must(&user, &["show", "-g", "proxy.usage", &job.id]), "override");
+    let refused = instance.run(&user, &["set", &job.id, "proxy=socks4://p"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("socks4://p"), "{said}");
+    instance.must(&user, &["set", &job.id, "proxy=preconfig"]);
+    assert_eq!(instance.must(&user, &["show", "-g", "proxy.usage", &job.id]), "preconfig");
 }
