@@ -168,3 +168,39 @@ fn a_user_of_the_realm_by_name_and_password_needs_no_ticket() {
     FILE.check(&path);
     assert!(server.log("ticket/f", 2).contains(&"alice@EBBTEST 200".to_owned()));
 }
+
+#[test]
+fn ebb_logs_on_with_a_password_from_a_file_of_its_users_own() {
+    if !needs_root("an Apache, and ebb") {
+        return;
+    }
+    let (instance, server, user) =
+        (Instance::start(), Apache::start("al", PASSWORD), User::alice());
+    server.put("f", FILE);
+    let directory = instance.directory_of(&user);
+    let (secret, path) = (directory.join("secret"), directory.join("f"));
+    std::fs::write(&secret, format!("{PASSWORD}\n")).unwrap();
+    std::os::unix::fs::chown(&secret, Some(user.uid), Some(user.gid)).unwrap();
+    let run = |url: &str, more: &[&str]| {
+        let words = ["get", url, "-o", path.to_str().unwrap(), "--user", "al", "--password-file"];
+        instance.run(&user, &[words.as_slice(), &[secret.to_str().unwrap()], more].concat())
+    };
+    let allow = |mode| {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(&secret, permissions).unwrap();
+    };
+    allow(0o644);
+    let refused = run(&server.url("digest/f"), &[]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("others may read"), "{said}");
+    allow(0o600);
+    // Digest by itself; Basic over http only where somebody says so.
+    let digest = run(&server.url("digest/f"), &[]);
+    assert!(digest.status.success(), "{}", String::from_utf8_lossy(&digest.stderr));
+    FILE.check(&path);
+    let basic = run(&server.url("basic/f"), &[]);
+    assert!(!basic.status.success());
+    let basic = run(&server.url("basic/f"), &["--auth", "basic"]);
+    assert!(basic.status.success(), "{}", String::from_utf8_lossy(&basic.stderr));
+    assert_eq!(holding(&instance.scratch().join("state"), PASSWORD), [] as [std::path::PathBuf; 0]);
+}

@@ -12,6 +12,7 @@ mod get;
 mod help;
 mod helper;
 mod list;
+mod login;
 mod rebase;
 mod set;
 mod show;
@@ -47,6 +48,7 @@ pub(crate) async fn run(call: &Invocation) -> Result<Exit, Failure> {
         "watch" => watch::run(call).await,
         "pause" | "resume" | "cancel" | "complete" | "take" => steer::run(call).await,
         "set" => set::run(call).await,
+        "login" => login::run(call).await,
         "verify" => verify::run(call).await,
         "rebase" => rebase::run(call).await,
         "helper" => helper::run(call).await,

@@ -14,6 +14,7 @@ mod attend;
 mod command;
 mod commands;
 mod connect;
+mod credentials;
 mod escape;
 mod exit;
 mod failure;

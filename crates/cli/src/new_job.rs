@@ -8,9 +8,24 @@ use ebb_api::client::{Job, JobOptions, NewFile};
 use ebb_api::values::Priority;
 
 use crate::args::Invocation;
+use crate::credentials::{self, Credentials};
 use crate::escape::{lossless_path, shown};
 use crate::failure::{Failure, cannot};
 use crate::headers::{self, Headers};
+
+/// What is entrusted to a job, and never shown.
+pub(crate) struct Entrusted {
+    headers: Option<Headers>,
+    credentials: Credentials,
+}
+
+/// Header fields and credentials on the command line, for a job with these files.
+///
+/// # Errors
+/// A usage failure where they make no sense, or cannot be read.
+pub(crate) fn entrusted(call: &Invocation, files: &[NewFile]) -> Result<Entrusted, Failure> {
+    Ok(Entrusted { headers: headers::of(call)?, credentials: credentials::of(call, files)? })
+}
 
 /// The terms on the command line; `auto-complete` unless told otherwise.
 ///
@@ -65,12 +80,12 @@ pub(crate) async fn make(
     client: &Client,
     name: &str,
     terms: &JobOptions,
-    headers: Option<&Headers>,
+    entrusted: &Entrusted,
     files: &[NewFile],
 ) -> Result<String, Failure> {
     let id = client.create_job(name, terms).await.map_err(cannot("make a job"))?;
     let job = client.job(&id);
-    if let Err(failure) = fill(&job, headers, files).await {
+    if let Err(failure) = fill(&job, entrusted, files).await {
         // What matters is why it was refused, not whether tidying up worked.
         let _untidy = job.cancel().await;
         return Err(failure);
@@ -78,8 +93,9 @@ pub(crate) async fn make(
     Ok(id)
 }
 
-async fn fill(job: &Job<'_>, headers: Option<&Headers>, files: &[NewFile]) -> Result<(), Failure> {
-    headers::give(job, headers).await?;
+async fn fill(job: &Job<'_>, entrusted: &Entrusted, files: &[NewFile]) -> Result<(), Failure> {
+    headers::give(job, entrusted.headers.as_ref()).await?;
+    credentials::give(job, &entrusted.credentials).await?;
     if !files.is_empty() {
         job.add_files(files).await.map_err(cannot(&what(files)))?;
     }

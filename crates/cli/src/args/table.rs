@@ -152,6 +152,21 @@ const HEADER: Opt = value(
 );
 const HEADERS_FILE: Opt =
     value("headers-file", None, "FILE", "the same for each line of a file; \"-\": standard input");
+const LOGIN_USER: Opt = value("user", None, "NAME", "log on to the files' own server as this user");
+const AUTH: Opt = value(
+    "auth",
+    None,
+    "SCHEMES",
+    "by basic, digest, ntlm, negotiate; without --user: as whom the network sees you anyway",
+);
+const PASSWORD_FILE: Opt =
+    value("password-file", None, "FILE", "whose first line is the password; yours alone to read");
+const PASSWORD_FD: Opt = value("password-fd", None, "N", "read the password from this descriptor");
+const PROXY_USER: Opt = value("proxy-user", None, "NAME", "log on to the proxy as this user");
+const PROXY_AUTH: Opt = value("proxy-auth", None, "SCHEMES", "as --auth, for the proxy");
+const PROXY_PASSWORD_FILE: Opt =
+    value("proxy-password-file", None, "FILE", "as --password-file, for the proxy");
+const REMOVE: Opt = flag("remove", None, "take back what --auth and --proxy-auth name");
 const HTTP_METHOD: Opt = value("http-method", None, "NAME", "another method than GET");
 const NO_AUTO_COMPLETE: Opt =
     flag("no-auto-complete", None, "keep the finished files aside until: ebb complete");
@@ -228,6 +243,13 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &HTTP_METHOD,
             &HEADER,
             &HEADERS_FILE,
+            &LOGIN_USER,
+            &AUTH,
+            &PASSWORD_FILE,
+            &PASSWORD_FD,
+            &PROXY_USER,
+            &PROXY_AUTH,
+            &PROXY_PASSWORD_FILE,
             &ON_COMPLETE,
             &ON_ERROR,
             &NO_AUTO_COMPLETE,
@@ -262,6 +284,13 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &HTTP_METHOD,
             &HEADER,
             &HEADERS_FILE,
+            &LOGIN_USER,
+            &AUTH,
+            &PASSWORD_FILE,
+            &PASSWORD_FD,
+            &PROXY_USER,
+            &PROXY_AUTH,
+            &PROXY_PASSWORD_FILE,
             &ON_COMPLETE,
             &ON_ERROR,
             &NO_AUTO_COMPLETE,
@@ -343,6 +372,13 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &HTTP_METHOD,
             &HEADER,
             &HEADERS_FILE,
+            &LOGIN_USER,
+            &AUTH,
+            &PASSWORD_FILE,
+            &PASSWORD_FD,
+            &PROXY_USER,
+            &PROXY_AUTH,
+            &PROXY_PASSWORD_FILE,
             &ON_COMPLETE,
             &ON_ERROR,
             &NO_AUTO_COMPLETE,
@@ -370,6 +406,24 @@ pub(crate) const COMMANDS: &[&Command] = &[
          read it back. What this version cannot do yet is refused. ebb show -f help lists them as \
          fields.",
         &[&ALL_USERS],
+    ),
+    &command(
+        "login",
+        "JOB [--user NAME] [--auth SCHEMES]",
+        "log a job on where a server or a proxy wants to know who asks",
+        "The password is asked for, or comes from a file or a descriptor; never from the command \
+         line. Without --user the schemes negotiate and ntlm use what the network identity has, such \
+         as its Kerberos ticket. Nobody reads credentials back.",
+        &[
+            &LOGIN_USER,
+            &AUTH,
+            &PASSWORD_FILE,
+            &PASSWORD_FD,
+            &PROXY_USER,
+            &PROXY_AUTH,
+            &PROXY_PASSWORD_FILE,
+            &REMOVE,
+        ],
     ),
     &command(
         "verify",

@@ -3,7 +3,7 @@
 use crate::args::Invocation;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::{connect, headers, new_job, output};
+use crate::{connect, new_job, output};
 
 /// Makes the job and prints its id.
 pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
@@ -14,9 +14,9 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
         _ => return Err(call.misused("one name")),
     };
     let terms = new_job::terms(call)?;
-    let headers = headers::of(call)?;
+    let entrusted = new_job::entrusted(call, &[])?;
     let client = connect::service_or_private(call).await?;
-    let id = new_job::make(&client, name, &terms, headers.as_ref(), &[]).await?;
+    let id = new_job::make(&client, name, &terms, &entrusted, &[]).await?;
     output::line(&id)?;
     Ok(Exit::Success)
 }

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, cannot};
 use crate::follow::{Followed, Goal, verdict};
 use crate::progress::Progress;
-use crate::{connect, headers, new_files, new_job, output, present, units};
+use crate::{connect, new_files, new_job, output, present, units};
 
 /// Somebody waits: give up after so long without progress.
 const NO_PROGRESS_TIMEOUT: u32 = 120;
@@ -29,7 +29,7 @@ const SECOND_INTERRUPT: Duration = Duration::from_secs(2);
 pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     let files = new_files::wanted(call, &call.words()?)?;
     let terms = terms(call)?;
-    let headers = headers::of(call)?;
+    let entrusted = new_job::entrusted(call, &files)?;
     let name = new_job::name(call, &files)?;
     let mut progress = Progress::wanted(call)?;
     let wanted = present::Wanted::read(call)?;
@@ -42,7 +42,7 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     let client = connect::service_or_private(call).await?;
     // Caught before there is a job, so that none is ever left behind without a word.
     let mut signals = Signals::catch()?;
-    let id = new_job::make(&client, &name, &terms, headers.as_ref(), &files).await?;
+    let id = new_job::make(&client, &name, &terms, &entrusted, &files).await?;
     let mut followed = Followed::begin(&client, std::slice::from_ref(&id)).await?;
     client.job(&id).resume().await.map_err(cannot("start the job"))?;
     reread_if_started(&client, &mut followed).await?;
