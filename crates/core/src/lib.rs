@@ -23,6 +23,7 @@ pub mod job;
 pub mod notify;
 pub mod policy;
 pub mod proxy;
+pub mod presence;
 pub mod ranges;
 pub mod refusal;
 pub mod retry;

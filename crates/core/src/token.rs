@@ -11,8 +11,8 @@ use crate::time::WallTime;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BootId(pub String);
 
-/// A login session, as logind names it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// A login session, as logind names it, and when it began: names come again within one boot.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub String);
 
 /// An identity the kernel has vouched for (`helper-tokens.md` 2.1).
