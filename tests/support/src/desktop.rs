@@ -3,12 +3,9 @@
 //!
 //! They know one property each, and tell when it changes, as the real ones do.
 
-use crate::scratch::scratch_directory;
+use crate::message_bus::MessageBus;
 use futures_util::StreamExt as _;
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use tokio::sync::mpsc;
 use zbus::message::Type;
 use zbus::{Connection, Message, MessageStream, Variant};
@@ -36,8 +33,7 @@ pub struct Known {
 /// A message bus with these services on it.
 #[derive(Debug)]
 pub struct Desktop {
-    directory: PathBuf,
-    daemon: Child,
+    bus: MessageBus,
     changes: mpsc::UnboundedSender<Known>,
 }
 
@@ -49,23 +45,8 @@ impl Desktop {
     /// When there is no `dbus-daemon`.
     #[must_use]
     pub fn start(known: Known) -> Self {
-        let directory = scratch_directory();
-        let address = format!("unix:path={}/bus", directory.display());
-        let config = format!(
-            "<busconfig><type>system</type><listen>{address}</listen><auth>EXTERNAL</auth>\
-             <policy context=\"default\"><allow user=\"*\"/><allow own=\"*\"/>\
-             <allow send_destination=\"*\"/><allow receive_sender=\"*\"/></policy></busconfig>"
-        );
-        std::fs::write(directory.join("bus.conf"), config).expect("our own directory");
-        let mut daemon = Command::new("dbus-daemon")
-            .arg(format!("--config-file={}", directory.join("bus.conf").display()))
-            .args(["--nofork", "--nopidfile", "--print-address"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("dbus-daemon can be started");
-        let mut line = String::new();
-        let out = daemon.stdout.take().expect("it was asked for");
-        BufReader::new(out).read_line(&mut line).expect("the address, once it listens");
+        let bus = MessageBus::start();
+        let address = bus.address();
         let (changes, changed) = mpsc::unbounded_channel();
         let (ready, is_ready) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
@@ -74,13 +55,13 @@ impl Desktop {
             runtime.expect("a runtime").block_on(serving).expect("the bus takes our messages");
         });
         is_ready.recv().expect("the services get their names");
-        Self { directory, daemon, changes }
+        Self { bus, changes }
     }
 
     /// The address of the bus.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("unix:path={}/bus", self.directory.display())
+        self.bus.address()
     }
 
     /// From now on they know this, and tell it.
@@ -90,14 +71,6 @@ impl Desktop {
     /// When they have ended.
     pub fn change(&self, known: Known) {
         self.changes.send(known).expect("they are still there");
-    }
-}
-
-impl Drop for Desktop {
-    fn drop(&mut self) {
-        let _ = self.daemon.kill();
-        let _ = self.daemon.wait();
-        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 

@@ -11,6 +11,7 @@
 //! * [`instance`]: a whole Ebb in a scratch directory, started, killed, looked at;
 //! * [`processes`]: what `/proc` says about each of them;
 //! * [`scratch`]: directories that live as long as a test;
+//! * [`message_bus`], [`desktop`], [`logind`]: services of the machine that tests play;
 //! * [`job`]: one job, as a test drives it;
 //! * [`bus`]: D-Bus calls to an instance under any identity.
 //!
@@ -27,6 +28,8 @@ pub mod desktop;
 pub mod dice;
 pub mod instance;
 pub mod job;
+pub mod logind;
+pub mod message_bus;
 pub mod namespace;
 pub mod processes;
 pub mod proxy;
