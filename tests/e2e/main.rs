@@ -34,6 +34,7 @@ mod processes;
 mod properties;
 mod proxies;
 mod ranges;
+mod sessions;
 mod set;
 mod state_table;
 mod stopping;

@@ -114,7 +114,7 @@ impl Exit {
     pub(crate) fn of_refusal(name: &str) -> Exit {
         match name {
             "access-denied" | "administrator-token" | "private-instance" => Exit::NotPermitted,
-            "no-process-descriptor" => Exit::NotPermitted,
+            "no-process-descriptor" | "session-unknown" => Exit::NotPermitted,
             "not-found" | "file-not-found" | "unknown-property" => Exit::NotFound,
             "error-information-unavailable" => Exit::NotFound,
             "token-required" => Exit::HelperMissing,

@@ -80,7 +80,7 @@ pub const FAILURES: [Failure; 55] = [
 ];
 
 /// Every refusal there is, but those that only pass a failure on.
-pub const REFUSALS: [Refusal; 42] = [
+pub const REFUSALS: [Refusal; 43] = [
     Refusal::NotFound,
     Refusal::AccessDenied,
     Refusal::InvalidState,
@@ -99,6 +99,7 @@ pub const REFUSALS: [Refusal; 42] = [
     Refusal::AdministratorToken,
     Refusal::TokenRequired,
     Refusal::NoProcessDescriptor,
+    Refusal::SessionUnknown("the caller's login session is not known"),
     Refusal::PrivateInstance,
     Refusal::NotifyCommandNotAllowed,
     Refusal::NewOwnerNoFileAccess,

@@ -54,6 +54,8 @@ pub enum Refusal {
     TokenRequired,
     /// The connection gives no pidfd, so the login session cannot be known (R2).
     NoProcessDescriptor,
+    /// Whether the caller is in a login session that is still there cannot be known; says why (R2).
+    SessionUnknown(&'static str),
     /// A private instance serves one identity only.
     PrivateInstance,
     /// The policy allows no command to run when a job ends.
@@ -134,6 +136,7 @@ impl Refusal {
             Self::AdministratorToken => "administrator-token",
             Self::TokenRequired => "token-required",
             Self::NoProcessDescriptor => "no-process-descriptor",
+            Self::SessionUnknown(_) => "session-unknown",
             Self::PrivateInstance => "private-instance",
             Self::NotifyCommandNotAllowed => "notify-command-not-allowed",
             Self::NewOwnerNoFileAccess => "new-owner-no-file-access",
@@ -212,7 +215,10 @@ impl Refusal {
             Self::PasswordTooLarge => 0x8020_0026,
             Self::InvalidProxyInfo { .. } => 0x8020_003f,
             Self::Unusable(failure) => failure.code(),
-            Self::TooManyRequests | Self::PrivateInstance | Self::ShuttingDown => 0,
+            Self::SessionUnknown(_)
+            | Self::TooManyRequests
+            | Self::PrivateInstance
+            | Self::ShuttingDown => 0,
         }
     }
 
@@ -247,6 +253,7 @@ impl Refusal {
             Self::NoProcessDescriptor => {
                 "call over Ebb's own socket (/run/ebb/bus), as the client library does"
             }
+            Self::SessionUnknown(_) => "call again, from a login session that is still there",
             Self::PrivateInstance => "use the system service to lend another user's identity",
             Self::NotifyCommandNotAllowed => {
                 "register for the job's notifications, or ask an administrator for allow-notify-command"
@@ -299,7 +306,9 @@ impl fmt::Display for Refusal {
             Self::TooManyJobsPerMachine(limit) => write!(f, "the machine may have {limit} jobs"),
             Self::TooManyFilesInJob(limit) => write!(f, "a job may have {limit} files"),
             Self::TooManyRangesInFile(limit) => write!(f, "a file may have {limit} ranges"),
-            Self::InvalidRange(why) | Self::RandomAccessNotSupported(why) => f.write_str(why),
+            Self::InvalidRange(why)
+            | Self::RandomAccessNotSupported(why)
+            | Self::SessionUnknown(why) => f.write_str(why),
             Self::OverlappingRanges => f.write_str("two of the ranges have a byte in common"),
             Self::TooManyRequests => {
                 f.write_str("too many requests are waiting on this connection")

@@ -29,10 +29,10 @@ use ebb_core::token::{BootId, Token};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::clock;
-use crate::command::{Asker, ConnectionId, Message, Notice};
+use crate::command::{Asker, ConnectionId, Message, Notice, Process};
 
 pub(crate) use peer::serve as serve_peers;
-pub(crate) use system::serve as serve_system_bus;
+pub(crate) use system::{builder, serve as serve_system_bus};
 
 /// Whether this is the machine's service or one user's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ struct Peer {
     gid: u32,
     groups: Vec<u32>,
     label: Option<Vec<u8>>,
-    process_known: bool,
+    process: Option<Process>,
 }
 
 impl Face {
@@ -92,7 +92,7 @@ impl Face {
                 boot: self.boot.clone(),
                 captured: clock::now().wall,
             },
-            process_known: peer.process_known,
+            process: peer.process,
             connection,
         }
     }

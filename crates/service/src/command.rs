@@ -5,6 +5,9 @@
 
 pub(crate) mod remote_name;
 
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
 use ebb_core::credentials::{AuthPair, Credentials};
 use ebb_core::failure::Failure;
 use ebb_core::file::Wanted;
@@ -12,6 +15,7 @@ use ebb_core::headers::Headers;
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{CompleteReport, Event, Report, Setting, Spare, Terms};
 use ebb_core::policy::Caller;
+use ebb_core::presence::Logins;
 use ebb_core::ranges::Part;
 use ebb_core::refusal::Refusal;
 use ebb_core::token::{SessionId, Token};
@@ -31,10 +35,18 @@ pub(crate) struct Asker {
     pub(crate) caller: Caller,
     /// The identity, should it become a token.
     pub(crate) token: Token,
-    /// Whether the connection told the caller's process (R2).
-    pub(crate) process_known: bool,
+    /// The caller's process, where the connection tells it (R2).
+    pub(crate) process: Option<Process>,
     /// Where the call came from.
     pub(crate) connection: ConnectionId,
+}
+
+/// A process, pinned: the descriptor says whether the number is still its.
+#[derive(Clone, Debug)]
+pub(crate) struct Process {
+    pub(crate) descriptor: Rc<OwnedFd>,
+    /// None when it is in another pid namespace.
+    pub(crate) number: Option<u32>,
 }
 
 /// What is asked.
@@ -318,6 +330,15 @@ pub(crate) struct Looked {
     pub(crate) reply: oneshot::Sender<Answered>,
 }
 
+/// Somebody lends an identity, and it has been found out where they come from.
+pub(crate) struct Lending {
+    /// The random part of the capability's name.
+    pub(crate) capability: String,
+    pub(crate) asker: Asker,
+    pub(crate) session: Result<Option<SessionId>, Refusal>,
+    pub(crate) reply: oneshot::Sender<Answered>,
+}
+
 /// Everything the main loop hears.
 pub(crate) enum Message {
     /// A caller asks.
@@ -342,12 +363,10 @@ pub(crate) enum Message {
     Spare(JobId, u32, Spare, oneshot::Sender<bool>),
     /// The command of a job has ended; for which end it ran.
     CommandEnded { job: JobId, attempts: u64, end: CommandEnd },
-    /// A login session has ended (R6).
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "sent by the session tracker, which comes with logind")
-    )]
-    SessionEnded(SessionId),
+    /// These sessions and lingering users there are (R6, R13).
+    LoggedOn(Logins),
+    /// The login session of somebody who lends an identity has been looked for.
+    SessionFound(Lending),
     /// The machine's surroundings are, or have become, so.
     Sighted(crate::conditions::Sighting),
     /// Other rules and limits from now on.

@@ -20,6 +20,7 @@ mod command;
 mod conditions;
 mod finish;
 mod main_loop;
+mod sessions;
 mod vault;
 mod writer;
 
@@ -43,6 +44,7 @@ use arguments::Arguments;
 use bus::Face;
 use command::Message;
 use main_loop::{MainLoop, Parts};
+use sessions::{Finder, Follower};
 use vault::Vault;
 use writer::Writer;
 
@@ -116,6 +118,9 @@ async fn serve(
         notices: notices.clone(),
         next_connection: Cell::new(1),
     });
+    let (finder, questions) = Finder::new();
+    let mut logins = Follower::new(config.bus_address.clone(), outbox.clone(), questions);
+    let presence = logins.first_look().await;
     let main_loop = MainLoop::new(
         Parts {
             instance: arguments.instance.name(),
@@ -131,11 +136,13 @@ async fn serve(
             notices,
             surroundings: conditions::first_look(),
             zone: conditions::Zone::read(),
+            presence,
+            finder,
         },
         jobs,
         events,
     );
-    println!("everyone counts as logged on: no session tracker is connected");
+    tokio::task::spawn_local(logins.follow());
     start_system_bus(&arguments, &config, &face);
     conditions::watch(config.bus_address.clone(), outbox.clone());
     let socket = arguments.runtime_dir.join("bus");

@@ -13,6 +13,7 @@
 //! | `calls`       | the commands that owners have run when their jobs end             |
 //! | `commands`    | what callers ask: permission first, through one function           |
 //! | `tokens`      | the capability and its rules (`helper-tokens.md` 2.2, 2.4)         |
+//! | `sessions`    | who is there, and the session a token comes from                    |
 //! | `surroundings` | who may not move now, and who may again                           |
 //! | `buckets`     | how fast those that run may be                                     |
 //! | `explain`     | why a job does what it does                                        |
@@ -48,6 +49,7 @@ mod owners;
 mod ownership;
 mod queue;
 mod registered;
+mod sessions;
 mod sums;
 mod surroundings;
 #[cfg(test)]
@@ -66,6 +68,7 @@ use ebb_core::event::{self, Trail};
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{Boot, Event, Job, Report, State};
 use ebb_core::policy::Policy;
+use ebb_core::presence::Presence;
 use ebb_core::refusal::Refusal;
 use ebb_core::schedule::Turns;
 use ebb_core::time::{Moment, Now};
@@ -77,6 +80,7 @@ use crate::agents::Agents;
 use crate::clock;
 use crate::command::{Answered, JobView, Message, Notice, NoticeKind};
 use crate::conditions::Zone;
+use crate::sessions::Finder;
 use crate::vault::Vault;
 use crate::writer::Writer;
 use buckets::Buckets;
@@ -111,6 +115,9 @@ pub(crate) struct Parts {
     pub(crate) notices: broadcast::Sender<Notice>,
     pub(crate) surroundings: Surroundings,
     pub(crate) zone: Zone,
+    /// Who is there, as far as logind tells.
+    pub(crate) presence: Presence,
+    pub(crate) finder: Finder,
 }
 
 /// The jobs, and everything that belongs to deciding about them.
@@ -298,7 +305,8 @@ impl MainLoop {
             Message::CommandEnded { job, attempts, end } => {
                 self.call_ended(job, attempts, end, turn);
             }
-            Message::SessionEnded(session) => self.session_ended(&session, turn),
+            Message::LoggedOn(logins) => self.logged_on(logins, turn),
+            Message::SessionFound(lending) => self.session_found(lending, turn),
             Message::Policy(policy) => {
                 self.parts.policy = policy;
                 self.judge_all();

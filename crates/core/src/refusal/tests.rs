@@ -51,6 +51,7 @@ fn position(refusal: &Refusal) -> Option<usize> {
         Refusal::PasswordTooLarge => 39,
         Refusal::NotifyCommandNotAllowed => 40,
         Refusal::InvalidProxyInfo { .. } => 41,
+        Refusal::SessionUnknown(_) => 42,
         Refusal::Unusable(_) => return None,
     })
 }

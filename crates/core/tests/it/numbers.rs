@@ -97,6 +97,7 @@ pub(crate) const PROVOKED: &[(&str, &str)] = &[
         "no-process-descriptor",
         "a_bus_without_process_descriptors_takes_no_helper_token_and_says_where_to_go",
     ),
+    ("session-unknown", "a_caller_whose_session_has_ended_meanwhile_lends_nothing"),
     ("private-instance", "a_private_instance_serves_its_user_and_not_even_root"),
     ("notify-command-not-allowed", "a_command_is_refused_unless_both_policies_allow_it"),
     ("new-owner-no-file-access", "a_job_whose_files_the_new_owner_cannot_reach_is_left_as_it_is"),

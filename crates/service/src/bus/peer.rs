@@ -17,6 +17,7 @@ use zbus::{Guid, MessageStream};
 use super::connection::Client;
 use super::socket::Limited;
 use super::{Face, Peer};
+use crate::command::Process;
 
 /// A client has this long to get through D-Bus' own greeting.
 const GREETING: Duration = Duration::from_secs(10);
@@ -85,7 +86,9 @@ async fn serve_one(stream: UnixStream, peer: ebb_peer::Peer, face: Rc<Face>) {
         gid: peer.gid,
         groups: peer.groups,
         label: peer.label,
-        process_known: peer.pidfd.is_some(),
+        process: peer
+            .pidfd
+            .map(|descriptor| Process { descriptor: Rc::new(descriptor), number: peer.pid }),
     });
     let greeting = tokio::time::timeout(GREETING, greet(stream, uid)).await;
     // Who cannot greet is no client of ours.

@@ -17,6 +17,15 @@ use zbus::names::{BusName, OwnedUniqueName};
 
 use super::connection::Client;
 use super::{Face, Peer};
+use crate::command::Process;
+
+/// The bus at this address, or the system's.
+pub(crate) fn builder(address: Option<&str>) -> zbus::connection::Builder<'_> {
+    match address {
+        Some(address) => zbus::connection::Builder::address(address),
+        None => zbus::connection::Builder::system(),
+    }
+}
 
 /// Serves the bus until it goes away. A machine without a bus is served over our socket alone.
 ///
@@ -24,11 +33,7 @@ use super::{Face, Peer};
 ///
 /// What the bus says: not there, name not allowed, connection lost.
 pub(crate) async fn serve(address: Option<&str>, face: Rc<Face>) -> zbus::Result<()> {
-    let builder = match address {
-        Some(address) => zbus::connection::Builder::address(address),
-        None => zbus::connection::Builder::system(),
-    };
-    let mut messages = builder.build_message_stream().await?;
+    let mut messages = builder(address).build_message_stream().await?;
     let connection = Connection::from(&messages);
     let bus = DBusProxy::new(&connection).await?;
     let mut gone = bus.receive_name_owner_changed().await?;
@@ -94,8 +99,12 @@ async fn credentials(bus: &DBusProxy<'_>, name: &OwnedUniqueName) -> Option<Peer
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let (gid, groups) = split_groups(uid, told.unix_group_ids()?, &users)?;
     let label = told.linux_security_label().cloned();
-    let process_known = told.process_fd().is_some();
-    Some(Peer { uid, gid, groups, label, process_known })
+    let number = told.process_id();
+    let process = told.into_process_fd().map(|descriptor| {
+        let descriptor = Rc::new(descriptor.into());
+        Process { descriptor, number }
+    });
+    Some(Peer { uid, gid, groups, label, process })
 }
 
 /// The bus tells the kernel's groups as one sorted list and not which is the effective one. It is

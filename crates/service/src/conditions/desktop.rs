@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use zbus::{Connection, MessageStream, OwnedVariant};
 
 use super::Sighting;
+use crate::bus::builder;
 use crate::command::Message;
 
 const BUS: (&str, &str) = ("org.freedesktop.DBus", "/org/freedesktop/DBus");
@@ -61,7 +62,7 @@ pub(super) async fn watch(
     outbox: &mpsc::UnboundedSender<Message>,
 ) -> zbus::Result<()> {
     // Signals have a connection of their own: unread ones must not hold up an answer.
-    let (listening, asking) = (connect(address).await?, connect(address).await?);
+    let (listening, asking) = (builder(address).build().await?, builder(address).build().await?);
     let mut signals = MessageStream::from(&listening);
     for property in [METERED, ON_BATTERY].iter().chain(&PROFILES) {
         for rule in property.rules() {
@@ -92,15 +93,6 @@ fn tell(outbox: &mpsc::UnboundedSender<Message>, cost: CostState, power: Power) 
         // The main loop ends only with the process.
         let _ = outbox.send(Message::Sighted(sighting));
     }
-}
-
-async fn connect(address: Option<&str>) -> zbus::Result<Connection> {
-    match address {
-        Some(address) => zbus::connection::Builder::address(address),
-        None => zbus::connection::Builder::system(),
-    }
-    .build()
-    .await
 }
 
 async fn cost(bus: &Connection) -> CostState {

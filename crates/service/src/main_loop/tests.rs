@@ -8,7 +8,6 @@ mod stage;
 use ebb_core::job::{Event, Job, Terms};
 use ebb_core::refusal::Refusal;
 use ebb_core::time::{Now, WallTime};
-use ebb_core::token::SessionId;
 use ebb_store::Store;
 
 use crate::clock;
@@ -20,7 +19,7 @@ fn when_a_session_ends_its_tokens_work_stops_before_anybody_is_told() {
     scene(|dir| async move {
         let mut stage = Stage::new(&dir, "this");
         let job = stage.lent(&dir).await;
-        stage.inbox.send(Message::SessionEnded(SessionId("c2".into()))).ok();
+        stage.session_ends();
         stage.until(job, |what| matches!(what, NoticeKind::Failed(_))).await;
         // The stop is already seen when the notice comes; nothing is waited for.
         assert_eq!(stage.seen.try_recv(), Ok(Seen::Stop));
@@ -36,8 +35,9 @@ fn a_new_token_goes_on_from_the_last_durable_byte() {
     scene(|dir| async move {
         let mut stage = Stage::new(&dir, "this");
         let job = stage.lent(&dir).await;
-        stage.inbox.send(Message::SessionEnded(SessionId("c2".into()))).ok();
+        stage.session_ends();
         stage.until(job, |what| matches!(what, NoticeKind::Failed(_))).await;
+        stage.logged_on(&[("c1", OWNER), ("c2", HELPER)]);
         stage.lend(job).await;
         stage.ask(&asker(OWNER, None), Command::Steer(job, Event::Resume)).await.unwrap();
         assert_eq!(stage.seen.recv().await, Some(Seen::Stop));
@@ -50,7 +50,7 @@ fn another_session_ending_leaves_the_job_alone() {
     scene(|dir| async move {
         let mut stage = Stage::new(&dir, "this");
         let job = stage.lent(&dir).await;
-        stage.inbox.send(Message::SessionEnded(SessionId("c3".into()))).ok();
+        stage.logged_on(&[("c1", OWNER), ("c2", HELPER)]);
         assert_eq!(stage.state(job).await, "transferring");
     });
 }
@@ -103,7 +103,7 @@ fn a_connection_that_tells_no_process_cannot_lend() {
         let mut stage = Stage::new(&dir, "this");
         let job = stage.lent(&dir).await;
         let name = stage.capability(job).await;
-        let blind = Asker { process_known: false, ..asker(HELPER, None) };
+        let blind = Asker { process: None, ..asker(HELPER, None) };
         let call = Command::TokenOptions(name, TokenCall::SetToken);
         assert_eq!(stage.ask(&blind, call).await.err(), Some(Refusal::NoProcessDescriptor));
     });

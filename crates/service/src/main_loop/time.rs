@@ -107,6 +107,7 @@ impl MainLoop {
             }
             turn.after.push(After::Act(id));
         }
+        self.discard_of_the_absent(turn);
         // What the surroundings were like in the last life means nothing now.
         self.judge_all();
     }

@@ -15,14 +15,14 @@ use ebb_core::id::JobId;
 use ebb_core::job::{Event, Job};
 use ebb_core::policy::{Caller, Permit, Policy};
 use ebb_core::refusal::Refusal;
-use ebb_core::token::{SessionId, Token, TokenFlags};
+use ebb_core::token::TokenFlags;
 use tokio::sync::oneshot;
 
 use super::work::WaitFor;
 use super::{After, MainLoop, Turn};
 use crate::audit::Record;
 use crate::clock;
-use crate::command::{Answer, Answered, Asker, ConnectionId, TokenCall};
+use crate::command::{Answer, Answered, Asker, ConnectionId, Lending, TokenCall};
 
 /// How many capabilities one connection may hold open.
 const PER_CONNECTION: usize = 64;
@@ -90,6 +90,9 @@ impl MainLoop {
                 self.capabilities.open.remove(name);
                 Ok(Answer::Done)
             }
+            TokenCall::SetToken if asker.process.is_some() => {
+                return self.find_session(name.to_owned(), asker.clone(), reply);
+            }
             TokenCall::SetToken | TokenCall::SetFlags(_) | TokenCall::Clear => {
                 match self.change(capability, &call, asker, turn) {
                     // R9: answered when nothing runs under the old identity any more.
@@ -106,6 +109,38 @@ impl MainLoop {
             }
         };
         turn.after.push(After::Answer(reply, answer));
+    }
+
+    /// The calling identity becomes the helper's, now that its session is known (R2).
+    pub(super) fn session_found(&mut self, lending: Lending, turn: &mut Turn) {
+        let Lending { capability: name, mut asker, session, reply } = lending;
+        // It may have been closed meanwhile.
+        let Some(capability) = self.capabilities.open.get(&name).copied() else {
+            return turn.after.push(After::Answer(reply, Err(Refusal::NotFound)));
+        };
+        let session = session.and_then(|session| match session {
+            Some(session) if !self.parts.presence.lives(&session) => {
+                Err(Refusal::SessionUnknown("the caller's login session has ended"))
+            }
+            session => Ok(session),
+        });
+        let changed = match session {
+            Ok(session) => {
+                asker.token.session = session;
+                self.change(capability, &TokenCall::SetToken, &asker, turn)
+            }
+            Err(refusal) => {
+                if let Some(entry) = self.jobs.get(&capability.job) {
+                    let (call, outcome) = (TokenCall::SetToken, refusal.name());
+                    record(capability.opener, &call, &asker, &entry.job, outcome);
+                }
+                Err(refusal)
+            }
+        };
+        match changed {
+            Ok(()) => self.answer_when_settled(capability.job, WaitFor::Done, reply, turn),
+            Err(refusal) => turn.after.push(After::Answer(reply, Err(refusal))),
+        }
     }
 
     /// Judges a change by the rules, makes it, and writes it into the audit log either way.
@@ -125,20 +160,6 @@ impl MainLoop {
         let outcome = result.as_ref().map_or_else(Refusal::name, |()| "done");
         record(capability.opener, call, asker, &before, outcome);
         result
-    }
-
-    /// R6: a login session has ended; every helper token captured in it is discarded.
-    pub(super) fn session_ended(&mut self, session: &SessionId, turn: &mut Turn) {
-        let of_session = |token: &Token| token.session.as_ref() == Some(session);
-        let ids: Vec<JobId> = self
-            .jobs
-            .values()
-            .filter(|entry| entry.job.helper.as_ref().is_some_and(of_session))
-            .map(|entry| entry.job.id)
-            .collect();
-        for id in ids {
-            self.discard_helper(id, "session ended", turn);
-        }
     }
 
     /// Drops a job's helper token, which nobody asked for.
@@ -170,7 +191,7 @@ fn judge(
 ) -> Result<Event, Refusal> {
     match call {
         TokenCall::SetToken => {
-            if !asker.process_known {
+            if asker.process.is_none() {
                 return Err(Refusal::NoProcessDescriptor);
             }
             policy.admit_helper(opener, &asker.token)?;

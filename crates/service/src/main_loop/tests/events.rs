@@ -2,7 +2,6 @@
 
 use ebb_core::id::JobId;
 use ebb_core::job::{Event, Setting};
-use ebb_core::token::SessionId;
 
 use super::stage::{OWNER, Stage, asker, scene};
 use crate::command::{Answer, Command, EventKind, EventsView, Message, NoticeKind};
@@ -39,7 +38,7 @@ fn a_watcher_that_comes_late_or_after_a_restart_misses_nothing() {
         assert_eq!(names(&first).iter().filter(|n| **n != "progress").count(), told.len());
         assert!(!first.missing);
         let known = first.newest;
-        stage.inbox.send(Message::SessionEnded(SessionId("c2".into()))).ok();
+        stage.session_ends();
         stage.until(job, |what| matches!(what, NoticeKind::Failed(_))).await;
         let stage = restarted(stage, &dir).await;
         let later = changes(&stage, OWNER, None, known).await;
@@ -64,7 +63,7 @@ fn what_must_stop_first_is_not_told_before_it_has_stopped() {
         let job = stage.lent(&dir).await;
         let known = changes(&stage, OWNER, None, 0).await.newest;
         // In one turn with the question: the stop is not carried out before the answer is made.
-        stage.inbox.send(Message::SessionEnded(SessionId("c2".into()))).ok();
+        stage.session_ends();
         let early = changes(&stage, OWNER, None, known).await;
         assert_eq!((names(&early), early.newest), (vec![], known));
         stage.until(job, |what| matches!(what, NoticeKind::Failed(_))).await;
@@ -96,7 +95,7 @@ fn who_has_missed_too_much_is_told_so_and_what_is_owed_is_kept() {
         let job = stage.lent(&dir).await;
         let owner = asker(OWNER, None);
         let known = changes(&stage, OWNER, None, 0).await.newest;
-        stage.inbox.send(Message::SessionEnded(SessionId("c2".into()))).ok();
+        stage.session_ends();
         stage.until(job, |what| matches!(what, NoticeKind::Failed(_))).await;
         for _ in 0..150 {
             // Neither suspending a job in error nor anything before Resume settles the error.
@@ -119,7 +118,7 @@ fn what_is_owed_is_told_until_it_is_acknowledged_also_after_a_restart() {
     scene(|dir| async move {
         let mut stage = Stage::new(&dir, "this");
         let job = stage.lent(&dir).await;
-        stage.inbox.send(Message::SessionEnded(SessionId("c2".into()))).ok();
+        stage.session_ends();
         stage.until(job, |what| matches!(what, NoticeKind::Failed(_))).await;
         let mut stage = restarted(stage, &dir).await;
         for _ in 0..2 {

@@ -13,6 +13,7 @@ use ebb_core::conditions::Surroundings;
 use ebb_core::file::Wanted;
 use ebb_core::job::{Boot, Event, Setting};
 use ebb_core::policy::Policy;
+use ebb_core::presence::{Logins, Presence};
 use ebb_core::token::{BootId, SessionId, Token};
 use ebb_store::Store;
 use ebb_wire::Sandbox;
@@ -26,10 +27,11 @@ use crate::agents::{Agents, Channel, Launcher, SandboxDemand};
 use crate::clock;
 use crate::command::{
     Answer, Answered, Asker, Command, ConnectionId, FileView, Message, NewFile, Notice, NoticeKind,
-    TokenCall,
+    Process, TokenCall,
 };
 use crate::conditions::Zone;
 use crate::main_loop::{MainLoop, Parts};
+use crate::sessions::{Finder, Question};
 use crate::vault::Vault;
 use crate::writer::Writer;
 use ebb_core::id::JobId;
@@ -78,6 +80,8 @@ impl Stage {
         let boot_before = store.begin_life(boot).unwrap();
         let boot_before = if boot_before { Boot::Same } else { Boot::Another };
         let (jobs, events) = (store.load().unwrap(), store.load_events().unwrap());
+        let (finder, questions) = Finder::new();
+        tokio::task::spawn_local(logind(questions));
         let parts = Parts {
             instance: "system",
             private_to,
@@ -92,6 +96,8 @@ impl Stage {
             notices: tell,
             surroundings: Surroundings::default(),
             zone: Zone::read(),
+            presence: Presence::everyone(999),
+            finder,
         };
         tokio::task::spawn_local(MainLoop::new(parts, jobs, events).run());
         Self { inbox: outbox, notices, seen }
@@ -169,6 +175,20 @@ impl Stage {
         self.ask(&asker(HELPER, Some("c2")), call(TokenCall::SetToken)).await.unwrap();
     }
 
+    /// logind says that these sessions are there, and nobody else.
+    pub(super) fn logged_on(&self, sessions: &[(&str, u32)]) {
+        let mut logins = Logins::default();
+        for (name, user) in sessions {
+            logins.session(SessionId((*name).into()), *user, "user", "online");
+        }
+        self.inbox.send(Message::LoggedOn(logins)).ok();
+    }
+
+    /// The session ends in which [`Self::lent`] has lent; owner and helper have others.
+    pub(super) fn session_ends(&self) {
+        self.logged_on(&[("c1", OWNER), ("c3", HELPER)]);
+    }
+
     pub(super) async fn until(&mut self, job: JobId, wanted: impl Fn(&NoticeKind) -> bool) {
         loop {
             let notice = self.notices.recv().await.unwrap();
@@ -197,13 +217,29 @@ pub(super) fn asker(uid: u32, session: Option<&str>) -> Asker {
             uid,
             gid: uid,
             groups: vec![],
-            session: session.map(|name| SessionId(name.into())),
+            session: None,
             label: None,
             boot: BootId("this".into()),
             captured: WallTime(0),
         },
-        process_known: true,
+        process: Some(process(session)),
         connection: ConnectionId(u64::from(uid)),
+    }
+}
+
+/// A process that runs; its made-up number says which session it is in.
+fn process(session: Option<&str>) -> Process {
+    let myself = rustix::process::getpid();
+    let descriptor =
+        rustix::process::pidfd_open(myself, rustix::process::PidfdFlags::empty()).unwrap();
+    let number = session.map_or(0, |name| name[1..].parse().unwrap());
+    Process { descriptor: Rc::new(descriptor), number: Some(number) }
+}
+
+async fn logind(mut questions: mpsc::UnboundedReceiver<Question>) {
+    while let Some(Question { process, reply }) = questions.recv().await {
+        let session = process.number.filter(|number| *number > 0);
+        reply.send(Ok(session.map(|number| SessionId(format!("c{number}"))))).ok();
     }
 }
 
