@@ -18,6 +18,7 @@ mod contract;
 mod crash;
 mod credentials;
 mod events;
+mod explain;
 mod failures;
 mod files_only_by_ebb_files;
 mod handover;

@@ -98,6 +98,7 @@ fn in_on_demand_mode_nothing_but_what_was_requested_is_fetched() {
     request(&job, &[(1000, 5000), (2 * MIB, 10), (3000, 4000)]).unwrap();
     job.resume();
     job.wait_for(&["suspended", "error"]);
+    assert_eq!(job.property::<String>("Reason"), "nothing-requested", "nobody paused it");
     let there = filled(&job, &instance, FILE);
     assert_eq!(there, [(1000, 6000), (2 * MIB, 10)]);
     assert_eq!(sent(&server), 6010);

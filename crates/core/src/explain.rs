@@ -6,6 +6,7 @@
 
 use crate::conditions::{LocalTime, Network, Power, Reach, Rules, Surroundings, Wanting};
 use crate::job::{Job, Priority, State};
+use crate::schedule::{SLICE, SLICE_BYTES};
 use crate::time::{Moment, Now, WallTime};
 
 /// What one condition means for the job.
@@ -60,6 +61,10 @@ pub struct Occupied {
     pub outranked: bool,
     /// When the slices of those that run end, the first of them.
     pub slice_ends: Option<Moment>,
+    /// Others wait for the slots it could have.
+    pub others_wait: bool,
+    /// Since when the job itself has one.
+    pub since: Option<Moment>,
 }
 
 impl Bearing {
@@ -87,7 +92,9 @@ pub fn explain(job: &Job, standing: &Standing<'_>) -> Vec<Line> {
         lines.push(cost(standing, wanting));
         lines.push(power(standing, wanting));
         lines.push(hours(standing, wanting));
+        lines.extend(limit(job));
     }
+    lines.extend(slice(job, standing));
     if job.state == State::Queued {
         lines.push(slot(job, standing));
     }
@@ -103,6 +110,10 @@ fn state(job: &Job, standing: &Standing<'_>) -> Line {
     let blocking = |sentence: String| line("state", Bearing::Blocking, sentence);
     let failure = || job.error.as_ref().map(|trouble| trouble.failure);
     match job.state {
+        State::Suspended if job.rests() => blocking(
+            "All that was asked for is here. It goes on when more is asked for and it is resumed."
+                .to_owned(),
+        ),
         State::Suspended => blocking("It is paused, until somebody resumes it.".to_owned()),
         State::Queued => ok("It waits for its turn."),
         State::Connecting { .. } => ok("The server is being asked."),
@@ -225,8 +236,26 @@ fn hours(standing: &Standing<'_>, job: Wanting) -> Line {
     }
 }
 
+fn limit(job: &Job) -> Option<Line> {
+    let rate = job.terms.bandwidth_limit;
+    let sentence = format!("It has a limit of its own: {rate} bytes a second.");
+    (rate > 0).then(|| line("limit", Bearing::Limiting, sentence))
+}
+
+/// Foreground jobs make room for other owners only; what that means is the schedule's business.
+fn slice(job: &Job, standing: &Standing<'_>) -> Option<Line> {
+    let since = standing.slots.since.filter(|_| job.state.attempt().is_some())?;
+    if !standing.slots.others_wait || job.terms.priority == Priority::Foreground {
+        return None;
+    }
+    let megabytes = SLICE_BYTES >> 20;
+    let sentence = format!("Others wait: it makes room after its slice, or after {megabytes} MiB.");
+    let until = Some(on_the_wall(standing.now, since.after(SLICE)));
+    Some(Line { until, ..line("slice", Bearing::Limiting, sentence) })
+}
+
 fn slot(job: &Job, standing: &Standing<'_>) -> Line {
-    let Occupied { all, by_owner, by_others, outranked, slice_ends } = standing.slots;
+    let Occupied { all, by_owner, by_others, outranked, slice_ends, .. } = standing.slots;
     if outranked {
         return line("slot", Bearing::Blocking, "More urgent background jobs come first.");
     }

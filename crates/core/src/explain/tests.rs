@@ -5,7 +5,7 @@ use crate::conditions::{Bandwidth, CostDefaults, CostState, Limits};
 use crate::failure::{Failure, NetworkTrouble, ServiceTrouble};
 use crate::file::{Destination, File};
 use crate::id::JobId;
-use crate::job::{CostFlags, Event, Terms, Trouble};
+use crate::job::{CostFlags, Event, Setting, Terms, Trouble};
 use crate::token::{BootId, Token, TokenFlags};
 
 const NOW: Now = Now { moment: Moment(1_000_000), wall: WallTime(1_700_000_000), dice: 0 };
@@ -117,7 +117,7 @@ fn who_holds_the_slots_is_told_without_telling_who() {
         (1, 2, "by other jobs of the same owner, and jobs of other users;"),
     ] {
         let slice_ends = Some(Moment(NOW.moment.0 + 60_000));
-        let slots = Occupied { all: 3, by_owner, by_others, outranked: false, slice_ends };
+        let slots = Occupied { all: 3, by_owner, by_others, slice_ends, ..Occupied::default() };
         let standing = Standing { slots, ..standing(&rules) };
         let (bearing, sentence, until) = told(&job(), &standing, "slot");
         assert_eq!((bearing, until), (Bearing::Blocking, Some(60)));
@@ -137,4 +137,39 @@ fn a_job_that_waits_for_somebody_is_told_so_and_nothing_about_the_weather() {
         let bearing: Vec<_> = lines.iter().map(|line| (line.condition, line.bearing)).collect();
         assert_eq!(bearing, [("state", Bearing::Blocking)]);
     }
+}
+
+#[test]
+fn what_slows_a_running_job_down_is_told_with_its_end() {
+    let rules = Rules::default();
+    let mut running = job();
+    for event in [Event::Start, Event::Set(Setting::BandwidthLimit(2048))] {
+        let _ = running.decide(event, NOW).unwrap();
+    }
+    let mut standing = standing(&rules);
+    standing.slots.since = Some(NOW.moment);
+    let (bearing, sentence, _) = told(&running, &standing, "limit");
+    assert_eq!((bearing, sentence.contains("2048")), (Bearing::Limiting, true));
+    let has_slice = |job: &Job, standing: &Standing<'_>| {
+        explain(job, standing).iter().any(|line| line.condition == "slice")
+    };
+    assert!(!has_slice(&running, &standing), "nobody waits");
+    standing.slots.others_wait = true;
+    assert_eq!(told(&running, &standing, "slice").2, Some(300));
+    let _ = running.decide(Event::Set(Setting::Priority(Priority::Foreground)), NOW).unwrap();
+    assert!(!has_slice(&running, &standing));
+}
+
+#[test]
+fn a_job_that_rests_is_not_told_to_be_paused() {
+    let rules = Rules::default();
+    let mut on_demand = job();
+    let [set, suspend] = [Event::Set(Setting::OnDemandMode(true)), Event::Suspend];
+    for event in [set, suspend] {
+        let _ = on_demand.decide(event, NOW).unwrap();
+    }
+    assert!(on_demand.rests());
+    let (bearing, sentence, _) = told(&on_demand, &standing(&rules), "state");
+    assert_eq!(bearing, Bearing::Blocking);
+    assert!(sentence.starts_with("All that was asked for is here"), "{sentence}");
 }

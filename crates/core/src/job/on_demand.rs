@@ -26,6 +26,16 @@ impl Job {
         (0..).zip(&self.files).filter(wanted).map(|(at, _)| at)
     }
 
+    /// Whether it is suspended because everything that was requested is there.
+    #[must_use]
+    pub fn rests(&self) -> bool {
+        self.state == State::Suspended
+            && self.terms.on_demand
+            && self.resumed
+            && !self.has_work()
+            && self.unfinished().next().is_some()
+    }
+
     /// Everything that was requested is there, and the files are not whole (row 19).
     pub(super) fn rest(&mut self) -> Step {
         self.state = State::Suspended;

@@ -4,29 +4,31 @@
 
 use ebb_core::explain::{Occupied, Standing, explain};
 use ebb_core::id::JobId;
-use ebb_core::job::{Job, Priority};
+use ebb_core::job::{Job, Priority, State};
 use ebb_core::policy::Caller;
 
-use super::MainLoop;
+use super::{Entry, MainLoop};
 use crate::clock;
 use crate::command::{Answer, Answered};
 
 impl MainLoop {
     pub(super) fn explain(&self, caller: Caller, id: JobId) -> Answered {
-        let job = &self.see(caller, id)?.job;
+        let entry = self.see(caller, id)?;
+        let job = &entry.job;
         let now = clock::now();
         let standing = Standing {
             now,
             time: self.parts.zone.local_time(now.wall),
             rules: &self.parts.policy.conditions,
             surroundings: self.parts.surroundings,
-            slots: self.occupied(job),
+            slots: self.occupied(entry),
         };
         Ok(Answer::Explanation(explain(job, &standing)))
     }
 
     /// Who holds the slots that this job could have.
-    fn occupied(&self, job: &Job) -> Occupied {
+    fn occupied(&self, entry: &Entry) -> Occupied {
+        let job = &entry.job;
         let slots = self.slots();
         let foreground = |priority| priority == Priority::Foreground;
         let (ours, all) = match foreground(job.terms.priority) {
@@ -40,6 +42,13 @@ impl MainLoop {
             .filter(|other| other.id != job.id && foreground(other.terms.priority) == ours)
             .collect();
         let by_owner = running.iter().filter(|other| other.owner.uid == job.owner.uid).count();
+        let others_wait = self.queue.choice(slots.foreground + slots.background).iter().any(|id| {
+            let other =
+                self.jobs.get(id).map(|entry| &entry.job).filter(|other| other.id != job.id);
+            other.is_some_and(|other| {
+                other.state == State::Queued && foreground(other.terms.priority) == ours
+            })
+        });
         let outranked = running.iter().any(|other| other.terms.priority < job.terms.priority);
         Occupied {
             all,
@@ -47,6 +56,8 @@ impl MainLoop {
             by_others: running.len() - by_owner,
             outranked,
             slice_ends: self.slice_ends,
+            others_wait,
+            since: entry.work.slice(job, entry.sums.held).map(|(since, _)| since),
         }
     }
 }

@@ -143,6 +143,7 @@ fn ahead(job: &Job, work: &Work) -> u64 {
 fn reason(job: &Job) -> &'static str {
     let helper_missing = !job.flags.is_empty() && job.helper.is_none();
     match job.state {
+        State::Suspended if job.rests() => "nothing-requested",
         State::Suspended => "paused-by-user",
         State::Queued => "queued-behind",
         State::TransientError { .. } => "retry-at",
