@@ -91,6 +91,46 @@ fn a_strange_name_is_shown_as_what_it_is() {
     assert_eq!(proxy("p\u{1b}[2J").to_string(), "http://p\\u{1b}[2J:3128");
 }
 
+#[tokio::test]
+async fn a_proxy_that_was_out_of_reach_comes_after_the_others_for_a_while() {
+    use crate::client::Client;
+    use crate::order::Options;
+    use std::io::{Error, Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+    use std::time::Duration;
+
+    static PORT: AtomicU16 = AtomicU16::new(0);
+    static LOOKED_FOR: AtomicU32 = AtomicU32::new(0);
+    let live = TcpListener::bind("127.0.0.1:0").unwrap();
+    PORT.store(live.local_addr().unwrap().port(), Ordering::Relaxed);
+    let served = std::thread::spawn(move || {
+        let answer = |socket: &mut TcpStream| {
+            drop(socket.read(&mut [0; 4096]));
+            let head = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n";
+            drop(socket.write_all(head));
+        };
+        live.incoming().take(2).for_each(|socket| answer(&mut socket.unwrap()));
+    });
+    let client = Client::with_resolver(crate::tls::Trust::load(None).unwrap(), |name, _| {
+        if name == "dead" {
+            LOOKED_FOR.fetch_add(1, Ordering::Relaxed);
+            return Err(Error::other("there is no such name"));
+        }
+        Ok(vec![([127, 0, 0, 1], PORT.load(Ordering::Relaxed)).into()])
+    });
+    let proxy = through(vec![listed(None, "dead"), listed(None, "live")], vec![]);
+    let (options, here) = (Options { proxy, ..Options::default() }, url("http://h.example/"));
+    for _ in 0..2 {
+        let (_steering, control) = crate::control();
+        let patience = Duration::from_secs(20);
+        let size = crate::measure::measure(&client, &here, &options, patience, control).await;
+        assert_eq!(size, Some(7));
+    }
+    served.join().unwrap();
+    assert_eq!(LOOKED_FOR.load(Ordering::Relaxed), 1, "it was tried again at once");
+}
+
 fn schemes() -> impl Strategy<Value = Option<Scheme>> {
     prop_oneof![Just(None), Just(Some(Scheme::Http)), Just(Some(Scheme::Https))]
 }

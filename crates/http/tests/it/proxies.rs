@@ -105,7 +105,8 @@ async fn tunnel<S: AsyncRead + AsyncWrite + Unpin>(
     seen.lock().unwrap().push(head);
     drop(stream.write_all(answer.as_bytes()).await);
     drop(stream.flush().await);
-    if answer == THROUGH {
+    // A status of its two hundreds, and not a page of our own.
+    if answer != OK && answer.get(8..11) == Some(" 20") && !answer.starts_with("HTTP/1.1 204") {
         let mut server = TcpStream::connect(target).await.unwrap();
         drop(copy_bidirectional(&mut stream, &mut server).await);
     } else {
@@ -399,4 +400,82 @@ async fn what_a_socks_proxy_refuses_or_makes_up_is_an_error_that_names_it() {
     let order = order_through(url, vec![at(ProxyKind::Socks5, port)]);
     let error = proxy_error(fetched_with(&client(), order).await.0);
     assert!(matches!(error.trouble, ProxyTrouble::Lost(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_tunnel_is_one_whatever_the_version_and_the_framing_its_answer_tells() {
+    let authority = Authority::new("framing");
+    let config = authority.server_config(for_name("localhost"));
+    for answer in [
+        "HTTP/1.0 200 Connection established\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
+        "HTTP/1.1 201 Made\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
+    ] {
+        let url = start(Arc::clone(&config), OK, Farewell::Proper).await;
+        let proxy = Tunnels::start(None, answer).await;
+        let order = order_through(url, vec![at(ProxyKind::Http, proxy.port)]);
+        let (ended, content) = fetched_with(&authority.client(), order).await;
+        assert_done(&ended, 2);
+        assert_eq!(content, b"ok", "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_a_redirect_leads_is_asked_on_its_own_way() {
+    let proxy = Server::start(vec![say(OK)]).await;
+    let there = "HTTP/1.1 302 Found\r\nLocation: http://nowhere.invalid/x\r\n\
+                 Content-Length: 0\r\n\r\n";
+    let server = Server::start(vec![say(there)]).await;
+    let mut order = order(server.url(), Held::nothing());
+    let listed = Listed { only: None, proxy: at(ProxyKind::Http, proxy.port) };
+    let bypass = vec![Bypass::Network("127.0.0.1".parse().unwrap(), 32)];
+    order.options.proxy = ProxyUse::Through(Arc::new(Proxies { list: vec![listed], bypass }));
+    assert_done(&fetched_with(&client(), order).await.0, 2);
+    assert!(server.requests()[0].starts_with("get /file?secret=1 "));
+    assert!(proxy.requests()[0].starts_with("get http://nowhere.invalid/x "));
+}
+
+/// What is not quite what it should be: cut off anywhere, and with one byte changed anywhere.
+fn nearly(answer: &[u8]) -> Vec<Vec<u8>> {
+    let cut = (0..answer.len()).map(|length| answer[..length].to_vec());
+    let changed = (0..answer.len()).map(|at| {
+        let mut bytes = answer.to_vec();
+        bytes[at] ^= 0x81;
+        bytes
+    });
+    cut.chain(changed).collect()
+}
+
+/// Plays one answer to whatever comes, after so many bytes, and leaves.
+async fn leaving(length: usize, answer: Vec<u8>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut bytes = vec![0; length];
+        drop(socket.read_exact(&mut bytes).await);
+        drop(socket.write_all(&answer).await);
+        // What else it was asked is taken, so that the end is an end and no reset.
+        drop(socket.shutdown().await);
+        drop(socket.read_to_end(&mut bytes).await);
+    });
+    port
+}
+
+#[tokio::test]
+async fn whatever_a_proxy_answers_it_ends_and_nothing_is_taken_for_the_file() {
+    let url = Url::parse("https://nowhere.invalid/f").unwrap();
+    let client = client();
+    let mut cases: Vec<_> =
+        nearly(THROUGH.as_bytes()).into_iter().map(|bytes| (ProxyKind::Http, 40, bytes)).collect();
+    cases.extend(nearly(&[5, 0]).into_iter().map(|bytes| (ProxyKind::Socks5, 3, bytes)));
+    let granted: Vec<u8> = [5, 0].into_iter().chain(GRANTED).collect();
+    cases.extend(nearly(&granted).into_iter().map(|bytes| (ProxyKind::Socks5, 3, bytes)));
+    for (kind, length, bytes) in cases {
+        let port = leaving(length, bytes.clone()).await;
+        let order = order_through(url.clone(), vec![at(kind, port)]);
+        let (ended, content) = fetched_with(&client, order).await;
+        assert!(matches!(ended, Ended::Failed { durable: 0, .. }), "{bytes:?}: {ended:?}");
+        assert_eq!(content, b"", "{bytes:?}");
+    }
 }
