@@ -12,6 +12,7 @@ use support::instance::{Instance, Setup};
 use support::job::{Job, NETWORK};
 use support::realm::Realm;
 use support::users::{User, needs_root};
+use zbus::Variant;
 
 const FILE: Content = Content::new(67, 200_000);
 const PASSWORD: &str = "correct-horse";
@@ -122,6 +123,80 @@ fn a_job_of_roots_shows_its_helpers_ticket_and_never_roots_own() {
     let service = format!("alice@EBBTEST for HTTP/{}@EBBTEST", realm.address);
     assert!(!tickets.is_empty() && tickets.iter().all(|it| it.contains(&service)), "{tickets:?}");
     assert!(!log.iter().any(|line| line.contains("admin")));
+}
+
+/// Through this proxy and no other.
+fn through(job: &Job<'_>, proxy: &str) {
+    let value = ("override".to_owned(), proxy.to_owned(), String::new());
+    job.set("ProxySettings", Variant::from(value)).unwrap();
+}
+
+#[test]
+fn root_passes_a_proxy_and_a_server_with_its_helpers_tickets() {
+    if !needs_root("a proxy and a server that take tickets") {
+        return;
+    }
+    let (realm, server, instance) = in_a_realm();
+    let bus = instance.bus(&User::root());
+    let path = instance.directory_of(&User::root()).join("f");
+    let job = Job::create(&bus, "through a proxy");
+    job.lend(&instance, &User::alice(), NETWORK);
+    through(&job, &server.proxy("ticket"));
+    job.add(&server.url("ticket/f"), &path);
+    job.resume();
+    // Nobody has allowed it yet.
+    job.wait_for(&["error"]);
+    let error = job.error();
+    assert_eq!(
+        (error["Name"].as_str(), error["Code"].as_str()),
+        ("proxy-auth-required", "0x80190197")
+    );
+    assert!(error["Message"].contains("Negotiate"), "{error:?}");
+    assert_eq!(realm.tickets(), [] as [String; 0], "nobody asked for a ticket");
+    assert_eq!(server.log("ticket/f", 0), [] as [String; 0], "the server was not asked");
+    // Allowed for the proxy, it serves the server, too (F6).
+    set_implicit(&job, "proxy", "negotiate").unwrap();
+    job.resume();
+    job.finish();
+    FILE.check(&path);
+    assert_eq!(std::fs::metadata(&path).unwrap().uid(), 0);
+    let known = "alice@EBBTEST 200".to_owned();
+    let (passed, log) = (server.proxy_log("ticket", 3), server.log("ticket/f", 2));
+    assert!(passed.contains(&known) && log.contains(&known), "{passed:?} {log:?}");
+    let service = format!("alice@EBBTEST for HTTP/{}@EBBTEST", realm.address);
+    let tickets = realm.tickets();
+    assert!(tickets.iter().all(|ticket| ticket.contains(&service)), "{tickets:?}");
+    assert!(!passed.iter().chain(&log).any(|line| line.contains("admin")));
+}
+
+#[test]
+fn a_proxy_is_told_by_basic_and_by_digest_who_asks() {
+    if !needs_root("a proxy that wants to know who asks") {
+        return;
+    }
+    let (instance, server, user) =
+        (Instance::start(), Apache::start("al", PASSWORD), User::alice());
+    server.put("f", FILE);
+    let (bus, directory) = (instance.bus(&user), instance.directory_of(&user));
+    for scheme in ["basic", "digest"] {
+        let job = Job::create(&bus, scheme);
+        through(&job, &server.proxy(scheme));
+        set(&job, "proxy", scheme, "al", PASSWORD).unwrap();
+        set(&job, "server", "digest", "al", PASSWORD).unwrap();
+        job.add(&server.url("digest/f"), &directory.join(scheme));
+        job.resume();
+        job.finish();
+        FILE.check(&directory.join(scheme));
+        assert!(server.proxy_log(scheme, 3).contains(&"al 200".to_owned()));
+        let wrong = Job::create(&bus, "wrong");
+        through(&wrong, &server.proxy(scheme));
+        set(&wrong, "proxy", scheme, "al", "hunter2-is-wrong").unwrap();
+        wrong.add(&server.url("digest/f"), &directory.join("never"));
+        wrong.resume();
+        wrong.wait_for(&["error"]);
+        assert_eq!(wrong.error_name(), "proxy-auth-required");
+        assert!(wrong.error()["Message"].contains("rejected the credentials for"));
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@
 //! | `standing`  | what was accepted and rejected, and what is said next (pure)      |
 //! | `account`   | the same credentials in several fetches                           |
 //! | `exchange`  | an exchange in which we say who we are                            |
+//! | `proxied`   | the same for who stands between us and the server                 |
 //!
 //! What is never done: something is said before it is asked for; a rejected password is said a second
 //! time; anything is said to another origin than the one it was given for.
@@ -20,6 +21,7 @@ mod digest;
 mod exchange;
 mod login;
 mod ntlm;
+mod proxied;
 mod standing;
 mod talk;
 
@@ -72,21 +74,23 @@ impl fmt::Display for LogOnError {
         if self.tried.is_empty() {
             return f.write_str("; the job has no credentials for that");
         }
-        for (scheme, why) in &self.tried {
-            let scheme = scheme.name();
-            match why {
-                Why::Rejected => write!(f, "; it rejected the credentials for {scheme}")?,
-                Why::Unusable(why) => {
-                    let why: String = printable(why).chars().take(LONGEST_WHY).collect();
-                    write!(f, "; {scheme} could not be used: {why}")?;
-                }
-            }
-        }
-        Ok(())
+        f.write_str(&tried_text(&self.tried))
     }
 }
 
 impl std::error::Error for LogOnError {}
+
+/// What was tried and did not do, as it may be shown; nothing if nothing was.
+fn tried_text(tried: &[(LoginScheme, Why)]) -> String {
+    let one = |(scheme, why): &(LoginScheme, Why)| match (scheme.name(), why) {
+        (scheme, Why::Rejected) => format!("; it rejected the credentials for {scheme}"),
+        (scheme, Why::Unusable(why)) => {
+            let why: String = printable(why).chars().take(LONGEST_WHY).collect();
+            format!("; {scheme} could not be used: {why}")
+        }
+    };
+    tried.iter().map(one).collect()
+}
 
 /// A message of a scheme for the connection, as it stands in a field.
 fn token_value(scheme: LoginScheme, message: &[u8]) -> HeaderValue {

@@ -16,7 +16,7 @@
 //! Where proxies lead to the server, they are tried in their order until one is reached; what that one
 //! says is the answer. One that was out of reach is tried after the others for a while.
 
-use crate::auth::{Account, Accounts, Logins, Tickets};
+use crate::auth::{Account, Accounts, InHand, Logins, Tickets};
 use crate::bucket::Bucket;
 use crate::connect::{ConnectError, Origin, Route, connect};
 use crate::order::{Options, Relaxed};
@@ -97,6 +97,8 @@ pub(crate) struct Terms {
     pub(crate) patience: Duration,
     /// Whose connections may carry it: those with the same credentials, or nobody's.
     pub(crate) account: Option<Arc<Account>>,
+    /// The same for who stands between us and the server.
+    pub(crate) at_proxy: Option<Arc<Account>>,
     /// Who stands between us and the server.
     pub(crate) proxy: ProxyUse,
     /// What those are told with each request that they read.
@@ -110,13 +112,16 @@ impl Terms {
         options: &Options,
         bucket: Option<Arc<Bucket>>,
         patience: Duration,
-        account: Option<Arc<Account>>,
+        account: Option<&InHand>,
+        at_home: bool,
     ) -> Self {
+        let of = |wanted: bool| account.filter(|_| wanted).map(InHand::account).cloned();
         Self {
             relaxed: options.relaxed,
             bucket,
             patience,
-            account,
+            account: of(at_home),
+            at_proxy: of(options.proxy != ProxyUse::Direct),
             proxy: options.proxy.clone(),
             proxy_fields: HeaderMap::new(),
             logins: options.logins.clone(),
@@ -180,7 +185,10 @@ impl Client {
         let mut ways = self.sorted(terms.proxy.ways(url)?).into_iter().peekable();
         loop {
             let way = ways.next().ok_or(ConnectError::NotAnOrigin)?;
-            let (origin, account) = (origin.clone(), terms.account.clone());
+            let origin = origin.clone();
+            // What a proxy knows us by is as good a reason to keep connections apart.
+            let proxied = terms.at_proxy.as_ref().filter(|_| way != Way::Direct);
+            let account = terms.account.as_ref().or(proxied).cloned();
             let login = way.login(&terms.logins);
             let route = Route { origin, relaxed: terms.relaxed, account, way, login };
             let exchanged = self.exchange_on(route, request.clone(), lookups, &terms).await;

@@ -271,9 +271,8 @@ impl<R: Reports> Run<'_, R> {
         let options = &self.order.options;
         let own = at_home.then_some(&options.fields);
         let request = write(&self.url, &self.method, own, ask);
-        let account = self.account.as_ref().filter(|_| at_home).map(InHand::account).cloned();
         let (bucket, patience) = (self.order.bucket.clone(), self.order.stall_timeout);
-        let terms = Terms::of(options, bucket, patience, account);
+        let terms = Terms::of(options, bucket, patience, self.account.as_ref(), at_home);
         let exchange =
             self.client.exchange_as_somebody(&self.url, request, &mut self.lookups, terms);
         let (link, response) = exchange.await?;

@@ -3,7 +3,6 @@
 //! The answer is for people: it makes the total of a job with many files known early. Nothing is
 //! ever continued, allocated or judged by it, and a server that does not answer it is no trouble.
 
-use crate::auth::InHand;
 use crate::client::{Client, Terms};
 use crate::connect::Origin;
 use crate::control::Control;
@@ -50,8 +49,7 @@ async fn asked(
     for _ in 0..=MOST_REDIRECTS {
         let at_home = Origin::of(&url).is_ok_and(|here| here == home);
         let own = at_home.then_some(&options.fields);
-        let account = account.as_ref().filter(|_| at_home).map(InHand::account).cloned();
-        let terms = Terms::of(options, None, patience, account);
+        let terms = Terms::of(options, None, patience, account.as_ref(), at_home);
         let request = write(&url, &Method::HEAD, own, &Ask::Whole);
         let exchange = client.exchange_as_somebody(&url, request, lookups, terms);
         let (mut link, response) = exchange.await.ok()?;

@@ -6,7 +6,8 @@
 //! | `/digest` | Digest                                                     |
 //! | `/ticket` | Negotiate, if it was given keys                            |
 //!
-//! Each of them has the files that were [put](Apache::put) there. Needs root, for its own user.
+//! Each of them has the files that were [put](Apache::put) there. It is a [proxy](Apache::proxy), too,
+//! one for each of the ways. Needs root, for its own user.
 
 use crate::content::Content;
 use crate::realm::{Realm, own_address};
@@ -21,6 +22,8 @@ use std::time::Instant;
 /// Who it runs as.
 const SERVER_USER: &str = "www-data";
 const PORT: u16 = 8080;
+/// Where the proxy is that wants to know it by the first of [`PATHS`]; the others follow.
+const FIRST_PROXY: u16 = 3128;
 const MODULES: &str = "/usr/lib/apache2/modules";
 const PATHS: [&str; 3] = ["basic", "digest", "ticket"];
 
@@ -99,6 +102,18 @@ impl Apache {
         format!("http://{}:{PORT}/{path}", self.address)
     }
 
+    /// Where it is a proxy that wants to know who asks, as it does below this path.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such path.
+    #[must_use]
+    pub fn proxy(&self, path: &str) -> String {
+        let at = PATHS.iter().position(|known| *known == path).expect("one of the paths");
+        let port = FIRST_PROXY + u16::try_from(at).expect("a few");
+        format!("http://{}:{port}", self.address)
+    }
+
     /// Waits until it has logged so many requests for a path, and says for each who asked and what
     /// was answered: it writes its log after it has answered.
     ///
@@ -107,11 +122,25 @@ impl Apache {
     /// When it does not.
     #[must_use]
     pub fn log(&self, path: &str, at_least: usize) -> Vec<String> {
+        self.logged("access.log", path, at_least)
+    }
+
+    /// The same for what it was asked as a proxy.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    #[must_use]
+    pub fn proxy_log(&self, path: &str, at_least: usize) -> Vec<String> {
+        self.logged("proxy.log", path, at_least)
+    }
+
+    fn logged(&self, name: &str, path: &str, at_least: usize) -> Vec<String> {
         let end = Instant::now() + PATIENCE;
         let events = watch(&self.directory);
         let path = format!(" /{path}");
         loop {
-            let log = fs::read_to_string(self.directory.join("access.log")).unwrap_or_default();
+            let log = fs::read_to_string(self.directory.join(name)).unwrap_or_default();
             let lines = log.lines().filter_map(|line| line.strip_suffix(path.as_str()));
             let lines: Vec<String> = lines.map(str::to_owned).collect();
             if lines.len() >= at_least {
@@ -170,27 +199,50 @@ fn configuration(directory: &Path, address: &str, keys: Option<&Path>) -> String
         "authz_user",
         "auth_basic",
         "auth_digest",
+        "proxy",
+        "proxy_http",
+        "proxy_connect",
     ];
     let load = |name: &str| format!("LoadModule {name}_module {MODULES}/mod_{name}.so\n");
     let mut text: String = modules.into_iter().map(load).collect();
-    let basic = "AuthType Basic\nAuthBasicProvider file\nAuthName realm\nAuthUserFile";
-    text += &format!(
-        "ServerName {address}\nServerRoot {top}\nListen {address}:{PORT}\nPidFile {top}/pid\n\
-         Mutex file:{top}\nUser {SERVER_USER}\nGroup {SERVER_USER}\nErrorLog {top}/error.log\n\
-         StartServers 1\nThreadsPerChild 8\nMinSpareThreads 8\nMaxSpareThreads 16\n\
-         MaxRequestWorkers 16\nKeepAlive On\nDocumentRoot {top}\n\
-         LogFormat \"%u %>s %U\" short\nCustomLog {top}/access.log short\n\
-         <Location />\nRequire all denied\n</Location>\n\
-         <Location /basic>\n{basic} {top}/users.basic\nRequire valid-user\n</Location>\n\
-         <Location /digest>\nAuthType Digest\nAuthDigestProvider file\nAuthName realm\n\
-         AuthUserFile {top}/users.digest\nRequire valid-user\n</Location>\n"
+    let basic = format!(
+        "AuthType Basic\nAuthBasicProvider file\nAuthName realm\nAuthUserFile {top}/users.basic\n\
+         Require valid-user\n"
     );
-    if let Some(keys) = keys {
-        text += &format!(
-            "LoadModule auth_gssapi_module {MODULES}/mod_auth_gssapi.so\n\
-             <Location /ticket>\nAuthType GSSAPI\nAuthName realm\nGssapiAllowedMech krb5\n\
-             GssapiCredStore keytab:{}\nRequire valid-user\n</Location>\n",
+    let digest = format!(
+        "AuthType Digest\nAuthDigestProvider file\nAuthName realm\nAuthUserFile \
+         {top}/users.digest\nRequire valid-user\n"
+    );
+    let ticket = keys.map(|keys| {
+        format!(
+            "AuthType GSSAPI\nAuthName realm\nGssapiAllowedMech krb5\nGssapiCredStore keytab:{}\n\
+             Require valid-user\n",
             keys.display()
+        )
+    });
+    text += &format!(
+        "ServerName {address}\nServerRoot {top}\nPidFile {top}/pid\n\
+         Mutex file:{top}\nUser {SERVER_USER}\nGroup {SERVER_USER}\nErrorLog {top}/error.log\n\
+         StartServers 1\nThreadsPerChild 16\nMinSpareThreads 16\nMaxSpareThreads 32\n\
+         MaxRequestWorkers 32\nKeepAlive On\nDocumentRoot {top}\n\
+         LogFormat \"%u %>s %U\" short\n<Directory />\nRequire all denied\n</Directory>\n"
+    );
+    if ticket.is_some() {
+        text += &load("auth_gssapi");
+    }
+    let ways = [("basic", Some(basic)), ("digest", Some(digest)), ("ticket", ticket)];
+    let ways = ways.iter().filter_map(|(path, way)| Some((path, way.as_ref()?)));
+    let location = |(path, way)| format!("<Location /{path}>\n{way}</Location>\n");
+    let locations: String = ways.clone().map(location).collect();
+    text += &format!(
+        "Listen {address}:{PORT}\n<VirtualHost {address}:{PORT}>\nServerName {address}\nCustomLog {top}/access.log short\n\
+         {locations}</VirtualHost>\n"
+    );
+    for (port, (path, way)) in (FIRST_PROXY..).zip(ways) {
+        text += &format!(
+            "Listen {address}:{port}\n<VirtualHost {address}:{port}>\nServerName {address}\nProxyRequests On\n\
+             AllowCONNECT 1-65535\nCustomLog {top}/proxy.log \"%u %>s /{path}\"\n\
+             <Proxy *>\n{way}</Proxy>\n</VirtualHost>\n"
         );
     }
     text

@@ -28,6 +28,8 @@ pub(crate) struct Accounts {
 pub(crate) struct Account {
     pub(crate) logins: Logins,
     seats: Mutex<HashMap<Origin, Arc<Seat>>>,
+    /// Where we stand with the job's proxies.
+    at_proxies: Arc<Seat>,
     /// Fetches that have it in hand.
     users: Mutex<usize>,
 }
@@ -57,8 +59,8 @@ impl Accounts {
         let same = known.iter().filter_map(Weak::upgrade).find(|known| known.logins == *logins);
         let account = same.unwrap_or_else(|| {
             let logins = logins.clone();
-            let new = Account { logins, seats: Mutex::default(), users: Mutex::new(0) };
-            let new = Arc::new(new);
+            let (seats, at_proxies, users) = Default::default();
+            let new = Arc::new(Account { logins, seats, at_proxies, users });
             known.push(Arc::downgrade(&new));
             new
         });
@@ -68,6 +70,11 @@ impl Accounts {
 }
 
 impl Account {
+    /// Where we stand with the job's proxies.
+    pub(crate) fn at_proxies(&self) -> Arc<Seat> {
+        Arc::clone(&self.at_proxies)
+    }
+
     /// Where we stand with this origin.
     pub(crate) fn seat(&self, origin: &Origin) -> Arc<Seat> {
         let mut seats = lock(&self.seats);
@@ -86,7 +93,7 @@ impl Drop for InHand {
         let mut users = lock(&self.0.users);
         *users -= 1;
         if *users == 0 {
-            for seat in lock(&self.0.seats).values() {
+            for seat in lock(&self.0.seats).values().chain([&self.0.at_proxies]) {
                 // Nobody has it: whoever could has this account in hand.
                 if let Ok(mut standing) = seat.try_lock() {
                     standing.forgive();

@@ -37,8 +37,8 @@ const MOST_SAID: usize = 64 * 1024;
 /// The most messages of ours in one talk.
 const MOST_MESSAGES: usize = 5;
 
-type Asked = Request<Empty<Bytes>>;
-type Answered = (Link, Response<Incoming>);
+pub(super) type Asked = Request<Empty<Bytes>>;
+pub(super) type Answered = (Link, Response<Incoming>);
 
 /// What came of a talk.
 enum Talked {
@@ -49,7 +49,7 @@ enum Talked {
 }
 
 impl Client {
-    /// Asks as [`Client::exchange`] does; a 401 that is left in the end is an error.
+    /// Asks as [`Client::exchange_through`] does; a 401 that is left in the end is an error.
     pub(crate) async fn exchange_as_somebody(
         self: &Arc<Self>,
         url: &Url,
@@ -57,8 +57,9 @@ impl Client {
         lookups: &mut Lookups,
         terms: Terms,
     ) -> Result<Answered, ExchangeError> {
+        let request = request.ok_or(ConnectError::NotAnOrigin)?;
         let Some(account) = terms.account.clone() else {
-            let (link, response) = self.exchange(url, request, lookups, terms).await?;
+            let (link, response) = self.exchange_through(url, request, lookups, terms).await?;
             return match response.status() {
                 StatusCode::UNAUTHORIZED => {
                     let challenges = Challenges::read(response.headers(), &WWW_AUTHENTICATE);
@@ -67,7 +68,6 @@ impl Client {
                 _ => Ok((link, response)),
             };
         };
-        let request = request.ok_or(ConnectError::NotAnOrigin)?;
         let mut on = LogOn { client: self, account: &account, url, request, lookups, terms };
         on.until_known().await
     }
@@ -135,7 +135,7 @@ impl LogOn<'_> {
 
     async fn ask(&mut self, value: Option<HeaderValue>) -> Result<Answered, ExchangeError> {
         let request = self.with(value);
-        self.client.exchange(self.url, Some(request), self.lookups, self.terms.clone()).await
+        self.client.exchange_through(self.url, request, self.lookups, self.terms.clone()).await
     }
 
     fn with(&self, value: Option<HeaderValue>) -> Asked {
@@ -156,6 +156,10 @@ impl LogOn<'_> {
     ) -> Result<Talked, ExchangeError> {
         let scheme = login.scheme;
         let mut link = cleared(link, response.into_body(), self.terms.patience).await;
+        if self.terms.at_proxy.is_some() {
+            // It may want to know who asks with each request, and is told so where a way is chosen.
+            link = None;
+        }
         let host = self.url.host_str().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let tickets = self.client.accounts.tickets();

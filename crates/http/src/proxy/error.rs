@@ -58,10 +58,14 @@ pub enum ProxyTrouble {
     #[error("it makes no connection to the server: {}", socks_reason(*.0))]
     SocksRefused(u8),
     /// It wants to know who asks.
-    #[error("it wants to know who asks, and offers: {}", .schemes.join(", "))]
+    #[error("it wants to know who asks, and offers: {}{tried}", .schemes.join(", "))]
     Unauthorized {
         /// The schemes it offers.
         schemes: Vec<String>,
+        /// All it said about that.
+        fields: Box<HeaderMap>,
+        /// What was said to it, as it may be shown.
+        tried: String,
     },
     /// What it says makes no sense.
     #[error("what it answers makes no sense: {0}")]
@@ -105,8 +109,14 @@ impl ProxyTrouble {
         if schemes.is_empty() {
             schemes.push("nothing to do so by".to_owned());
         }
-        Self::Unauthorized { schemes }
+        Self::Unauthorized { schemes, fields: Box::new(challenges(fields)), tried: String::new() }
     }
+}
+
+/// The challenges alone.
+fn challenges(fields: &HeaderMap) -> HeaderMap {
+    let lines = fields.get_all(PROXY_AUTHENTICATE).iter();
+    lines.map(|line| (PROXY_AUTHENTICATE, line.clone())).collect()
 }
 
 /// The handshake was with the proxy, not with the server.

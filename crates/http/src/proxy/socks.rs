@@ -91,7 +91,8 @@ async fn log_in(stream: &mut Stream, user: &Secret, password: &Secret) -> Result
 }
 
 fn unauthorized() -> ProxyTrouble {
-    ProxyTrouble::Unauthorized { schemes: vec!["a login of SOCKS".to_owned()] }
+    let (fields, tried) = (Box::default(), String::new());
+    ProxyTrouble::Unauthorized { schemes: vec!["a login of SOCKS".to_owned()], fields, tried }
 }
 
 async fn read<const LENGTH: usize>(stream: &mut Stream) -> Result<[u8; LENGTH], ProxyTrouble> {

@@ -22,6 +22,7 @@ mod options;
 mod pacing;
 mod parts;
 mod proxies;
+mod proxy_auth;
 mod redirects;
 mod relaxed;
 mod stopping;

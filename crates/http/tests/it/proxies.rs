@@ -224,7 +224,7 @@ async fn what_is_no_tunnel_is_an_error_that_names_the_proxy() {
     let login = "HTTP/1.1 407 Who\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: Basic \
                  realm=\"\u{e9}\"\r\nContent-Length: 0\r\n\r\n";
     let login = asked(login).await;
-    let ProxyTrouble::Unauthorized { schemes } = &login else { panic!("{login}") };
+    let ProxyTrouble::Unauthorized { schemes, .. } = &login else { panic!("{login}") };
     assert_eq!(schemes, &["Negotiate", "Basic"]);
     for nonsense in
         ["SSH-2.0-OpenSSH\r\n\r\n", "HTTP/1.1 204 No\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nx"]
