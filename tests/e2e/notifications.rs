@@ -142,3 +142,29 @@ fn changes_and_ranges_come_no_more_often_than_the_interval_says() {
     let numbers: Vec<u64> = told.iter().map(|told| told.number).collect();
     assert!(numbers.is_sorted(), "{told:?}");
 }
+
+#[test]
+fn ranges_that_are_there_are_told_to_everybody_who_listens() {
+    const LARGE: Content = Content::new(23, 4 * MIB);
+    let (instance, server, alice) = (Instance::start(), Server::http(), User::ordinary());
+    server.put("/f", Resource::new(LARGE));
+    let bus = instance.bus(&alice);
+    let job = Job::create_with(&bus, "ranges", &Options::from([("on-demand", true.into())]));
+    job.add(&server.url("/f"), &instance.directory_of(&alice).join("f"));
+    let wanted: &[(u64, u64)] = &[(MIB, 1000), (3 * MIB, 5)];
+    bus.call(&job.path, JOB, "RequestFileRanges", &(0_u32, wanted)).unwrap();
+    bus.call(MANAGER_PATH, MANAGER, "Subscribe", &()).unwrap();
+    job.resume();
+    let all_told = || {
+        let told = bus.ranges();
+        let bytes: u64 = told.iter().map(|(_, _, length)| length).sum();
+        (bytes == 1005).then_some(told)
+    };
+    let told = bus.wait_until("the ranges", all_told).unwrap();
+    let inside = |(file, offset, length): &(u32, u64, u64)| {
+        let covers =
+            |(start, long): &(u64, u64)| start <= offset && offset + length <= start + long;
+        *file == 0 && wanted.iter().any(covers)
+    };
+    assert!(told.iter().all(inside), "{told:?}");
+}

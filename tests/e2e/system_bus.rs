@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 use support::bus::{BUS_NAME, Bus, JOB, MANAGER, MANAGER_PATH, TOKEN_OPTIONS};
+use support::content::Content;
 use support::instance::{Instance, Setup};
 use support::job::Job;
 use support::scratch::scratch_directory;
-use support::server::PATIENCE;
+use support::server::{PATIENCE, Resource, Server};
 use support::users::{User, needs_root};
 
 /// A message bus that ends with its test.
@@ -116,4 +117,33 @@ fn a_bus_without_process_descriptors_takes_no_helper_token_and_says_where_to_go(
     // The capability is the same over our own socket, which is what the client library uses.
     instance.bus(&User::bob()).call(&options, TOKEN_OPTIONS, "SetHelperToken", &()).unwrap();
     assert_eq!(job.property::<u32>("HelperTokenUid"), User::bob().uid);
+}
+
+#[test]
+fn who_registers_over_a_message_bus_is_told_and_nobody_else_on_it() {
+    if !needs_root("registrations over a message bus") {
+        return;
+    }
+    let bus = MessageBus::start();
+    let instance = on(&bus);
+    let connect = |user: &User| Bus::connect_through_bus(&bus.socket(), user).unwrap();
+    let (alice, also, bob) =
+        (connect(&User::alice()), connect(&User::alice()), connect(&User::bob()));
+    let server = Server::http();
+    server.put("/f", Resource::new(Content::new(67, 10_000)));
+    let job = Job::create(&alice, "over a bus");
+    job.add(&server.url("/f"), &instance.directory_of(&User::alice()).join("f"));
+    assert!(job.over(&bob).call("Register").is_err());
+    job.call("Register").unwrap();
+    job.resume();
+    let told = |bus: &Bus| bus.notifications().into_iter().find(|told| told.kind == "transferred");
+    let first = alice.wait_until("the notification", || told(&alice)).unwrap();
+    // To one connection alone, and to the next one again, until somebody knows.
+    job.over(&also).wait_for(&["transferred"]);
+    assert_eq!(also.notifications(), []);
+    job.over(&also).call("Register").unwrap();
+    assert_eq!(also.wait_until("it again", || told(&also)).unwrap(), first);
+    also.call(MANAGER_PATH, MANAGER, "Acknowledge", &first.number).unwrap();
+    assert_eq!(bob.notifications(), []);
+    job.finish();
 }

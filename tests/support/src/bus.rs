@@ -43,7 +43,12 @@ pub struct Bus {
     signals: RefCell<mpsc::UnboundedReceiver<()>>,
     /// Notifications nobody has looked at yet.
     notified: Arc<Mutex<Vec<Notification>>>,
+    /// Ranges that signals told of: file, offset and length.
+    ranges: Arc<Mutex<Vec<Range>>>,
 }
+
+/// A file, an offset and a length.
+pub type Range = (u32, u64, u64);
 
 /// What a registered connection was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,18 +106,24 @@ impl Bus {
         let stream = user.run(|| UnixStream::connect(socket))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (tell, heard) = mpsc::unbounded_channel();
-        let notified = Arc::default();
+        let (notified, ranges) = (Arc::default(), Arc::<Mutex<Vec<Range>>>::default());
+        let told_ranges = Arc::clone(&ranges);
         let connection = runtime.block_on(async {
             let builder = zbus::connection::Builder::unix_stream(stream).user_id(user.uid);
             let builder = if destination.is_none() { builder.p2p() } else { builder };
             let built = timeout(PATIENCE, builder.build()).await;
             let connection = built.expect("a listening service shakes hands")?;
             let notified = Arc::clone(&notified);
-            tokio::spawn(count_signals(MessageStream::from(&connection), tell, notified));
+            tokio::spawn(count_signals(
+                MessageStream::from(&connection),
+                tell,
+                notified,
+                told_ranges,
+            ));
             zbus::Result::Ok(connection)
         })?;
         let signals = RefCell::new(heard);
-        Ok(Self { runtime, connection, destination, signals, notified })
+        Ok(Self { runtime, connection, destination, signals, notified, ranges })
     }
 
     /// Calls a method.
@@ -192,6 +203,13 @@ impl Bus {
         answer.body().deserialize().expect("a boolean")
     }
 
+    /// The ranges that `FileRangesTransferred` has told of so far.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "nobody panics while holding it")]
+    pub fn ranges(&self) -> Vec<Range> {
+        self.ranges.lock().expect("nobody panics with it").clone()
+    }
+
     /// Waits until `reached` says so of the job's state, and says which state it is.
     ///
     /// # Errors
@@ -257,6 +275,7 @@ async fn count_signals(
     mut messages: MessageStream,
     tell: mpsc::UnboundedSender<()>,
     notified: Arc<Mutex<Vec<Notification>>>,
+    ranges: Arc<Mutex<Vec<Range>>>,
 ) {
     while let Some(Ok(message)) = messages.next().await {
         let signal = message.message_type() == zbus::message::Type::Signal;
@@ -266,6 +285,14 @@ async fn count_signals(
                 .deserialize::<(u64, String, HashMap<String, OwnedVariant>)>()
                 .expect("a notification as the contract says");
             notified.lock().expect("nobody panics with it").push(Notification { number, kind });
+        }
+        if signal && message.header().member().is_some_and(|name| name == "FileRangesTransferred") {
+            let body = message.body();
+            let (file, told) = body
+                .deserialize::<(u32, Vec<(u64, u64)>)>()
+                .expect("a signal as the contract says");
+            let told = told.into_iter().map(|(offset, length)| (file, offset, length));
+            ranges.lock().expect("nobody panics with it").extend(told);
         }
         if signal && tell.send(()).is_err() {
             return;

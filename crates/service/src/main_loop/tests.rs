@@ -2,6 +2,8 @@
 //! in which things are stopped, written down and told.
 
 mod events;
+mod left_overs;
+mod registrations;
 mod restarts;
 mod stage;
 

@@ -64,10 +64,14 @@ fn only_got_on(before: &Seen, after: &Seen) {
     }
 }
 
-/// The service ends, politely, and begins again on what it wrote down.
-async fn begin_again(stage: Stage, dir: &Path) -> Stage {
-    stage.inbox.send(Message::Finish).ok();
-    stage.inbox.closed().await;
+/// The service ends, politely or in the middle of something, and begins again on what it wrote down.
+async fn begin_again(stage: Stage, dir: &Path, politely: bool) -> Stage {
+    if politely {
+        stage.inbox.send(Message::Finish).ok();
+        stage.inbox.closed().await;
+    } else {
+        stage.crash().await;
+    }
     Stage::new(dir, "this")
 }
 
@@ -93,12 +97,17 @@ async fn ask_anything(
         jobs.push(job);
     }
     let job = jobs[dice.below(jobs.len())];
-    let command = match dice.below(14) {
+    let command = match dice.below(19) {
         0..5 => Command::AddFiles(job, vec![any_file(dice, dir, at)]),
         5..9 => Command::Steer(job, Event::Resume),
         9..11 => Command::Steer(job, Event::Suspend),
         11 => Command::Steer(job, Event::Set(Setting::Description(format!("at {at}")))),
         12 => Command::Steer(job, Event::Complete),
+        13 => Command::Steer(job, Event::SetValidationState { file: 0, valid: dice.below(2) == 0 }),
+        14 => Command::Steer(job, Event::SetRemoteNames(vec![(0, format!("http://h/small-{at}"))])),
+        15 => Command::Steer(job, Event::Set(Setting::Priority(Priority::ALL[dice.below(4)]))),
+        16 => Command::Steer(job, Event::Set(Setting::BandwidthLimit(dice.below(3) as u64))),
+        17 => Command::MakeHeadersWriteOnly(job),
         _ => Command::Steer(job, Event::Cancel),
     };
     let _ = stage.ask(&owner, command).await;
@@ -114,7 +123,7 @@ fn whatever_is_asked_and_whenever_the_service_begins_again_nothing_is_lost_or_un
                 ask_anything(&stage, &mut dice, &mut jobs, &dir, at).await;
                 let before = look(&stage).await;
                 if dice.below(4) == 0 {
-                    stage = begin_again(stage, &dir).await;
+                    stage = begin_again(stage, &dir, dice.below(2) == 0).await;
                 }
                 only_got_on(&before, &look(&stage).await);
             }

@@ -60,6 +60,7 @@ pub(super) struct Stage {
     pub(super) inbox: mpsc::UnboundedSender<Message>,
     pub(super) notices: broadcast::Receiver<Notice>,
     pub(super) seen: mpsc::UnboundedReceiver<Seen>,
+    running: JoinHandle<()>,
 }
 
 impl Stage {
@@ -68,6 +69,17 @@ impl Stage {
     }
 
     pub(super) fn for_one(dir: &std::path::Path, boot: &str, private_to: Option<u32>) -> Self {
+        let (main_loop, mut stage) = Self::not_running(dir, boot, private_to);
+        stage.running = tokio::task::spawn_local(async move { main_loop.run().await.unwrap() });
+        stage
+    }
+
+    /// The loop itself, for a test that has a clock of its own.
+    pub(super) fn not_running(
+        dir: &std::path::Path,
+        boot: &str,
+        private_to: Option<u32>,
+    ) -> (MainLoop, Self) {
         let (ours, theirs) = ebb_wire::channel::pair().unwrap();
         let launcher = Launcher::new(Channel::new(ours).unwrap());
         let (see, seen) = mpsc::unbounded_channel();
@@ -76,7 +88,7 @@ impl Stage {
         tokio::task::spawn_local(async move { listening.listen().await.ok() });
         let (outbox, inbox) = mpsc::unbounded_channel();
         let (tell, notices) = broadcast::channel(1024);
-        let mut store = Store::open(&dir.join("jobs.sqlite")).unwrap();
+        let mut store = open_store(&dir.join("jobs.sqlite"));
         let boot_before = store.begin_life(boot).unwrap();
         let boot_before = if boot_before { Boot::Same } else { Boot::Another };
         let (jobs, events) = (store.load().unwrap(), store.load_events().unwrap());
@@ -99,8 +111,14 @@ impl Stage {
             presence: Presence::everyone(999),
             finder,
         };
-        tokio::task::spawn_local(MainLoop::new(parts, jobs, events).run());
-        Self { inbox: outbox, notices, seen }
+        let running = tokio::task::spawn_local(async {});
+        (MainLoop::new(parts, jobs, events), Self { inbox: outbox, notices, seen, running })
+    }
+
+    /// It is gone, wherever it was.
+    pub(super) async fn crash(self) {
+        self.running.abort();
+        let _aborted = self.running.await;
     }
 
     pub(super) async fn ask(&self, asker: &Asker, command: Command) -> Answered {
@@ -196,6 +214,18 @@ impl Stage {
                 return;
             }
         }
+    }
+}
+
+/// The thread of a loop that has just crashed may hold the store a little longer.
+fn open_store(path: &std::path::Path) -> Store {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        match Store::open(path) {
+            Ok(store) => return store,
+            Err(error) => assert!(std::time::Instant::now() < end, "{error}"),
+        }
+        std::thread::yield_now();
     }
 }
 
