@@ -29,9 +29,14 @@ struct Scene {
 impl Scene {
     /// Alice is in session 1, bob in 2 and 3; who calls is in 2.
     fn new() -> Self {
+        Self::with("")
+    }
+
+    /// The same with a line in the configuration.
+    fn with(line: &str) -> Self {
         let (alice, bob) = (User::alice(), User::bob());
         let logind = Logind::start(Self::everybody(&alice, &bob));
-        let instance = Setup::new().on_bus(&logind.address()).start();
+        let instance = Setup::new().config(line).on_bus(&logind.address()).start();
         let (server, gate) = (Server::http(), Arc::new(Gate::after(HALF)));
         server.put("/f", Resource::new(FILE).through(&gate));
         Self { logind, instance, server, gate, alice, bob }
@@ -318,6 +323,48 @@ fn a_transferred_job_keeps_its_files_and_is_completed_by_a_fresh_token() {
     job.lend(&scene.instance, &scene.bob, LOCAL_FILE);
     job.call("Complete").unwrap();
     FILE.check(&path);
+}
+
+#[test]
+fn where_the_policy_says_so_jobs_wait_for_their_owners_to_come_back() {
+    if !needs_root("sessions: owner presence") {
+        return;
+    }
+    let scene = Scene::with("owner-presence = 'logged-on'");
+    let (alice, root) = (scene.instance.bus(&scene.alice), scene.instance.bus(&User::root()));
+    let fetching = |bus, owner: &User, what: &str| {
+        let job = Job::create(bus, what);
+        job.add(&scene.server.url(what), &scene.instance.directory_of(owner).join("f"));
+        job.resume();
+        job
+    };
+    let gate = Arc::new(Gate::after(HALF));
+    scene.server.put("/g", Resource::new(FILE).through(&gate));
+    let (hers, roots) =
+        (fetching(&alice, &scene.alice, "/f"), fetching(&root, &User::root(), "/g"));
+    hers.wait_for_bytes(HALF);
+    roots.wait_for_bytes(HALF);
+    scene.logind.change(scene.only(&["2"]));
+    hers.wait_for(&["queued"]);
+    assert_eq!(hers.property::<String>("Reason"), "owner-logged-off");
+    let why = scene.instance.must(&scene.alice, &["explain", &hers.id]);
+    assert!(why.contains("owner is not logged on"), "{why}");
+    scene.it_has_heard();
+    assert_eq!(roots.state(), "transferring", "system users are always there");
+    // One that is started now waits, too, and keeps no slot from others.
+    scene.server.put("/h", Resource::new(FILE));
+    let late = fetching(&alice, &scene.alice, "/h");
+    assert_eq!(late.state(), "queued");
+    let asked = scene.server.log().len();
+    scene.gate.open();
+    gate.open();
+    roots.finish();
+    assert_eq!(scene.server.log().len(), asked, "nobody asks for who is not there");
+    scene.logind.change(scene.only(&["1"]));
+    hers.finish();
+    late.finish();
+    let from: Vec<u64> = scene.server.requests("/f").iter().map(|r| r.from).collect();
+    assert_eq!(from, [0, HALF], "it went on where it was");
 }
 
 #[test]

@@ -18,6 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ebb_core::policy::Policy;
+use ebb_core::presence::OwnerPresence;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -97,6 +98,10 @@ impl Config {
             "foreground-slots" => self.policy.foreground_slots = number()?,
             "job-inactivity-timeout" => {
                 self.policy.job_inactivity_timeout = days(number()?).ok_or_else(|| wrong(DAYS))?;
+            }
+            "owner-presence" => {
+                let choice = value.as_str().and_then(OwnerPresence::parse);
+                self.policy.owner_presence = choice.ok_or_else(|| wrong("always or logged-on"))?;
             }
             "max-download-time" => {
                 self.policy.max_download_time = days(number()?).ok_or_else(|| wrong(DAYS))?;

@@ -35,7 +35,8 @@ fn every_setting_is_taken() {
     let config = parse(
         "admin-groups = ['sudo']\nbus-address = ''\njobs-per-user = 1\n\
          jobs-per-machine = 2\nfiles-per-job = 3\nbackground-slots = 4\nforeground-slots = 5\n\
-         ranges-per-file = 6\njob-inactivity-timeout = 999\nmax-download-time = 14\nallow-notify-command = true",
+         ranges-per-file = 6\njob-inactivity-timeout = 999\nmax-download-time = 14\nallow-notify-command = true\n\
+         owner-presence = 'logged-on'",
     )
     .unwrap();
     let expected = Policy {
@@ -49,6 +50,7 @@ fn every_setting_is_taken() {
         job_inactivity_timeout: 999,
         max_download_time: 14,
         allow_notify_command: true,
+        owner_presence: OwnerPresence::LoggedOn,
         conditions: ebb_core::conditions::Rules::default(),
     };
     assert_eq!((config.policy, config.bus_address.as_deref()), (expected, Some("")));

@@ -46,6 +46,8 @@ pub struct Standing<'a> {
     pub surroundings: Surroundings,
     /// Who runs.
     pub slots: Occupied,
+    /// The owner is not logged on, and has to be.
+    pub owner_away: bool,
 }
 
 /// Who holds the slots that the job could have.
@@ -87,6 +89,7 @@ pub fn explain(job: &Job, standing: &Standing<'_>) -> Vec<Line> {
     let wants_to_move =
         job.minds_surroundings() || matches!(job.state, State::TransientError { .. });
     if wants_to_move {
+        lines.extend(standing.owner_away.then(owner_away));
         let wanting = Wanting::of(job);
         lines.push(network(standing, wanting));
         lines.push(cost(standing, wanting));
@@ -103,6 +106,11 @@ pub fn explain(job: &Job, standing: &Standing<'_>) -> Vec<Line> {
 
 fn line(condition: &'static str, bearing: Bearing, sentence: impl Into<String>) -> Line {
     Line { condition, bearing, sentence: sentence.into(), until: None }
+}
+
+fn owner_away() -> Line {
+    let sentence = "Its owner is not logged on, and the policy lets jobs run only while they are.";
+    line("owner", Bearing::Blocking, sentence)
 }
 
 fn state(job: &Job, standing: &Standing<'_>) -> Line {

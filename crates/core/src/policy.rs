@@ -7,6 +7,7 @@
 
 use crate::conditions;
 use crate::id::JobId;
+use crate::presence::OwnerPresence;
 use crate::refusal::Refusal;
 use crate::token::Token;
 
@@ -66,6 +67,8 @@ pub struct Policy {
     pub max_download_time: u32,
     /// Whether commands may run when jobs end.
     pub allow_notify_command: bool,
+    /// Whose jobs run.
+    pub owner_presence: OwnerPresence,
     /// When jobs may move.
     pub conditions: conditions::Rules,
 }
@@ -83,6 +86,7 @@ impl Default for Policy {
             job_inactivity_timeout: 90,
             max_download_time: 90,
             allow_notify_command: false,
+            owner_presence: OwnerPresence::default(),
             conditions: conditions::Rules::default(),
         }
     }

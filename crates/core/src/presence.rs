@@ -38,6 +38,16 @@ pub struct Presence {
     logins: Option<Logins>,
 }
 
+/// Whose jobs run, as the administrator wants it (R13, Q7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OwnerPresence {
+    /// Everybody's.
+    #[default]
+    Always,
+    /// Those whose owner is there, as with BITS.
+    LoggedOn,
+}
+
 /// Why a helper token is no longer good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
@@ -47,6 +57,24 @@ pub enum Lost {
     HelperLoggedOff,
     /// The owner of the job has left.
     OwnerLoggedOff,
+}
+
+impl OwnerPresence {
+    /// Every choice, by the name it has in the configuration.
+    pub const ALL: [(&'static str, Self); 2] =
+        [("always", Self::Always), ("logged-on", Self::LoggedOn)];
+
+    /// The choice of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(choice, _)| *choice == name).map(|(_, choice)| choice)
+    }
+
+    /// Whether it holds the jobs of this owner now.
+    #[must_use]
+    pub fn holds(self, owner: u32, presence: &Presence) -> bool {
+        self == Self::LoggedOn && !presence.is_there(owner)
+    }
 }
 
 impl Lost {
@@ -225,6 +253,16 @@ mod tests {
         let untold = nobody.untold();
         assert!(untold.is_there(OWNER) && untold.lives(&id("9")));
         assert_eq!(untold.lost(&users(&[("1", OWNER)]), OWNER, &helper(Some("1"))), None);
+    }
+
+    #[test]
+    fn r13_only_the_policy_holds_jobs_and_only_those_of_owners_who_are_not_there() {
+        let now = there(&[("1", OWNER, "user", "online")], &[1003]);
+        for (owner, held) in [(OWNER, false), (HELPER, true), (1003, false), (0, false)] {
+            assert_eq!(OwnerPresence::LoggedOn.holds(owner, &now), held, "{owner}");
+            assert!(!OwnerPresence::Always.holds(owner, &now));
+            assert!(!OwnerPresence::LoggedOn.holds(owner, &now.untold()));
+        }
     }
 
     #[test]

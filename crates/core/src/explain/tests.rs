@@ -44,6 +44,7 @@ fn standing(rules: &Rules) -> Standing<'_> {
         rules,
         surroundings: Surroundings::default(),
         slots: Occupied { all: 3, ..Occupied::default() },
+        owner_away: false,
     }
 }
 
@@ -79,6 +80,13 @@ fn each_condition_that_blocks_is_named_with_what_ends_it() {
         assert_eq!((bearing, until), (Bearing::Blocking, None), "{condition}");
         assert!(sentence.contains(word), "{sentence}");
     }
+}
+
+#[test]
+fn an_owner_who_has_to_be_there_and_is_not_is_told() {
+    let rules = Rules::default();
+    let standing = Standing { owner_away: true, ..standing(&rules) };
+    assert_eq!(told(&job(), &standing, "owner").0, Bearing::Blocking);
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl MainLoop {
             Command::Status => Ok(Answer::Status(self.status(caller))),
             Command::Properties(job) => self
                 .see(caller, job)
-                .map(|entry| Answer::Properties(Box::new(entry.view(clock::now())))),
+                .map(|entry| Answer::Properties(Box::new(self.view(entry, clock::now())))),
             Command::Files { job, first, limit } => self.see(caller, job).map(|entry| {
                 let files = views::files(&entry.job, &entry.work, first, limit.min(PAGE));
                 Answer::Files(files, u32::try_from(entry.job.files.len()).unwrap_or(u32::MAX))
@@ -179,7 +179,7 @@ impl MainLoop {
                 let next = found.last().map(|view: &crate::command::JobView| view.id);
                 return Ok(Answer::Jobs(found, next));
             }
-            found.push(entry.view(now));
+            found.push(self.view(entry, now));
         }
         Ok(Answer::Jobs(found, None))
     }

@@ -134,7 +134,7 @@ impl MainLoop {
         let any = !happened.is_empty();
         let numbers: Vec<u64> =
             happened.into_iter().map(|what| self.note(id, now.wall, what, turn)).collect();
-        let Some(entry) = self.jobs.get_mut(&id) else {
+        let Some(entry) = self.jobs.get(&id) else {
             return;
         };
         let owner = entry.job.owner.uid;
@@ -147,11 +147,13 @@ impl MainLoop {
             notices.push(notice(last, NoticeKind::Removed));
         }
         if any || before.differs(&entry.job, &entry.sums) {
-            notices.push(notice(last, NoticeKind::Changed(Box::new(entry.view(now)))));
+            notices.push(notice(last, NoticeKind::Changed(Box::new(self.view(entry, now)))));
         }
         // After a notice that work has stopped, none of it may run: it waits for the stop.
         if entry.work.is_stopping() {
-            entry.work.hold_back(notices);
+            if let Some(entry) = self.jobs.get_mut(&id) {
+                entry.work.hold_back(notices);
+            }
             self.events.untold.extend(numbers.into_iter().map(|number| (number, (owner, id))));
         } else {
             turn.after.extend(notices.into_iter().map(After::Tell));

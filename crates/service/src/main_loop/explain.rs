@@ -22,6 +22,7 @@ impl MainLoop {
             rules: &self.parts.policy.conditions,
             surroundings: self.parts.surroundings,
             slots: self.occupied(entry),
+            owner_away: self.is_held(job.owner.uid),
         };
         Ok(Answer::Explanation(explain(job, &standing)))
     }

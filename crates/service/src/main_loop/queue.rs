@@ -81,9 +81,10 @@ impl Queue {
     }
 
     /// What the schedule can choose from, oldest first: all that run, and of each line the first
-    /// `most`.
-    pub(super) fn choice(&self, most: usize) -> Vec<JobId> {
-        let lines = self.waiting.values();
+    /// `most`, but of no line whose owner is held.
+    pub(super) fn choice(&self, most: usize, is_held: impl Fn(u32) -> bool) -> Vec<JobId> {
+        let lines = self.waiting.iter().filter(|((_, owner), _)| !is_held(*owner));
+        let lines = lines.map(|(_, line)| line);
         let waiting = lines.flat_map(|line| line.iter().take(most).map(|((_, n), id)| (*n, *id)));
         let running = self.running.iter().map(|(number, id)| (*number, *id));
         let mut choice: Vec<(u64, JobId)> = running.chain(waiting).collect();
@@ -121,15 +122,19 @@ mod tests {
     }
 
     fn numbers(queue: &Queue, most: usize) -> Vec<u8> {
-        queue.choice(most).iter().map(|id| id.as_bytes()[0]).collect()
+        queue.choice(most, |owner| owner == 9).iter().map(|id| id.as_bytes()[0]).collect()
     }
 
     #[test]
     fn of_each_line_those_unserved_longest_can_be_chosen_and_the_oldest_come_first() {
         let mut queue = Queue::default();
-        for (number, place) in
-            [(1, waiting(1, 9)), (2, waiting(1, 0)), (3, waiting(1, 0)), (4, waiting(2, 7))]
-        {
+        for (number, place) in [
+            (1, waiting(1, 9)),
+            (2, waiting(1, 0)),
+            (3, waiting(1, 0)),
+            (4, waiting(2, 7)),
+            (6, waiting(9, 0)),
+        ] {
             queue.keep((number, id(number)), &mut Kept::default(), place, None);
         }
         queue.keep((5, id(5)), &mut Kept::default(), Some(Place::Running), None);

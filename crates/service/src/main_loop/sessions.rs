@@ -5,11 +5,13 @@
 //! first, and taken only if their session is among those that are there when the answer has come.
 
 use ebb_core::id::JobId;
+use ebb_core::job::{Event, State};
 use ebb_core::presence::{Logins, Lost, Presence};
+use ebb_core::time::Now;
 use tokio::sync::oneshot;
 
-use super::{MainLoop, Turn};
-use crate::command::{Answered, Asker, Lending, Message};
+use super::{Entry, MainLoop, Turn};
+use crate::command::{Answered, Asker, JobView, Lending, Message};
 
 impl MainLoop {
     /// Takes over who is there now.
@@ -17,6 +19,34 @@ impl MainLoop {
         let now = self.parts.presence.with(logins);
         let before = std::mem::replace(&mut self.parts.presence, now);
         self.discard_lost(&before, turn);
+        self.reschedule = true;
+    }
+
+    /// Whether the policy holds the jobs of this owner, who is not there.
+    pub(super) fn is_held(&self, owner: u32) -> bool {
+        self.parts.policy.owner_presence.holds(owner, &self.parts.presence)
+    }
+
+    /// Jobs that run and whose owner has left wait in the queue until they are back.
+    pub(super) fn send_back_the_held(&mut self, turn: &mut Turn, now: Now) {
+        let runs = |id: &JobId| self.jobs.get(id).map(|entry| &entry.job);
+        let held: Vec<JobId> = self
+            .queue
+            .running()
+            .filter(|id| runs(id).is_some_and(|job| self.is_held(job.owner.uid)))
+            .collect();
+        for id in held {
+            self.step_at(id, Event::Preempt, turn, now).ok();
+        }
+    }
+
+    /// A job as callers see it, with whether it waits for its owner.
+    pub(super) fn view(&self, entry: &Entry, now: Now) -> JobView {
+        let mut view = entry.view(now);
+        if entry.job.state == State::Queued && self.is_held(entry.job.owner.uid) {
+            view.reason = "owner-logged-off";
+        }
+        view
     }
 
     /// A new life of the service: of the tokens it found, those live on whose people are there.

@@ -15,6 +15,7 @@ impl MainLoop {
         while std::mem::take(&mut self.reschedule) && !self.finishing {
             self.judge(turn);
             let now = clock::now();
+            self.send_back_the_held(turn, now);
             let batch = schedule::batch(&self.candidates(), self.slots(), &self.turns, now.moment);
             self.slice_ends = batch.wake_at;
             for id in batch.preempt {
@@ -43,7 +44,8 @@ impl MainLoop {
     fn candidates(&self) -> Vec<Candidate> {
         let slots = self.slots();
         // What runs is put back at most as often as there are slots, and these are filled again.
-        let choice = self.queue.choice(2 * (slots.foreground + slots.background));
+        let most = 2 * (slots.foreground + slots.background);
+        let choice = self.queue.choice(most, |owner| self.is_held(owner));
         choice
             .iter()
             .filter_map(|id| self.jobs.get(id))
