@@ -9,7 +9,9 @@
 //! | file     | holds                                                        |
 //! |----------|--------------------------------------------------------------|
 //! | `logind` | what is asked of `org.freedesktop.login1`, and what it tells |
+//! | `files`  | what it tells by no signal                                   |
 
+mod files;
 mod logind;
 
 use std::fs;
@@ -22,6 +24,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::command::{Message, Process};
+use files::SessionFiles;
 use logind::Logind;
 
 /// How often a bus, or a logind that does not answer, is looked for.
@@ -120,6 +123,7 @@ impl Follower {
 
     /// Follows for as long as the bus is there.
     async fn follow_one(&mut self, mut logind: Logind) -> zbus::Result<()> {
+        let files = SessionFiles::watch();
         let mut certain = self.look(&logind).await?;
         loop {
             tokio::select! {
@@ -134,6 +138,7 @@ impl Follower {
                         certain = self.look(&logind).await?;
                     }
                 }
+                () = files.changed() => certain = self.look(&logind).await?,
                 Some(question) = self.questions.recv() => {
                     certain = self.answer(&logind, question).await?;
                 }
