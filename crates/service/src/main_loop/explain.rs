@@ -43,7 +43,9 @@ impl MainLoop {
             .filter(|other| other.id != job.id && foreground(other.terms.priority) == ours)
             .collect();
         let by_owner = running.iter().filter(|other| other.owner.uid == job.owner.uid).count();
-        let others_wait = self.queue.choice(slots.foreground + slots.background).iter().any(|id| {
+        let most = slots.foreground + slots.background;
+        let choice = self.queue.choice(most, |owner| self.is_held(owner));
+        let others_wait = choice.iter().any(|id| {
             let other =
                 self.jobs.get(id).map(|entry| &entry.job).filter(|other| other.id != job.id);
             other.is_some_and(|other| {
