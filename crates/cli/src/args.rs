@@ -124,8 +124,8 @@ impl Reader {
 
     /// The options that may stand here.
     fn known(&self) -> impl Iterator<Item = &'static Opt> + use<> {
-        let own: &'static [&'static Opt] = self.command.map_or(&[], |command| command.options);
-        COMMON.iter().chain(own).copied()
+        let own = self.command.into_iter().flat_map(Command::all_options);
+        COMMON.iter().copied().chain(own)
     }
 
     fn unknown_option(&self, name: &str) -> Failure {

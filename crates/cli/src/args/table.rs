@@ -42,8 +42,17 @@ pub(crate) struct Command {
     pub(crate) about: &'static str,
     /// Its own options.
     pub(crate) options: &'static [&'static Opt],
+    /// Those it shares with other commands.
+    pub(crate) shared: &'static [&'static [&'static Opt]],
     /// Not for people.
     pub(crate) hidden: bool,
+}
+
+impl Command {
+    /// Its own options, then those it shares.
+    pub(crate) fn all_options(&self) -> impl Iterator<Item = &'static Opt> + use<> {
+        self.options.iter().chain(self.shared.iter().copied().flatten()).copied()
+    }
 }
 
 const fn flag(long: &'static str, short: Option<char>, help: &'static str) -> Opt {
@@ -193,6 +202,35 @@ const ANY: Opt = flag("any", None, "until the first of the jobs is there, not al
 const FOR_USE: Opt = value("for", None, "local,network", "what the helper's identity is used for");
 const USER: Opt = value("user", None, "NAME", "whose identity (root only)");
 
+/// Which files, and where they go.
+const FILES: &[&Opt] = &[&OUTPUT, &DIRECTORY, &INPUT, &RANGE];
+/// The terms of a new job.
+const TERMS: &[&Opt] = &[
+    &DESCRIPTION,
+    &PRIORITY,
+    &RETRY_DELAY,
+    &NO_PROGRESS,
+    &MAX_DOWNLOAD_TIME,
+    &MAX_DOWNLOAD_SIZE,
+    &LIMIT_RATE,
+    &FILE_MODE,
+    &FILE_GROUP,
+    &PROXY,
+    &COST,
+    &HTTP_METHOD,
+    &HEADER,
+    &HEADERS_FILE,
+    &LOGIN_USER,
+    &AUTH,
+    &PASSWORD_FILE,
+    &PASSWORD_FD,
+    &PROXY_USER,
+    &PROXY_AUTH,
+    &PROXY_PASSWORD_FILE,
+    &ON_COMPLETE,
+    &ON_ERROR,
+    &NO_AUTO_COMPLETE,
+];
 const PICK: &[&Opt] = &[&ALL, &ALL_USERS, &MATCH, &STATE];
 
 const fn command(
@@ -202,7 +240,7 @@ const fn command(
     about: &'static str,
     options: &'static [&'static Opt],
 ) -> Command {
-    Command { name, aliases: &[], operands, summary, about, options, hidden: false }
+    Command { name, aliases: &[], operands, summary, about, options, shared: &[], hidden: false }
 }
 
 /// What `ebb` does when nothing is said.
@@ -216,88 +254,28 @@ pub(crate) const LIST: Command = command(
 
 /// All commands, in the order help lists them.
 pub(crate) const COMMANDS: &[&Command] = &[
-    &command(
-        "get",
-        "URL... [-o PATH | -d DIR]",
-        "fetch now, show progress, wait",
-        "A foreground job: it gives way to nobody, gives up after two minutes without progress, and \
+    &Command {
+        shared: &[FILES, TERMS],
+        ..command(
+            "get",
+            "URL... [-o PATH | -d DIR]",
+            "fetch now, show progress, wait",
+            "A foreground job: it gives way to nobody, gives up after two minutes without progress, and \
          its files are moved into place when all are there. Ctrl+C leaves it running in the \
          background; a second Ctrl+C within two seconds cancels it.",
-        &[
-            &OUTPUT,
-            &DIRECTORY,
-            &INPUT,
-            &RANGE,
-            &NAME,
-            &DESCRIPTION,
-            &PRIORITY,
-            &RETRY_DELAY,
-            &NO_PROGRESS,
-            &MAX_DOWNLOAD_TIME,
-            &MAX_DOWNLOAD_SIZE,
-            &LIMIT_RATE,
-            &FILE_MODE,
-            &FILE_GROUP,
-            &PROXY,
-            &COST,
-            &HTTP_METHOD,
-            &HEADER,
-            &HEADERS_FILE,
-            &LOGIN_USER,
-            &AUTH,
-            &PASSWORD_FILE,
-            &PASSWORD_FD,
-            &PROXY_USER,
-            &PROXY_AUTH,
-            &PROXY_PASSWORD_FILE,
-            &ON_COMPLETE,
-            &ON_ERROR,
-            &NO_AUTO_COMPLETE,
-            &NO_CLOBBER,
-            &CANCEL_ON_INTERRUPT,
-            &DETACH_ON_INTERRUPT,
-            &PROGRESS,
-        ],
-    ),
-    &command(
-        "submit",
-        "URL... [-o PATH | -d DIR]",
-        "fetch in the background; prints the job's id",
-        "The job survives logout, crash and reboot, and gives way to other traffic.",
-        &[
-            &OUTPUT,
-            &DIRECTORY,
-            &INPUT,
-            &RANGE,
-            &NAME,
-            &DESCRIPTION,
-            &PRIORITY,
-            &RETRY_DELAY,
-            &NO_PROGRESS,
-            &MAX_DOWNLOAD_TIME,
-            &MAX_DOWNLOAD_SIZE,
-            &LIMIT_RATE,
-            &FILE_MODE,
-            &FILE_GROUP,
-            &PROXY,
-            &COST,
-            &HTTP_METHOD,
-            &HEADER,
-            &HEADERS_FILE,
-            &LOGIN_USER,
-            &AUTH,
-            &PASSWORD_FILE,
-            &PASSWORD_FD,
-            &PROXY_USER,
-            &PROXY_AUTH,
-            &PROXY_PASSWORD_FILE,
-            &ON_COMPLETE,
-            &ON_ERROR,
-            &NO_AUTO_COMPLETE,
-            &NO_CLOBBER,
-            &SUSPENDED,
-        ],
-    ),
+            &[&NAME, &NO_CLOBBER, &CANCEL_ON_INTERRUPT, &DETACH_ON_INTERRUPT, &PROGRESS],
+        )
+    },
+    &Command {
+        shared: &[FILES, TERMS],
+        ..command(
+            "submit",
+            "URL... [-o PATH | -d DIR]",
+            "fetch in the background; prints the job's id",
+            "The job survives logout, crash and reboot, and gives way to other traffic.",
+            &[&NAME, &NO_CLOBBER, &SUSPENDED],
+        )
+    },
     &LIST,
     &command(
         "show",
@@ -352,45 +330,26 @@ pub(crate) const COMMANDS: &[&Command] = &[
          they have.",
         PICK,
     ),
-    &command(
-        "create",
-        "[NAME]",
-        "make an empty, suspended job; prints its id",
-        "Then: ebb add JOB URL, ebb resume JOB.",
-        &[
-            &DESCRIPTION,
-            &PRIORITY,
-            &RETRY_DELAY,
-            &NO_PROGRESS,
-            &MAX_DOWNLOAD_TIME,
-            &MAX_DOWNLOAD_SIZE,
-            &LIMIT_RATE,
-            &FILE_MODE,
-            &FILE_GROUP,
-            &PROXY,
-            &COST,
-            &HTTP_METHOD,
-            &HEADER,
-            &HEADERS_FILE,
-            &LOGIN_USER,
-            &AUTH,
-            &PASSWORD_FILE,
-            &PASSWORD_FD,
-            &PROXY_USER,
-            &PROXY_AUTH,
-            &PROXY_PASSWORD_FILE,
-            &ON_COMPLETE,
-            &ON_ERROR,
-            &NO_AUTO_COMPLETE,
-        ],
-    ),
-    &command(
-        "add",
-        "JOB URL... [-o PATH | -d DIR]",
-        "add files to a job",
-        "",
-        &[&OUTPUT, &DIRECTORY, &INPUT, &RANGE, &NO_CLOBBER, &ALL_USERS],
-    ),
+    &Command {
+        shared: &[TERMS],
+        ..command(
+            "create",
+            "[NAME]",
+            "make an empty, suspended job; prints its id",
+            "Then: ebb add JOB URL, ebb resume JOB.",
+            &[],
+        )
+    },
+    &Command {
+        shared: &[FILES],
+        ..command(
+            "add",
+            "JOB URL... [-o PATH | -d DIR]",
+            "add files to a job",
+            "",
+            &[&NO_CLOBBER, &ALL_USERS],
+        )
+    },
     &command(
         "set",
         "JOB KEY=VALUE...",
@@ -497,7 +456,7 @@ mod tests {
                 assert!(names.insert(*name), "{name}");
             }
             let (mut longs, mut shorts) = (HashSet::new(), HashSet::new());
-            for option in COMMON.iter().chain(command.options) {
+            for option in COMMON.iter().copied().chain(command.all_options()) {
                 assert!(longs.insert(option.long), "{} {}", command.name, option.long);
                 assert!(option.short.is_none_or(|short| shorts.insert(short)), "{}", option.long);
             }

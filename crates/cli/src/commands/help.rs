@@ -54,8 +54,9 @@ fn one(command: &Command) -> String {
     if !command.about.is_empty() {
         text.push_str(&format!("\n{}\n", command.about));
     }
-    if !command.options.is_empty() {
-        text.push_str(&format!("\noptions:\n{}", options(command.options)));
+    let own: Vec<&Opt> = command.all_options().collect();
+    if !own.is_empty() {
+        text.push_str(&format!("\noptions:\n{}", options(&own)));
     }
     text.push_str("\nebb help lists the options of all commands.");
     text
