@@ -25,6 +25,7 @@ mod handover;
 mod headers;
 mod identities;
 mod job_model;
+mod library;
 mod limits;
 mod logging_on;
 mod notifications;
