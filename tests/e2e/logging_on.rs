@@ -10,6 +10,7 @@ use support::content::Content;
 use support::credentials::{holding, set, set_implicit};
 use support::instance::{Instance, Setup};
 use support::job::{Job, NETWORK};
+use support::ntlm::NtlmServer;
 use support::realm::Realm;
 use support::users::{User, needs_root};
 use zbus::Variant;
@@ -278,4 +279,47 @@ fn ebb_logs_on_with_a_password_from_a_file_of_its_users_own() {
     let basic = run(&server.url("basic/f"), &["--auth", "basic"]);
     assert!(basic.status.success(), "{}", String::from_utf8_lossy(&basic.stderr));
     assert_eq!(holding(&instance.scratch().join("state"), PASSWORD), [] as [std::path::PathBuf; 0]);
+}
+
+#[test]
+fn a_server_of_ntlm_gets_a_proof_on_each_connection_and_a_wrong_one_once() {
+    let (instance, user) = (Instance::start(), User::ordinary());
+    let server = NtlmServer::start("al", PASSWORD, FILE);
+    let (bus, directory) = (instance.bus(&user), instance.directory_of(&user));
+    let job = Job::create(&bus, "ntlm");
+    set(&job, "server", "ntlm", "EBB\\al", PASSWORD).unwrap();
+    for name in ["one", "two"] {
+        job.add(&server.url(name), &directory.join(name));
+    }
+    job.resume();
+    job.finish();
+    for name in ["one", "two"] {
+        FILE.check(&directory.join(name));
+    }
+    let seen = server.seen();
+    let proofs: Vec<_> = seen.iter().filter_map(|it| it.strip_suffix(" proves")).collect();
+    for connection in &proofs {
+        assert!(seen.contains(&format!("{connection} greets")), "on one connection: {seen:?}");
+    }
+    assert!(!proofs.is_empty() && !seen.iter().any(|it| it.ends_with("wrong")), "{seen:?}");
+    let server = NtlmServer::start("al", PASSWORD, FILE);
+    let wrong = Job::create(&bus, "wrong");
+    set(&wrong, "server", "ntlm", "EBB\\al", "hunter2-is-wrong").unwrap();
+    for name in ["three", "four"] {
+        wrong.add(&server.url(name), &directory.join(name));
+    }
+    wrong.resume();
+    wrong.wait_for(&["error"]);
+    let message = wrong.error().remove("Message").unwrap_or_default();
+    assert!(message.contains("rejected the credentials for NTLM"), "{message}");
+    let seen = server.seen();
+    assert_eq!(seen.iter().filter(|it| it.ends_with("wrong")).count(), 1, "{seen:?}");
+    // What is not built is said, and nothing is sent.
+    let implicit = Job::create(&bus, "implicit");
+    set_implicit(&implicit, "server", "ntlm").unwrap();
+    implicit.add(&server.url("five"), &directory.join("five"));
+    implicit.resume();
+    implicit.wait_for(&["error"]);
+    let message = implicit.error().remove("Message").unwrap_or_default();
+    assert!(message.contains("NTLM could not be used"), "{message}");
 }

@@ -71,7 +71,7 @@ impl Apache {
         let mut command = Command::new("/usr/sbin/apache2");
         command.arg("-f").arg(&file).arg("-DFOREGROUND").env_clear().env("PATH", "/usr/bin:/bin");
         command.envs(realm.iter().flat_map(|realm| realm.environment()));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().expect("apache2 can be started");
         let mut this = Self { directory, address, child };
         let end = Instant::now() + PATIENCE;

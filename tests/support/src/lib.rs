@@ -1,6 +1,7 @@
 //! What the tests of the whole stand on: real users, real processes, a server that lies.
 //!
 //! * [`apache`], [`realm`]: a real server that wants to know who asks, and a realm with tickets;
+//! * [`ntlm`]: a server that checks proofs of NTLM with somebody else's hashes;
 //! * [`content`]: made-up files of any size that nobody has to store;
 //! * [`credentials`]: what jobs log on with, set as a client sets it;
 //! * [`dice`]: chance that can be repeated;
@@ -31,6 +32,7 @@ pub mod job;
 pub mod logind;
 pub mod message_bus;
 pub mod namespace;
+pub mod ntlm;
 pub mod processes;
 pub mod proxy;
 pub mod realm;

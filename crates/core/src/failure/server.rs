@@ -94,7 +94,10 @@ impl ServerTrouble {
 
     pub(super) fn advice(self) -> &'static str {
         match self {
-            Self::Status(401 | 403 | 407) => "ask for access to the file, then resume",
+            Self::Status(401) => {
+                "set credentials for one of the ways the server takes, or correct them, then resume"
+            }
+            Self::Status(403 | 407) => "ask for access to the file, then resume",
             Self::Status(404 | 410) => "check the address; add the file again under the right one",
             Self::Status(status) => match remedy_of_status(status) {
                 Remedy::Retry => "nothing to do: it is tried again by itself",

@@ -5,7 +5,8 @@
 //! them at a time finds it out: a wrong password is said once, however many files are in flight.
 //!
 //! An account lives as long as a fetch, or a connection that is kept for some seconds, has use for
-//! it. That somebody was rejected is forgotten with the last fetch.
+//! it. That a password was rejected is remembered some seconds longer: the next fetch of the same job
+//! may be on its way already.
 
 use super::login::Logins;
 use super::standing::Standing;
@@ -15,6 +16,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// How long after the last fetch a rejected password is not said again.
+const REMEMBERED: Duration = Duration::from_secs(10);
 
 /// All accounts of a client.
 #[derive(Default)]
@@ -82,6 +88,31 @@ impl Account {
     }
 }
 
+impl Account {
+    /// Whoever was rejected may try again, if nobody is at it.
+    fn forgive(&self) {
+        if *lock(&self.users) == 0 {
+            let _ = self.each_standing(|standing| {
+                standing.forgive();
+                false
+            });
+        }
+    }
+
+    /// Does this wherever we stand; says whether any of it said yes.
+    fn each_standing(&self, what: impl Fn(&mut Standing) -> bool) -> bool {
+        let seats = lock(&self.seats);
+        let mut any = false;
+        for seat in seats.values().chain([&self.at_proxies]) {
+            // Nobody has it: whoever could has this account in hand.
+            if let Ok(mut standing) = seat.try_lock() {
+                any |= what(&mut standing);
+            }
+        }
+        any
+    }
+}
+
 impl InHand {
     pub(crate) fn account(&self) -> &Arc<Account> {
         &self.0
@@ -92,13 +123,20 @@ impl Drop for InHand {
     fn drop(&mut self) {
         let mut users = lock(&self.0.users);
         *users -= 1;
-        if *users == 0 {
-            for seat in lock(&self.0.seats).values().chain([&self.0.at_proxies]) {
-                // Nobody has it: whoever could has this account in hand.
-                if let Ok(mut standing) = seat.try_lock() {
-                    standing.forgive();
-                }
+        if *users > 0 {
+            return;
+        }
+        drop(users);
+        let rejected = self.0.each_standing(Standing::forget_unusable);
+        match (Handle::try_current(), rejected) {
+            (Ok(runtime), true) => {
+                let account = Arc::clone(&self.0);
+                runtime.spawn(async move {
+                    tokio::time::sleep(REMEMBERED).await;
+                    account.forgive();
+                });
             }
+            (Ok(_) | Err(_), _) => self.0.forgive(),
         }
     }
 }

@@ -140,6 +140,12 @@ impl Standing {
         self.rejected.clear();
     }
 
+    /// What could not even be said may be tried anew; says whether anything else was rejected.
+    pub(crate) fn forget_unusable(&mut self) -> bool {
+        self.rejected.retain(|rejected| rejected.why == Why::Rejected);
+        !self.rejected.is_empty()
+    }
+
     /// What did not do, and why.
     pub(crate) fn failures(&self) -> Vec<(LoginScheme, Why)> {
         self.rejected.iter().map(|it| (it.login.scheme, it.why.clone())).collect()

@@ -80,7 +80,8 @@ async fn a_wrong_password_is_said_once_and_the_error_says_so() {
 
 #[tokio::test(flavor = "current_thread")]
 async fn of_several_fetches_with_a_wrong_password_one_says_it() {
-    let server = Server::start(vec![no(&[BASIC]); 4]).await;
+    // It serves one connection at a time.
+    let server = Server::start(vec![no(&[BASIC, "connection: close"]); 4]).await;
     let (client, logins) = (client(), login(LoginScheme::Basic, "wrong"));
     let targets = [(); 3].map(|()| Target::holding(b""));
     let [one, two, three] = &targets;
@@ -91,6 +92,16 @@ async fn of_several_fetches_with_a_wrong_password_one_says_it() {
     );
     for ended in [ended.0.0, ended.1.0, ended.2.0] {
         assert!(text(ended).contains("rejected"));
+    }
+    assert_eq!(said(&server).iter().flatten().count(), 1);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_fetch_that_comes_late_does_not_say_a_rejected_password_again() {
+    let server = Server::start(vec![no(&[BASIC]); 3]).await;
+    let (client, logins) = (client(), login(LoginScheme::Basic, "wrong"));
+    for _ in 0..2 {
+        assert!(text(ended(&client, &server, &logins).await).contains("rejected"));
     }
     assert_eq!(said(&server).iter().flatten().count(), 1);
 }
