@@ -50,6 +50,8 @@ pub(crate) struct Fetches {
     client: Arc<Client>,
     /// How our identity gets to the network if its job does not say.
     preconfigured: ProxyUse,
+    /// A fetch wanted to know, and it made no sense.
+    misled: bool,
     outbox: UnboundedSender<FromNet>,
     running: HashMap<FetchId, Steering>,
     /// What fetches take their bandwidth from. As many as the service names; they are small.
@@ -68,6 +70,7 @@ impl Fetches {
         Self {
             client,
             preconfigured,
+            misled: false,
             outbox,
             running: HashMap::new(),
             buckets: HashMap::new(),
@@ -157,7 +160,13 @@ impl Fetches {
     fn asked(&mut self, fetch: FetchId, options: &FetchOptions) -> Result<Options, Violation> {
         let logins = self.logins.of(fetch).ok_or(Violation::Login(fetch))?;
         let options = asked(options, &self.preconfigured).map_err(|_| Violation::Options(fetch))?;
+        self.misled |= matches!(options.proxy, ProxyUse::Unusable(_));
         Ok(Options { logins, ..options })
+    }
+
+    /// Whether none is in hand, and settings that made no sense have misled one.
+    pub(crate) fn are_over_and_misled(&self) -> bool {
+        self.misled && self.running.is_empty()
     }
 
     /// The bucket of this number; without a limit until it gets one. 0 is none.

@@ -5,7 +5,8 @@
 //! turn is it on the channel?* Fetches are looked after in `fetches.rs`.
 //!
 //! It never answers a message that does not fit: that ends the process. When the service closes the
-//! channel the process ends too, and with it everything in transfer.
+//! channel the process ends too, and with it everything in transfer. And it ends by itself, between two
+//! fetches, when it knows that it was misled ([`Leave::Misled`]).
 
 use crate::fetches::{Fetches, Violation};
 use ebb_http::{Client, ProxyUse};
@@ -14,6 +15,7 @@ use ebb_wire::channel::{Received, receive, send};
 use ebb_wire::net::{FromNet, ToNet};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -43,10 +45,25 @@ pub(crate) async fn serve(
     // twice a second.
     let (outbox, reports) = unbounded_channel();
     outbox.send(FromNet::Hello { sandbox }).expect("its receiver lives until the end of this");
+    let mut telling = pin!(tell(&channel, reports));
     tokio::select! {
-        ended = take(&channel, Fetches::new(client, preconfigured, outbox)) => ended,
-        ended = tell(&channel, reports) => ended,
+        ended = take(&channel, Fetches::new(client, preconfigured, outbox)) => match ended? {
+            Leave::Closed => return Ok(()),
+            Leave::Misled => {}
+        },
+        ended = &mut telling => return ended,
     }
+    // What happened to the last fetch is still to be told.
+    telling.await
+}
+
+/// Why nothing more is taken.
+enum Leave {
+    /// The service has closed the channel.
+    Closed,
+    /// What says how to get to the network made no sense when we began. It is read once; so that it
+    /// counts as soon as it is mended, whoever comes next begins anew.
+    Misled,
 }
 
 #[expect(
@@ -57,16 +74,22 @@ fn register(channel: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     AsyncFd::with_interest(channel, Interest::READABLE | Interest::WRITABLE)
 }
 
-async fn take(channel: &AsyncFd<OwnedFd>, mut fetches: Fetches) -> Result<(), ServeError> {
+async fn take(channel: &AsyncFd<OwnedFd>, mut fetches: Fetches) -> Result<Leave, ServeError> {
     loop {
         tokio::select! {
-            () = fetches.one_ended() => {}
+            () = fetches.one_ended() => {
+                if fetches.are_over_and_misled() {
+                    return Ok(Leave::Misled);
+                }
+            }
             received = channel.async_io(Interest::READABLE, |fd| Ok(receive::<ToNet>(fd)?)) => {
                 match received {
                     Ok(Received::Message(message, file)) => fetches.handle(message, file)?,
-                    Ok(Received::Closed) => return Ok(()),
+                    Ok(Received::Closed) => return Ok(Leave::Closed),
                     // Closed, too, by a service that had not read everything we said.
-                    Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                        return Ok(Leave::Closed);
+                    }
                     Err(error) => return Err(classify(error)),
                 }
             }
