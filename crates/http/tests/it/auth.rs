@@ -5,7 +5,10 @@ use ebb_http::{
     AnswerError, Client, Ended, Login, LoginScheme, LoginTarget, Logins, Options, Order, Secret,
     Spoken, Talk, Tickets, Trust,
 };
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use url::Url;
 
 const BASIC: &str = "www-authenticate: Basic realm=\"b\"";
 /// alice:hunter2
@@ -146,15 +149,47 @@ async fn credentials_do_not_follow_a_redirect_to_another_origin() {
     assert_eq!(said(&other), [None]);
 }
 
+/// Serves all connections at once: asks who it is once, and is content with everybody then. Notes
+/// which connection a request came on, and whether it said anything.
+async fn content_with_everybody() -> (Url, Arc<Mutex<Vec<(usize, bool)>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/f", listener.local_addr().unwrap());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    tokio::spawn(async move {
+        for connection in 0.. {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let noted = Arc::clone(&noted);
+            tokio::spawn(async move {
+                while let Some(head) = request(&mut socket).await {
+                    let first = {
+                        let mut noted = noted.lock().unwrap();
+                        noted.push((connection, head.contains("authorization:")));
+                        noted.len() == 1
+                    };
+                    let Act::Say(answer) = (if first { no(&[BASIC]) } else { yes() }) else {
+                        unreachable!("that is what they are")
+                    };
+                    socket.write_all(&answer).await.unwrap();
+                }
+            });
+        }
+    });
+    (Url::parse(&url).unwrap(), seen)
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn a_connection_that_knows_us_never_carries_what_somebody_else_asks() {
-    let server = Server::start(vec![no(&[BASIC]), yes(), yes(), yes()]).await;
+    let (url, seen) = content_with_everybody().await;
     let client = client();
-    assert_done(&ended(&client, &server, &login(LoginScheme::Basic, "hunter2")).await, 9);
-    assert_done(&ended(&client, &server, &Logins::default()).await, 9);
-    assert_done(&ended(&client, &server, &login(LoginScheme::Basic, "other")).await, 9);
-    assert_eq!(server.connections(), 3);
-    assert_eq!(said(&server).iter().flatten().count(), 1);
+    let (known, other) = (login(LoginScheme::Basic, "hunter2"), login(LoginScheme::Basic, "other"));
+    for logins in [known.clone(), Logins::default(), other, known] {
+        let options = Options { logins, ..Options::default() };
+        let order = Order { options, ..order(url.clone(), held(0)) };
+        assert_done(&run(&client, order, &Target::holding(b"")).await.0, 9);
+    }
+    let seen = seen.lock().unwrap().clone();
+    assert_eq!(seen, [(0, false), (0, true), (1, false), (2, false), (0, true)]);
 }
 
 #[tokio::test(flavor = "current_thread")]
