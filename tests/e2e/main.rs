@@ -28,6 +28,7 @@ mod job_model;
 mod library;
 mod limits;
 mod logging_on;
+mod logind;
 mod notifications;
 mod notify_command;
 mod on_demand;

@@ -15,7 +15,7 @@
 use crate::bus::Bus;
 use crate::processes::Process;
 use crate::scratch::{
-    PROGRAMS, binary_directory, copy_program, make_directory, scratch_directory, wait_for_event,
+    PROGRAMS, binary_directory, copy_program, make_directory, scratch_directory_in, wait_for_event,
     watch,
 };
 use crate::server::{Authority, PATIENCE};
@@ -40,6 +40,7 @@ pub struct Setup {
     private: Option<User>,
     bus_address: Option<String>,
     wrapper: Vec<String>,
+    place: Option<PathBuf>,
 }
 
 /// A running instance.
@@ -95,6 +96,13 @@ impl Setup {
         self
     }
 
+    /// With its scratch directory in this one.
+    #[must_use]
+    pub fn inside(mut self, place: &Path) -> Self {
+        self.place = Some(place.to_owned());
+        self
+    }
+
     /// Started under this program, a tracer for instance.
     #[must_use]
     pub fn under(mut self, wrapper: &[&str]) -> Self {
@@ -109,7 +117,9 @@ impl Setup {
     /// When it cannot be, with what it wrote.
     #[must_use]
     pub fn start(self) -> Instance {
-        let mut instance = Instance { scratch: scratch_directory(), setup: self, launcher: None };
+        let place = self.place.clone().unwrap_or_else(std::env::temp_dir);
+        let scratch = scratch_directory_in(&place);
+        let mut instance = Instance { scratch, setup: self, launcher: None };
         instance.furnish();
         instance.launch();
         instance

@@ -12,6 +12,7 @@
 //! * [`instance`]: a whole Ebb in a scratch directory, started, killed, looked at;
 //! * [`processes`]: what `/proc` says about each of them;
 //! * [`scratch`]: directories that live as long as a test;
+//! * [`machine`]: a booted machine with a real logind;
 //! * [`message_bus`], [`desktop`], [`logind`]: services of the machine that tests play;
 //! * [`job`]: one job, as a test drives it;
 //! * [`bus`]: D-Bus calls to an instance under any identity.
@@ -30,6 +31,7 @@ pub mod dice;
 pub mod instance;
 pub mod job;
 pub mod logind;
+pub mod machine;
 pub mod message_bus;
 pub mod namespace;
 pub mod ntlm;

@@ -38,11 +38,21 @@ pub fn make_directory(path: &Path, mode: u32, user: &User) {
 /// When there is no room for temporary files.
 #[must_use]
 pub fn scratch_directory() -> PathBuf {
+    scratch_directory_in(&std::env::temp_dir())
+}
+
+/// The same in another place than that for temporary files.
+///
+/// # Panics
+///
+/// When none can be made.
+#[must_use]
+pub fn scratch_directory_in(place: &Path) -> PathBuf {
     let mut random = [0; 8];
     let _ = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
         .expect("the kernel has random bytes");
     let name = format!("ebb-test-{:016x}", u64::from_le_bytes(random));
-    let path = std::env::temp_dir().join(name);
+    let path = place.join(name);
     fs::DirBuilder::new().mode(0o755).create(&path).expect("a directory for temporary files");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("our own directory");
     path

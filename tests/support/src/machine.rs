@@ -1,0 +1,217 @@
+//! A machine of the test's own with a real systemd, message bus and logind, where people log on
+//! through PAM: this machine's files under an overlay, booted by `systemd-nspawn`.
+//!
+//! It shares this machine's network, so that the test's servers are reached; everything else is its
+//! own. Nothing of it is left after [`Drop`]: all it writes is in memory. Where it cannot be booted
+//! (no root, no nspawn, no overlay), that is said aloud and the test left out.
+
+use crate::processes::Process;
+use crate::scratch::{wait_for_event, watch};
+use crate::server::PATIENCE;
+use crate::users::{User, left_out, needs_root};
+use rustix::process::Signal;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// What is started in it: no more than logging on takes.
+const TARGET: &str = "[Unit]\nRequires=basic.target\nAfter=basic.target dbus.service systemd-logind.service\n\
+    Wants=dbus.service systemd-logind.service systemd-user-sessions.service ebb-test-ready.service ebb-test-end.service\n";
+/// When people can log on, it says so with this file in the shared directory.
+const READY: &str = "ready";
+/// Should nobody end it, it ends by itself.
+const END: &str = "[Unit]\nSuccessAction=poweroff-immediate\nFailureAction=poweroff-immediate\n\
+    [Service]\nExecStart=/bin/sleep 600\n";
+/// How long a boot may take.
+const BOOT: Duration = Duration::from_secs(60);
+
+/// A booted machine.
+#[derive(Debug)]
+pub struct Machine {
+    directory: PathBuf,
+    nspawn: Child,
+    leader: u32,
+}
+
+impl Machine {
+    /// Boots one, or says why that cannot be.
+    #[must_use]
+    pub fn boot(what: &str) -> Option<Self> {
+        if !needs_root(what) {
+            return None;
+        }
+        let name = format!("ebbt-{}-{what}", std::process::id());
+        let directory = Path::new("/run").join(&name);
+        match Self::try_boot(&name, &directory) {
+            Ok(machine) => Some(machine),
+            Err(why) => {
+                clear_away(&directory);
+                left_out(&format!("no machine can be booted here ({why}): {what}"));
+                None
+            }
+        }
+    }
+
+    fn try_boot(name: &str, directory: &Path) -> Result<Self, String> {
+        let [up, work, root, shared] =
+            ["memory/up", "memory/work", "memory/root", "shared"].map(|part| directory.join(part));
+        let failed = |error: std::io::Error| error.to_string();
+        fs::create_dir_all(&shared).map_err(failed)?;
+        fs::create_dir(directory.join("memory")).map_err(failed)?;
+        run("mount", &["-t", "tmpfs", "-o", "mode=0755", name, &text(&directory.join("memory"))])?;
+        let units = up.join("etc/systemd/system");
+        for part in [&units, &work, &root] {
+            fs::create_dir_all(part).map_err(failed)?;
+        }
+        for part in [directory, &shared, &up, &up.join("etc")] {
+            fs::set_permissions(part, fs::Permissions::from_mode(0o755)).map_err(failed)?;
+        }
+        fs::write(units.join("ebb-test.target"), TARGET).map_err(failed)?;
+        fs::write(units.join("ebb-test-end.service"), END).map_err(failed)?;
+        let layers = format!("lowerdir=/,upperdir={},workdir={}", up.display(), work.display());
+        run("mount", &["-t", "overlay", "-o", &layers, name, &text(&root)])?;
+        let ready = format!(
+            "[Unit]\nAfter=dbus.service systemd-logind.service systemd-user-sessions.service\n\
+             [Service]\nType=oneshot\nExecStart=/bin/touch {}\n",
+            shared.join(READY).display()
+        );
+        fs::write(units.join("ebb-test-ready.service"), ready).map_err(failed)?;
+        let events = watch(&shared);
+        let nspawn = Command::new("systemd-nspawn")
+            .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
+            .args(["--quiet", "--register=no", "--keep-unit", "--link-journal=no"])
+            .args(["--console=pipe", "--machine", name, "--directory", &text(&root)])
+            .arg(format!("--bind={}", shared.display()))
+            .args(["--boot", "systemd.unit=ebb-test.target"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("systemd-nspawn: {error}"))?;
+        let mut machine = Self { directory: directory.to_owned(), nspawn, leader: 0 };
+        let end = Instant::now() + BOOT;
+        while !machine.is_up() {
+            if machine.nspawn.try_wait().map_err(failed)?.is_some() {
+                return Err("systemd-nspawn ended".into());
+            }
+            if Instant::now() > end {
+                return Err("it does not come up".into());
+            }
+            wait_for_event(&events);
+        }
+        Ok(machine)
+    }
+
+    fn is_up(&mut self) -> bool {
+        if !self.shared().join(READY).exists() {
+            return false;
+        }
+        let nspawn = self.nspawn.id();
+        let family = Process::family(nspawn);
+        let init = family.iter().find(|p| p.parent == nspawn && p.name == "systemd");
+        let Some(init) = init else { return false };
+        self.leader = init.pid;
+        self.run(&["loginctl", "list-sessions"]).status.success()
+    }
+
+    /// A directory that is the same here and there.
+    #[must_use]
+    pub fn shared(&self) -> PathBuf {
+        self.directory.join("shared")
+    }
+
+    /// The words that start a program in it, which ends with whoever started it.
+    #[must_use]
+    pub fn wrapper(&self) -> Vec<String> {
+        let leader = self.leader.to_string();
+        let words = ["nsenter", "-t", &leader, "-m", "-u", "-i", "-n", "-p", "-C"];
+        let words = words.iter().chain(&["setpriv", "--pdeathsig", "KILL"]);
+        words.map(|word| (*word).to_owned()).collect()
+    }
+
+    /// Runs a program in it as root.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn run(&self, words: &[&str]) -> Output {
+        let wrapper = self.wrapper();
+        let mut command = Command::new(&wrapper[0]);
+        command.args(&wrapper[1..]).args(words).stdin(Stdio::null()).current_dir("/");
+        command.output().expect("nsenter can be started")
+    }
+
+    /// Logs a user on, with a program that is their session until it ends; says which session.
+    ///
+    /// # Panics
+    ///
+    /// When there is no session for [`PATIENCE`].
+    #[must_use]
+    pub fn log_on(&self, user: &User, program: &[&str]) -> String {
+        let before = self.sessions_of(user);
+        let (uid, class) = (format!("User={}", user.name), "XDG_SESSION_CLASS=user");
+        let login = ["systemd-run", "--no-block", "-p", "PAMName=login", "-p", &uid];
+        let kind = ["-E", class, "-E", "XDG_SESSION_TYPE=tty", "--"];
+        let words: Vec<&str> = login.iter().chain(&kind).chain(program).copied().collect();
+        let started = self.run(&words);
+        assert!(started.status.success(), "{started:?}");
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let now = self.sessions_of(user);
+            if let Some(new) = now.into_iter().find(|session| !before.contains(session)) {
+                return new;
+            }
+            assert!(Instant::now() < end, "{} gets no session", user.name);
+        }
+    }
+
+    /// The sessions of a user.
+    #[must_use]
+    pub fn sessions_of(&self, user: &User) -> Vec<String> {
+        let listed = self.run(&["loginctl", "list-sessions", "--no-legend"]);
+        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        let words = listed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let uid = user.uid.to_string();
+        let theirs = words.filter(|words| words.get(1) == Some(&uid.as_str()));
+        theirs.map(|words| words[0].to_owned()).collect()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // All that runs in it ends with its first process, which does not end with nspawn.
+        let family = Process::family(self.nspawn.id());
+        for init in family.iter().filter(|process| process.parent == self.nspawn.id()) {
+            init.signal(Signal::KILL);
+            let _ = init.ended_within(PATIENCE);
+        }
+        let _ = self.nspawn.kill();
+        let _ = self.nspawn.wait();
+        clear_away(&self.directory);
+    }
+}
+
+fn clear_away(directory: &Path) {
+    for mounted in ["memory/root", "memory"] {
+        let _ = Command::new("umount").arg("-l").arg(directory.join(mounted)).output();
+    }
+    // Never across a mount that could not be undone.
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    if !mounts.contains(&*directory.to_string_lossy()) {
+        let _ = fs::remove_dir_all(directory);
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn run(program: &str, words: &[&str]) -> Result<(), String> {
+    let output = Command::new(program).args(words).output();
+    let output = output.map_err(|error| format!("{program}: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    if output.status.success() { Ok(()) } else { Err(format!("{program}: {said}")) }
+}
