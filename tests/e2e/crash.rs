@@ -85,20 +85,25 @@ fn fifty_transfers_survive_the_death_of_anybody_at_any_moment() {
     let mut dice = Dice::announced("fifty transfers");
     let (mut instance, server, alice) = (Instance::start(), Server::http(), User::ordinary());
     let directory = instance.directory_of(&alice);
+    let mut judged = 0;
     for batch in 0..TRANSFERS / AT_ONCE {
         let bus = instance.bus(&alice);
         let numbers = (0..AT_ONCE).map(|n| batch * AT_ONCE + n);
         let transfers: Vec<_> = numbers.map(|n| start(&bus, &server, &directory, n)).collect();
         drop(bus);
-        for _ in 0..1 + dice.below(3) {
-            one_kill(&mut instance, &server, &transfers, &mut dice);
-        }
+        let kills = 1 + dice.below(3);
+        let kills: Vec<_> =
+            (0..kills).map(|_| one_kill(&mut instance, &server, &transfers, &mut dice)).collect();
         for transfer in &transfers {
             transfer.gate.open();
             see_through(transfer, &instance);
             transfer.content.check(&directory.join(&transfer.name[1..]));
         }
+        for kill in &kills {
+            judged += kill.judge(&server, &transfers);
+        }
     }
+    assert!(judged >= 50, "only {judged} requests came after a kill");
     // The kills must have met transfers that had something to lose.
     let resumed = server.log().iter().filter(|r| r.from > 0).count();
     assert!(resumed >= 10, "only {resumed} requests went on from a checkpoint");
@@ -107,8 +112,40 @@ fn fifty_transfers_survive_the_death_of_anybody_at_any_moment() {
     assert_eq!(left.len() as u64, TRANSFERS, "temporary files are left: {left:?}");
 }
 
-/// Lets some bytes pass, sees what is durable, kills somebody, and checks what is asked for next.
-fn one_kill(instance: &mut Instance, server: &Server, transfers: &[Transfer], dice: &mut Dice) {
+/// A kill, what was durable before it, and what the server had seen.
+struct Kill {
+    victim: &'static str,
+    durable: Vec<u64>,
+    seen: Seen,
+}
+
+impl Kill {
+    /// Looks at everything that was asked for after it; how much that was.
+    fn judge(&self, server: &Server, transfers: &[Transfer]) -> usize {
+        let mut judged = 0;
+        for (transfer, durable) in transfers.iter().zip(&self.durable) {
+            for request in self.seen.later(server, &transfer.name) {
+                assert!(
+                    request.from >= *durable,
+                    "{} died: {} asked for, {durable} were durable; {:#?}",
+                    self.victim,
+                    request.from,
+                    server.requests(&transfer.name)
+                );
+                judged += 1;
+            }
+        }
+        judged
+    }
+}
+
+/// Lets some bytes pass, sees what is durable, and kills somebody.
+fn one_kill(
+    instance: &mut Instance,
+    server: &Server,
+    transfers: &[Transfer],
+    dice: &mut Dice,
+) -> Kill {
     let bus = instance.bus(&User::ordinary());
     let mut durable = Vec::new();
     for transfer in transfers {
@@ -117,20 +154,13 @@ fn one_kill(instance: &mut Instance, server: &Server, transfers: &[Transfer], di
     }
     drop(bus);
     let seen = Seen::now(server);
-    let victim = dice.pick(&VICTIMS);
+    let victim = *dice.pick(&VICTIMS);
     instance.kill_one(victim);
     let bus = instance.bus(&User::ordinary());
-    for (transfer, durable) in transfers.iter().zip(durable) {
+    for transfer in transfers {
         push_on(&transfer.job(&bus));
-        for request in seen.later(server, &transfer.name) {
-            let from = request.from;
-            assert!(
-                from >= durable,
-                "{victim} died: {from} asked for, {durable} were durable; {:#?}",
-                server.requests(&transfer.name)
-            );
-        }
     }
+    Kill { victim, durable, seen }
 }
 
 /// What the server had seen at some moment.
