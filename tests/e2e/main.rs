@@ -36,6 +36,7 @@ mod ownership;
 mod processes;
 mod properties;
 mod proxies;
+mod proxy_logins;
 mod ranges;
 mod sessions;
 mod set;

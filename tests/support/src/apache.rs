@@ -7,12 +7,13 @@
 //! | `/ticket` | Negotiate, if it was given keys                            |
 //!
 //! Each of them has the files that were [put](Apache::put) there. It is a [proxy](Apache::proxy), too,
-//! one for each of the ways. Needs root, for its own user.
+//! one for each of the ways, and over TLS the same server if it was given a certificate. Needs root, for
+//! its own user.
 
 use crate::content::Content;
 use crate::realm::{Realm, own_address};
 use crate::scratch::{scratch_directory, wait_for_event, watch};
-use crate::server::PATIENCE;
+use crate::server::{Authority, PATIENCE};
 use crate::users::User;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use std::time::Instant;
 /// Who it runs as.
 const SERVER_USER: &str = "www-data";
 const PORT: u16 = 8080;
+const TLS_PORT: u16 = 8443;
 /// Where the proxy is that wants to know it by the first of [`PATHS`]; the others follow.
 const FIRST_PROXY: u16 = 3128;
 const MODULES: &str = "/usr/lib/apache2/modules";
@@ -43,7 +45,7 @@ impl Apache {
     /// When it cannot be started, with what it wrote.
     #[must_use]
     pub fn start(user: &str, password: &str) -> Self {
-        Self::launch(user, password, None)
+        Self::launch(user, password, None, None)
     }
 
     /// The same, and it takes tickets of this realm.
@@ -53,10 +55,25 @@ impl Apache {
     /// When it cannot be started, with what it wrote.
     #[must_use]
     pub fn start_in(realm: &Realm) -> Self {
-        Self::launch("nobody", "nothing", Some(realm))
+        Self::launch("nobody", "nothing", Some(realm), None)
     }
 
-    fn launch(user: &str, password: &str, realm: Option<&Realm>) -> Self {
+    /// The same over TLS, too, with this authority's leaf, which has to be for the realm's address.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started, with what it wrote.
+    #[must_use]
+    pub fn start_with_tls(realm: &Realm, authority: &Authority) -> Self {
+        Self::launch("nobody", "nothing", Some(realm), Some(authority))
+    }
+
+    fn launch(
+        user: &str,
+        password: &str,
+        realm: Option<&Realm>,
+        authority: Option<&Authority>,
+    ) -> Self {
         let directory = scratch_directory();
         let address = realm.map_or_else(own_address, |realm| realm.address.clone());
         let keys = realm.map(|realm| realm.add_service(&User::named(SERVER_USER)));
@@ -64,7 +81,12 @@ impl Apache {
             fs::create_dir(directory.join(path)).expect("our own directory");
         }
         passwords(&directory, user, password);
-        let configuration = configuration(&directory, &address, keys.as_deref());
+        if let Some(authority) = authority {
+            let pair = format!("{}{}", authority.leaf.0, authority.leaf.1);
+            fs::write(directory.join("leaf.pem"), pair).expect("our own directory");
+        }
+        let configuration =
+            configuration(&directory, &address, keys.as_deref(), authority.is_some());
         let file = directory.join("apache.conf");
         fs::write(&file, configuration).expect("our own directory");
         let events = watch(&directory);
@@ -102,6 +124,12 @@ impl Apache {
         format!("http://{}:{PORT}/{path}", self.address)
     }
 
+    /// The address of a file over TLS.
+    #[must_use]
+    pub fn url_over_tls(&self, path: &str) -> String {
+        format!("https://{}:{TLS_PORT}/{path}", self.address)
+    }
+
     /// Where it is a proxy that wants to know who asks, as it does below this path.
     ///
     /// # Panics
@@ -123,6 +151,16 @@ impl Apache {
     #[must_use]
     pub fn log(&self, path: &str, at_least: usize) -> Vec<String> {
         self.logged("access.log", path, at_least)
+    }
+
+    /// The same for what it was asked over TLS.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    #[must_use]
+    pub fn log_over_tls(&self, path: &str, at_least: usize) -> Vec<String> {
+        self.logged("tls.log", path, at_least)
     }
 
     /// The same for what it was asked as a proxy.
@@ -171,7 +209,7 @@ impl Drop for Apache {
 }
 
 /// The files of passwords, as its own tools write them.
-fn passwords(directory: &Path, user: &str, password: &str) {
+pub(crate) fn passwords(directory: &Path, user: &str, password: &str) {
     let digest = Command::new("openssl").args(["passwd", "-apr1", password]).output();
     let digest = String::from_utf8(digest.expect("openssl can be run").stdout).expect("ASCII");
     fs::write(directory.join("users.basic"), format!("{user}:{digest}"))
@@ -189,7 +227,7 @@ fn passwords(directory: &Path, user: &str, password: &str) {
     fs::write(directory.join("users.digest"), format!("{user}:realm:{hash}\n")).expect("ours");
 }
 
-fn configuration(directory: &Path, address: &str, keys: Option<&Path>) -> String {
+fn configuration(directory: &Path, address: &str, keys: Option<&Path>, over_tls: bool) -> String {
     let top = directory.display();
     let modules = [
         "mpm_event",
@@ -238,6 +276,14 @@ fn configuration(directory: &Path, address: &str, keys: Option<&Path>) -> String
         "Listen {address}:{PORT}\n<VirtualHost {address}:{PORT}>\nServerName {address}\nCustomLog {top}/access.log short\n\
          {locations}</VirtualHost>\n"
     );
+    if over_tls {
+        text += &load("ssl");
+        text += &format!(
+            "Listen {address}:{TLS_PORT}\n<VirtualHost {address}:{TLS_PORT}>\nServerName {address}\n\
+             SSLEngine on\nSSLCertificateFile {top}/leaf.pem\nCustomLog {top}/tls.log short\n\
+             {locations}</VirtualHost>\n"
+        );
+    }
     for (port, (path, way)) in (FIRST_PROXY..).zip(ways) {
         text += &format!(
             "Listen {address}:{port}\n<VirtualHost {address}:{port}>\nServerName {address}\nProxyRequests On\n\

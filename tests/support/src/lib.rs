@@ -7,7 +7,7 @@
 //! * [`dice`]: chance that can be repeated;
 //! * [`server`]: an HTTP server under the thumb of the test, which knows who asked;
 //! * [`proxy`]: HTTP and SOCKS proxies, likewise;
-//! * [`squid`]: a real Squid;
+//! * [`squid`]: a real Squid, which may want to know who asks;
 //! * [`users`]: accounts of the machine, and calling as one of them;
 //! * [`instance`]: a whole Ebb in a scratch directory, started, killed, looked at;
 //! * [`processes`]: what `/proc` says about each of them;

@@ -134,7 +134,18 @@ impl Realm {
     /// When that cannot be done.
     #[must_use]
     pub fn add_service(&self, owner: &User) -> PathBuf {
-        let (keys, name) = (self.directory.join("http.keytab"), format!("HTTP/{}", self.address));
+        self.add_service_at(&self.address, owner)
+    }
+
+    /// The same for a service at another address.
+    ///
+    /// # Panics
+    ///
+    /// When that cannot be done.
+    #[must_use]
+    pub fn add_service_at(&self, address: &str, owner: &User) -> PathBuf {
+        let keys = self.directory.join(format!("{address}.keytab"));
+        let name = format!("HTTP/{address}");
         self.run("kadmin.local", &["-q", &format!("addprinc -randkey {name}")]);
         let into = format!("ktadd -k {} {name}", keys.display());
         self.run("kadmin.local", &["-q", &into]);

@@ -2,9 +2,15 @@
 //!
 //! Names that end in `.test` are this machine's loopback for it, as far as the test says so; it asks no
 //! name server, keeps nothing on disk, and lets nobody to hosts below `no.test`.
+//!
+//! One that [asks](Squid::asking) wants to know who asks, by Negotiate, Digest or Basic, judged by the
+//! helpers that come with it. It notes of each request as whom it counted and what was said with it.
 
-use crate::scratch::scratch_directory;
+use crate::apache::passwords;
+use crate::realm::{REALM, Realm, own_address};
+use crate::scratch::{scratch_directory, wait_for_event, watch};
 use crate::server::PATIENCE;
+use crate::users::User;
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -12,8 +18,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-/// Where Debian puts it.
+/// Where Debian puts it, and its helpers.
 const PROGRAM: &str = "/usr/sbin/squid";
+const HELPERS: &str = "/usr/lib/squid";
+/// Who it is when it has given up being root.
+const USER: &str = "proxy";
 
 /// A port that is free now may be taken in a moment.
 const TRIES: usize = 5;
@@ -43,11 +52,41 @@ impl Squid {
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).expect("our own");
         let hosts: String = names.iter().map(|name| format!("127.0.0.1 {name}\n")).collect();
         fs::write(directory.join("hosts"), hosts).expect("our own directory");
-        let started = (0..TRIES).find_map(|_| launch(&directory));
+        Some(Self::launch(directory, "127.0.0.1", EVERYBODY, None))
+    }
+
+    /// Starts one at an address of its own that wants to know who asks: it takes tickets of this realm,
+    /// and knows this user by this password. Needs root.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start, with what it wrote.
+    #[must_use]
+    pub fn asking(realm: &Realm, user: &str, password: &str) -> Self {
+        let (directory, host) = (scratch_directory(), own_address());
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).expect("our own");
+        fs::write(directory.join("hosts"), "").expect("our own directory");
+        passwords(&directory, user, password);
+        let keys = realm.add_service_at(&host, &User::named(USER));
+        let (at, keys) = (directory.display(), keys.display());
+        let settings = format!(
+            "auth_param negotiate program {HELPERS}/negotiate_kerberos_auth -k {keys} \
+             -s HTTP/{host}@{REALM} -t none\nauth_param negotiate children 2 startup=1\n\
+             auth_param digest program {HELPERS}/digest_file_auth -c {at}/users.digest\n\
+             auth_param digest realm realm\nauth_param digest children 2 startup=1\n\
+             auth_param basic program {HELPERS}/basic_ncsa_auth {at}/users.basic\n\
+             auth_param basic realm realm\nauth_param basic children 2 startup=1\n\
+             acl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all\n"
+        );
+        Self::launch(directory, &host, &settings, Some(realm))
+    }
+
+    fn launch(directory: PathBuf, host: &str, settings: &str, realm: Option<&Realm>) -> Self {
+        let started = (0..TRIES).find_map(|_| launch(&directory, host, settings, realm));
         let (child, address) = started.unwrap_or_else(|| {
             panic!("Squid does not start:\n{}", text(&directory.join("cache.log")))
         });
-        Some(Self { directory, address, child })
+        Self { directory, address, child }
     }
 
     /// How a list names it.
@@ -56,26 +95,99 @@ impl Squid {
         format!("http://{}", self.address)
     }
 
+    /// The address it is at, and so what its service is called.
+    #[must_use]
+    pub fn host(&self) -> String {
+        self.address.ip().to_string()
+    }
+
     /// Waits until its log has a line with all of these words. A tunnel is logged when it is over.
     ///
     /// # Panics
     ///
     /// When there is none for [`PATIENCE`].
     pub fn wait_for_line(&self, words: &[&str]) {
-        let end = Instant::now() + PATIENCE;
+        let (end, events) = (Instant::now() + PATIENCE, watch(&self.directory));
         loop {
             let log = text(&self.directory.join("access.log"));
             if log.lines().any(|line| words.iter().all(|word| line.contains(word))) {
                 return;
             }
             assert!(Instant::now() < end, "no line with {words:?} in:\n{log}");
-            std::thread::yield_now();
+            wait_for_event(&events);
+        }
+    }
+
+    /// What it was asked so far and is over: as whom that counted, the status, what was asked, and by
+    /// which scheme somebody said who they are (`-`: nothing was said).
+    #[must_use]
+    pub fn asked(&self) -> Vec<Asked> {
+        let line = |line: &str| {
+            let mut words = line.split(' ').map(str::to_owned);
+            let mut next = || words.next().unwrap_or_default();
+            let [who, status, method, target, said] = [(); 5].map(|()| next());
+            // What was said is nobody's business; a blank is written like this.
+            let scheme = said.split("%20").next().unwrap_or_default().to_owned();
+            Asked { who, status, method, target, scheme }
+        };
+        let asked = text(&self.directory.join("asked.log"));
+        // Connections on which nothing was asked, such as that of its start, are logged, too.
+        asked.lines().map(line).filter(|asked| asked.method != "-").collect()
+    }
+
+    /// Waits until so much that was asked is over, and says what it was.
+    ///
+    /// # Panics
+    ///
+    /// When it is not for [`PATIENCE`].
+    #[must_use]
+    pub fn wait_for_asked(&self, at_least: usize) -> Vec<Asked> {
+        self.wait_for(|asked| asked.len() >= at_least)
+    }
+
+    /// Waits until what was asked and is over is so.
+    ///
+    /// # Panics
+    ///
+    /// When it is not for [`PATIENCE`].
+    #[must_use]
+    pub fn wait_for(&self, is_so: impl Fn(&[Asked]) -> bool) -> Vec<Asked> {
+        let (end, events) = (Instant::now() + PATIENCE, watch(&self.directory));
+        loop {
+            let asked = self.asked();
+            if is_so(&asked) {
+                return asked;
+            }
+            assert!(Instant::now() < end, "it was asked {asked:?}");
+            wait_for_event(&events);
         }
     }
 }
 
+/// What a Squid was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// As whom that counted; `-`: nobody.
+    pub who: String,
+    /// What it answered.
+    pub status: String,
+    /// What it was to do.
+    pub method: String,
+    /// With what.
+    pub target: String,
+    /// By which scheme it was told who asks; `-`: it was not.
+    pub scheme: String,
+}
+
+/// It lets everybody through, but not everywhere.
+const EVERYBODY: &str = "acl forbidden dstdomain .no.test\nhttp_access deny forbidden\n\
+                         http_access allow all\n";
+
 impl Drop for Squid {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- Squid was asked {:#?}", self.asked());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.directory);
@@ -83,22 +195,28 @@ impl Drop for Squid {
 }
 
 /// One try; nothing if it ends at once.
-fn launch(directory: &Path) -> Option<(Child, SocketAddr)> {
-    let address = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr();
+fn launch(
+    directory: &Path,
+    host: &str,
+    settings: &str,
+    realm: Option<&Realm>,
+) -> Option<(Child, SocketAddr)> {
+    let address = TcpListener::bind((host, 0)).expect("a free port").local_addr();
     let address = address.expect("a bound socket has an address");
     let at = directory.display();
     let settings = format!(
         "http_port {address}\nvisible_hostname squid.test\npid_filename {at}/pid\n\
          cache_log {at}/cache.log\naccess_log stdio:{at}/access.log\ncoredump_dir {at}\n\
          hosts_file {at}/hosts\ndns_nameservers 127.0.0.1\nhost_verify_strict off\n\
-         acl forbidden dstdomain .no.test\nhttp_access deny forbidden\nhttp_access allow all\n\
-         cache deny all\ncache_mem 8 MB\npinger_enable off\nmax_filedescriptors 1024\n\
+         logformat asked %un %>Hs %rm %ru %{{Proxy-Authorization}}>h\n\
+         access_log stdio:{at}/asked.log asked\n{settings}cache deny all\ncache_mem 8 MB\npinger_enable off\nmax_filedescriptors 1024\n\
          shutdown_lifetime 0 seconds\n"
     );
     let path = directory.join("squid.conf");
     fs::write(&path, settings).expect("our own directory");
     let mut squid = Command::new(PROGRAM);
     squid.arg("-N").arg("-f").arg(&path).current_dir("/");
+    squid.envs(realm.iter().flat_map(|realm| realm.environment()));
     squid.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = squid.spawn().expect("it can be started");
     let end = Instant::now() + PATIENCE;

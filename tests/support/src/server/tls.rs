@@ -1,7 +1,7 @@
 //! A certificate authority that lives as long as one test.
 //!
 //! Its certificate goes to a file that the tested side is told to trust; its key never leaves this
-//! process. The leaf is for `localhost`, `127.0.0.1` and `::1`.
+//! process. The leaf is for `localhost`, `127.0.0.1` and `::1`, and what a test says.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::ServerConfig;
@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub struct Authority {
     /// The certificate to trust.
     pub pem: String,
+    /// The leaf and its key, as PEM, for a server that is a program of its own.
+    pub leaf: (String, String),
     pub(super) config: Arc<ServerConfig>,
 }
 
@@ -24,12 +26,23 @@ impl Authority {
     /// When the library cannot make a key or a certificate, which does not depend on input.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_leaf_for(&[])
+    }
+
+    /// The same with a leaf for these names and addresses, too.
+    ///
+    /// # Panics
+    ///
+    /// As [`Authority::new`].
+    #[must_use]
+    pub fn with_leaf_for(more: &[&str]) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "ebb test authority");
         let key = KeyPair::generate().expect("a key");
         let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");
-        let names = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
+        let names = ["localhost", "127.0.0.1", "::1"].iter().chain(more);
+        let names: Vec<_> = names.map(|name| (*name).to_owned()).collect();
         let leaf_key = KeyPair::generate().expect("a key");
         let leaf = CertificateParams::new(names).expect("plain names");
         let leaf = leaf.signed_by(&leaf_key, &authority).expect("a leaf");
@@ -41,7 +54,8 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(vec![leaf.der().clone()], key)
             .expect("key and certificate are a pair");
-        Self { pem: authority.pem(), config: Arc::new(config) }
+        let leaf = (leaf.pem(), leaf_key.serialize_pem());
+        Self { pem: authority.pem(), leaf, config: Arc::new(config) }
     }
 }
 
