@@ -5,7 +5,7 @@ CARGO ?= cargo
 DESTDIR ?=
 PREFIX ?= /usr
 TARGET = $(or $(CARGO_TARGET_DIR),target)
-AGENTS = ebb-service ebb-files ebb-net ebb-notify
+AGENTS = ebb-service ebb-files ebb-net ebb-notify ebb-sign
 
 .PHONY: all build test explore lint tables demo bench install
 

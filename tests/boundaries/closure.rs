@@ -71,6 +71,11 @@ fn the_notification_agent_links_what_is_written_down_and_nothing_else() {
 }
 
 #[test]
+fn the_signing_agent_links_what_is_written_down_and_nothing_else() {
+    assert_eq!(closure("ebb-sign"), written_down("sign"));
+}
+
+#[test]
 fn no_http_and_no_tls_but_in_the_network_agent() {
     for package in ["ebb-launcher", "ebb-files", "ebb-store", "ebb-core"] {
         assert_free_of(package, &NETWORK);

@@ -1,9 +1,8 @@
 //! The policy: who may be served, where things are, and so what is started.
 //!
-//! `key = value`, one a line; `#` begins a comment. An unknown key or a bad value refuses the whole
-//! file, with the number of the line: a policy that is half understood is none. The file must belong
-//! to root (or to a private instance's user) and nobody else may write it. Its place is the only
-//! argument. It is read once. The environment says no more than where a credential is.
+//! `key = value`, one a line; `#` begins a comment. What is not understood refuses the whole file,
+//! with the number of the line. The file must belong to root (or to a private instance's user) and
+//! nobody else may write it. It is read once. The environment says only where a credential is.
 
 use crate::{CONFIG, Fatal, USAGE, cannot};
 use ebb_wire::launcher::{Identity, Role};
@@ -133,6 +132,7 @@ impl Policy {
         let (mut command, extra_ca) = match role {
             Role::Files => (self.command("ebb-files"), None),
             Role::Notify => (self.command("ebb-notify"), None),
+            Role::Sign => (self.command("ebb-sign"), None),
             Role::Network => (self.command("ebb-net"), self.extra_ca_file.as_ref()),
         };
         command.args(extra_ca.map(|file| format!("--extra-ca={file}"))).stdout(Stdio::null());

@@ -1,6 +1,6 @@
 //! Enters the sandbox and then tries what it should forbid; the integration test reads the result.
 //!
-//! `probe files|network|service DIR`: prints the sandbox, then one line `what: ok` or `what: errno` for
+//! `probe files|sign|network|service DIR`: prints the sandbox, then one line `what: ok` or `what: errno` for
 //! each attempt. DIR is a directory its identity may write. It is a program of its own because
 //! nothing leaves a sandbox again.
 
@@ -21,6 +21,7 @@ fn main() {
     let (role, dir) = (arguments[1].as_str(), Path::new(&arguments[2]));
     let confinement = match role {
         "files" => Confinement::Files,
+        "sign" => Confinement::Sign,
         "service" => Confinement::Service { own: vec![dir.join("sub")], readable: vec![] },
         _ => Confinement::Network { readable: vec![dir.join("extra")] },
     };

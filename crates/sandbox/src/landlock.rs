@@ -2,7 +2,8 @@
 //!
 //! The file role keeps what its identity may do to *regular files*, everywhere: read, write, make,
 //! rename within a directory, delete. It loses running programs, making anything that is not a
-//! regular file, moving between directories, and TCP. The network role keeps reading a list of
+//! regular file, moving between directories, and TCP. The signing role keeps reading, everywhere, and
+//! nothing else. The network role keeps reading a list of
 //! system files, and connecting; it can write nothing and wait on no TCP port.
 //!
 //! The service keeps its own directories and reads configuration; users' files are none of its
@@ -64,6 +65,7 @@ pub(crate) struct Enforced {
 pub(crate) fn restrict(role: &Confinement, demand: Demand) -> Result<Enforced, SandboxError> {
     let status = match role {
         Confinement::Files => files(),
+        Confinement::Sign => sign(),
         Confinement::Network { readable } => network(readable),
         Confinement::Service { own, readable } => service(own, readable),
     }
@@ -80,9 +82,18 @@ pub(crate) fn restrict(role: &Confinement, demand: Demand) -> Result<Enforced, S
 }
 
 fn files() -> Result<RulesetCreated, RulesetError> {
-    let kept: BitFlags<AccessFs> = make_bitflags!(AccessFs::{
+    without_network(make_bitflags!(AccessFs::{
         ReadFile | ReadDir | WriteFile | Truncate | MakeReg | RemoveFile
-    });
+    }))
+}
+
+/// Keys are wherever their owner says.
+fn sign() -> Result<RulesetCreated, RulesetError> {
+    without_network(AccessFs::ReadFile | AccessFs::ReadDir)
+}
+
+/// These rights to files, everywhere.
+fn without_network(kept: BitFlags<AccessFs>) -> Result<RulesetCreated, RulesetError> {
     let ruleset = Ruleset::default()
         .handle_access(AccessFs::from_all(ABI::V6))?
         .handle_access(AccessNet::from_all(ABI::V6))?

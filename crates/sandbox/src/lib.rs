@@ -41,6 +41,8 @@ use std::path::PathBuf;
 pub enum Confinement {
     /// Files of its identity; no network, no threads.
     Files,
+    /// Reading files of its identity; it writes none, and has neither network nor threads.
+    Sign,
     /// The network; no files but what TLS and name resolution read.
     Network {
         /// Further files or directories it may read, such as an extra authority's certificate.

@@ -97,14 +97,14 @@ const DENIED: &[i64] = &[
     libc::SYS_ioperm,
 ];
 
-/// Denied to both agents besides: waiting for others.
+/// Denied to all agents besides: waiting for others.
 const DENIED_TO_AGENTS: &[i64] = &[libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4];
 
-/// Denied to the file role besides.
+/// Denied to the file role besides, and to the signing role.
 const DENIED_TO_FILES: &[i64] =
     &[libc::SYS_clone, libc::SYS_socket, libc::SYS_socketpair, libc::SYS_connect, libc::SYS_bind];
 
-/// Denied to the network role besides: everything that changes a file by its path. Landlock knows
+/// Denied to the network role besides, and to the signing role: everything that changes a file by its path. Landlock knows
 /// no right for modes, owners, times and attributes, and older kernels none for `truncate`.
 const DENIED_TO_NETWORK: &[i64] = &[
     libc::SYS_truncate,
@@ -173,6 +173,11 @@ fn program(role: &Confinement) -> Result<BpfProgram, Error> {
         Confinement::Files => {
             deny(DENIED_TO_AGENTS);
             deny(DENIED_TO_FILES);
+        }
+        Confinement::Sign => {
+            deny(DENIED_TO_AGENTS);
+            deny(DENIED_TO_FILES);
+            deny(DENIED_TO_NETWORK);
         }
         Confinement::Network { .. } => {
             deny(DENIED_TO_AGENTS);

@@ -14,6 +14,7 @@ mod files;
 mod launcher;
 mod net;
 mod notify;
+mod sign;
 #[cfg(test)]
 mod tests;
 
@@ -55,6 +56,16 @@ pub const HOST_MAX: usize = 256;
 pub const PROXIES_MAX: usize = 32;
 /// Most kinds of hosts that one fetch reaches without them.
 pub const BYPASS_MAX: usize = 256;
+/// Most certificates that are shown to a server.
+pub const CERTIFICATES_MAX: usize = 16;
+/// Limit of all of them together, in bytes.
+pub const CHAIN_MAX: usize = 48 * 1024;
+/// Most signature schemes of a key.
+pub const SCHEMES_MAX: usize = 32;
+/// Longest message that is signed; of TLS 1.2 that is all that was said in the handshake.
+pub const SIGNED_MAX: usize = 60 * 1024;
+/// Longest signature in bytes.
+pub const SIGNATURE_MAX: usize = 2048;
 /// Longest `ETag` or `Last-Modified` field in bytes.
 pub const VALIDATOR_MAX: usize = 8192;
 

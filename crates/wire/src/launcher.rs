@@ -16,6 +16,8 @@ pub enum Role {
     Network,
     /// `ebb-notify`: one command of a job's owner.
     Notify,
+    /// `ebb-sign`: keys of one identity, no network.
+    Sign,
 }
 
 /// Who an agent becomes: uid, gid and supplementary groups, as the kernel vouched for them.

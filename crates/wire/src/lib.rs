@@ -1,6 +1,7 @@
 //! Private talk between Ebb's own processes: messages, framing, descriptors.
 //!
-//! Every channel is one `SOCK_SEQPACKET` socket pair made by the launcher. One datagram is one
+//! Every channel is one `SOCK_SEQPACKET` socket pair made by the launcher (the last one below: by the
+//! service). One datagram is one
 //! message; a descriptor, where a message carries one, travels with it as `SCM_RIGHTS`. This crate
 //! answers one question: *which bytes are which message?* It never decides what a message means.
 //!
@@ -10,8 +11,11 @@
 //! | service and ebb-files | [`files::ToFiles`] | [`files::FromFiles`] |
 //! | service and ebb-net | [`net::ToNet`] | [`net::FromNet`] |
 //! | service and ebb-notify | [`notify::ToNotify`] | [`notify::FromNotify`] |
+//! | service and ebb-sign | [`sign::ToSign`] | [`sign::FromSign`] |
+//! | ebb-net and ebb-sign | [`sign::ToSigner`] | [`sign::FromSigner`] |
 //!
-//! Names are seen from the service, the middle of the star. Reading past the end of a message, a
+//! Names are seen from the service, the middle of the star; in the last line, from the network agent,
+//! which gets its end from the service. Reading past the end of a message, a
 //! length that lies, an unknown number and *trailing bytes* are all errors: both ends are ours and
 //! of one version, so a message that does not fit means one of us is broken or taken over, and
 //! whoever reads it ends. The codec is written by hand because the program that runs as root
@@ -25,6 +29,7 @@ pub mod files;
 pub mod launcher;
 pub mod net;
 pub mod notify;
+pub mod sign;
 
 /// What an agent's sandbox enforces, as it reports in its first message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// The programs an instance consists of, and the one it is used with.
-pub const PROGRAMS: [&str; 6] =
-    ["ebbd", "ebb-service", "ebb-files", "ebb-net", "ebb-notify", "ebb"];
+pub const PROGRAMS: [&str; 7] =
+    ["ebbd", "ebb-service", "ebb-files", "ebb-net", "ebb-notify", "ebb-sign", "ebb"];
 /// Makes a directory of this user with this mode, if it is not there.
 ///
 /// # Panics

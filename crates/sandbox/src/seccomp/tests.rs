@@ -97,9 +97,13 @@ fn verdict(word: u32) -> Verdict {
 }
 
 /// The roles with what each is denied whatever the arguments.
-fn roles() -> [(Confinement, Vec<i64>); 3] {
+fn roles() -> [(Confinement, Vec<i64>); 4] {
     [
         (Confinement::Files, [DENIED, DENIED_TO_AGENTS, DENIED_TO_FILES].concat()),
+        (
+            Confinement::Sign,
+            [DENIED, DENIED_TO_AGENTS, DENIED_TO_FILES, DENIED_TO_NETWORK].concat(),
+        ),
         (
             Confinement::Network { readable: vec![] },
             [DENIED, DENIED_TO_AGENTS, DENIED_TO_NETWORK].concat(),
@@ -158,7 +162,7 @@ fn sockets_are_of_the_families_of_the_role_and_clones_are_threads() {
     let network: &[i32] = &[libc::AF_INET, libc::AF_INET6, libc::AF_UNIX];
     for (role, _) in roles() {
         let (kept, pairs): (&[i32], &[i32]) = match role {
-            Confinement::Files => (&[], &[]),
+            Confinement::Files | Confinement::Sign => (&[], &[]),
             Confinement::Network { .. } => (network, &[libc::AF_UNIX]),
             Confinement::Service { .. } => (&[libc::AF_UNIX], &[libc::AF_UNIX]),
         };
@@ -178,7 +182,7 @@ fn sockets_are_of_the_families_of_the_role_and_clones_are_threads() {
         for protocol in 1..256 {
             check(libc::SYS_socket, &[libc::AF_NETLINK, libc::SOCK_RAW, protocol], false);
         }
-        let threads = !matches!(role, Confinement::Files);
+        let threads = !matches!(role, Confinement::Files | Confinement::Sign);
         for bit in 0..31 {
             let flag = 1 << bit;
             check(libc::SYS_clone, &[flag], threads && flag == libc::CLONE_THREAD);

@@ -108,6 +108,28 @@ fn a_file_agent_of_root_is_confined_like_any_other() {
     }
 }
 
+#[test]
+fn a_signing_agent_reads_files_and_can_do_nothing_else() {
+    if !is_root() {
+        return;
+    }
+    for uid in [54_321, 0] {
+        let said = probe("sign", uid, false);
+        check_common(&said);
+        for kept in ["read", "read passwd"] {
+            assert_eq!(said[kept], "ok", "{kept}");
+        }
+        for lost in ["write", "truncate"] {
+            assert_eq!(said[lost], EACCES, "{lost}");
+        }
+        let by_the_filter = ["rename", "move", "remove", "mkdir", "symlink", "chmod", "chown"];
+        let network = ["udp", "tcp listen", "unix listen", "unix pair", "tcp socket", "thread"];
+        for lost in by_the_filter.iter().chain(&network) {
+            assert_eq!(said[*lost], EPERM, "{lost}");
+        }
+    }
+}
+
 fn check_network(uid: u32) {
     let said = probe("network", uid, false);
     check_common(&said);

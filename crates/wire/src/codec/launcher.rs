@@ -75,6 +75,7 @@ impl Part for Role {
             Self::Files => 1,
             Self::Network => 2,
             Self::Notify => 3,
+            Self::Sign => 4,
         };
         number.put(to);
     }
@@ -84,6 +85,7 @@ impl Part for Role {
             1 => Ok(Self::Files),
             2 => Ok(Self::Network),
             3 => Ok(Self::Notify),
+            4 => Ok(Self::Sign),
             _ => Err(DecodeError::UnknownNumber),
         }
     }

@@ -1,6 +1,7 @@
 //! Whatever comes: what we write we can read, and what we did not write never gets through.
 
 mod proxy;
+mod sign;
 
 use super::*;
 use crate::Sandbox;
@@ -33,7 +34,8 @@ fn fetch() -> impl Strategy<Value = FetchId> {
 }
 
 fn to_launcher() -> impl Strategy<Value = ToLauncher> {
-    let role = prop_oneof![Just(Role::Files), Just(Role::Network), Just(Role::Notify)];
+    let role =
+        prop_oneof![Just(Role::Files), Just(Role::Network), Just(Role::Notify), Just(Role::Sign)];
     let identity = (any::<u32>(), any::<u32>(), vec(any::<u32>(), 0..40))
         .prop_map(|(uid, gid, groups)| Identity { uid, gid, groups });
     prop_oneof![

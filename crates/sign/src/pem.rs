@@ -1,0 +1,74 @@
+//! Certificates and keys as files of PEM (RFC 7468).
+//!
+//! Answers one question: *which certificates and which key are in these files?* Certificates are taken
+//! in the order of the file, the first being the one the key belongs to. Keys are PKCS #8, or what
+//! OpenSSL wrote before it (PKCS #1, SEC 1). What else stands in a file is no concern of ours.
+
+use crate::key::{Unusable, read};
+use ebb_wire::codec::{CERTIFICATES_MAX, CHAIN_MAX};
+use ebb_wire::sign::SignTrouble;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// The certificates, and the key.
+type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// What an encrypted key begins with.
+const ENCRYPTED: &[u8] = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
+
+/// Opens two files, or one with both.
+pub(crate) fn open(certificate: &[u8], private_key: &[u8]) -> Result<Pair, Unusable> {
+    let at_certificate = read(certificate)?;
+    let chain = certificates(&at_certificate.0)?;
+    let at_key = if private_key.is_empty() { at_certificate } else { read(private_key)? };
+    Ok((chain, key(&at_key.0)?))
+}
+
+fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Unusable> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
+    let chain = found.map_err(|error| {
+        Unusable::invalid(&format!("the certificate's file is damaged: {}", said(&error)))
+    })?;
+    if chain.is_empty() {
+        return Err(Unusable::invalid("there is no certificate in its file"));
+    }
+    fits(&chain)?;
+    Ok(chain)
+}
+
+/// Whether it can be shown to servers at all.
+pub(crate) fn fits(chain: &[CertificateDer<'static>]) -> Result<(), Unusable> {
+    let length: usize = chain.iter().map(|certificate| certificate.len()).sum();
+    if chain.len() > CERTIFICATES_MAX || length > CHAIN_MAX {
+        return Err(Unusable::invalid("there are more certificates than can be shown to a server"));
+    }
+    Ok(())
+}
+
+fn key(text: &[u8]) -> Result<PrivateKeyDer<'static>, Unusable> {
+    if text.windows(ENCRYPTED.len()).any(|window| window == ENCRYPTED) {
+        let no = "the key is encrypted, and keys that are cannot be used yet";
+        return Err(Unusable::new(SignTrouble::Passphrase, no));
+    }
+    PrivateKeyDer::from_pem_slice(text).map_err(|error| {
+        Unusable::invalid(&if matches!(error, pem::Error::NoItemsFound) {
+            "there is no private key in its file".to_owned()
+        } else {
+            format!("the key's file is damaged: {}", said(&error))
+        })
+    })
+}
+
+/// What is wrong with a file, without a word of what is in it.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library's list grows, and may show what it read; the rest needs no words"
+)]
+fn said(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a section has no end",
+        pem::Error::IllegalSectionStart { .. } => "a section begins with something else",
+        pem::Error::Base64Decode(_) => "a section is not base64",
+        _ => "it is not PEM",
+    }
+}

@@ -1,0 +1,192 @@
+//! The bytes of what is said about client certificates. Tags are in `PROTOCOL.md`.
+//!
+//! What comes from a network agent is as little trusted as anything else of it: bytes with a limit.
+
+use super::{
+    CERTIFICATES_MAX, CHAIN_MAX, DETAIL_MAX, DecodeError, EncodeError, Message, PATH_MAX, Part,
+    Reader, SCHEMES_MAX, SECRET_PART_MAX, SIGNATURE_MAX, SIGNED_MAX, Writer,
+};
+use crate::net::Secret;
+use crate::sign::{
+    ClientIdentity, Form, FromSign, FromSigner, KeyId, SignTrouble, ToSign, ToSigner,
+};
+
+impl Message for ToSign {
+    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        let Self::Open { key, form, certificate, private_key, passphrase } = self;
+        Writer::new(1)
+            .put(key)
+            .put(form)
+            .bytes(certificate, PATH_MAX)
+            .bytes(private_key, PATH_MAX)
+            .put(passphrase)
+            .finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut from = Reader::new(bytes)?;
+        let message = match from.get::<u8>()? {
+            1 => Self::Open {
+                key: from.get()?,
+                form: from.get()?,
+                certificate: from.bytes(PATH_MAX)?,
+                private_key: from.bytes(PATH_MAX)?,
+                passphrase: from.get()?,
+            },
+            _ => return Err(DecodeError::UnknownNumber),
+        };
+        from.finish(message)
+    }
+
+    fn carries_descriptor(&self) -> bool {
+        true
+    }
+}
+
+impl Message for FromSign {
+    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        match self {
+            Self::Hello { sandbox } => Writer::new(1).put(sandbox),
+            Self::Opened { key, identity } => Writer::new(2).put(key).put(identity),
+            Self::Failed { key, trouble, detail } => {
+                Writer::new(3).put(key).put(trouble).text(detail, DETAIL_MAX)
+            }
+        }
+        .finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut from = Reader::new(bytes)?;
+        let message = match from.get::<u8>()? {
+            1 => Self::Hello { sandbox: from.get()? },
+            2 => Self::Opened { key: from.get()?, identity: from.get()? },
+            3 => Self::Failed {
+                key: from.get()?,
+                trouble: from.get()?,
+                detail: from.text(DETAIL_MAX)?,
+            },
+            _ => return Err(DecodeError::UnknownNumber),
+        };
+        from.finish(message)
+    }
+}
+
+impl Message for ToSigner {
+    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        let Self::Sign { scheme, message } = self;
+        Writer::new(1).put(scheme).bytes(message, SIGNED_MAX).finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut from = Reader::new(bytes)?;
+        let message = match from.get::<u8>()? {
+            1 => Self::Sign { scheme: from.get()?, message: from.bytes(SIGNED_MAX)? },
+            _ => return Err(DecodeError::UnknownNumber),
+        };
+        from.finish(message)
+    }
+}
+
+impl Message for FromSigner {
+    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        match self {
+            Self::Signed { signature } => Writer::new(1).bytes(signature, SIGNATURE_MAX),
+            Self::Refused => Writer::new(2),
+        }
+        .finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut from = Reader::new(bytes)?;
+        let message = match from.get::<u8>()? {
+            1 => Self::Signed { signature: from.bytes(SIGNATURE_MAX)? },
+            2 => Self::Refused,
+            _ => return Err(DecodeError::UnknownNumber),
+        };
+        from.finish(message)
+    }
+}
+
+impl Part for KeyId {
+    fn put(&self, to: &mut Writer) {
+        self.0.put(to);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        from.get().map(Self)
+    }
+}
+
+impl Part for Form {
+    fn put(&self, to: &mut Writer) {
+        match self {
+            Self::Pem => 1_u8.put(to),
+        }
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match from.get::<u8>()? {
+            1 => Ok(Self::Pem),
+            _ => Err(DecodeError::UnknownNumber),
+        }
+    }
+}
+
+impl Part for Secret {
+    fn put(&self, to: &mut Writer) {
+        to.put_bytes(&self.0, SECRET_PART_MAX);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        from.bytes(SECRET_PART_MAX).map(Self)
+    }
+}
+
+impl Part for ClientIdentity {
+    fn put(&self, to: &mut Writer) {
+        if self.chain.iter().map(Vec::len).sum::<usize>() > CHAIN_MAX {
+            to.error = Some(EncodeError::TooLong);
+        }
+        to.put_length(self.chain.len(), CERTIFICATES_MAX);
+        for certificate in &self.chain {
+            to.put_bytes(certificate, CHAIN_MAX);
+        }
+        to.put_length(self.schemes.len(), SCHEMES_MAX);
+        for scheme in &self.schemes {
+            scheme.put(to);
+        }
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut chain = Vec::new();
+        for _ in 0..from.length(CERTIFICATES_MAX)? {
+            chain.push(from.bytes(CHAIN_MAX)?);
+        }
+        if chain.iter().map(Vec::len).sum::<usize>() > CHAIN_MAX {
+            return Err(DecodeError::TooLong);
+        }
+        Ok(Self { chain, schemes: from.list(SCHEMES_MAX)? })
+    }
+}
+
+impl Part for SignTrouble {
+    fn put(&self, to: &mut Writer) {
+        let number: u8 = match self {
+            Self::Unreadable => 1,
+            Self::Invalid => 2,
+            Self::Mismatch => 3,
+            Self::Passphrase => 4,
+        };
+        number.put(to);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match from.get::<u8>()? {
+            1 => Ok(Self::Unreadable),
+            2 => Ok(Self::Invalid),
+            3 => Ok(Self::Mismatch),
+            4 => Ok(Self::Passphrase),
+            _ => Err(DecodeError::UnknownNumber),
+        }
+    }
+}
