@@ -23,6 +23,7 @@ mod failures;
 mod files_only_by_ebb_files;
 mod handover;
 mod headers;
+mod high_performance;
 mod identities;
 mod job_model;
 mod library;

@@ -30,6 +30,9 @@ pub struct File {
     pub wanted: Wanted,
     /// The temporary file, once there is one.
     pub temporary: Option<Temporary>,
+    /// Whether the temporary file has its final name already, or is about to get it: everybody sees
+    /// it grow. It is never deleted under that name, whatever becomes of the job.
+    pub in_place: bool,
     /// A second one, in which nothing counts: it is being filled to take the first one's place, or
     /// its place was taken. To be deleted.
     pub spare: Option<Temporary>,
@@ -143,6 +146,7 @@ impl File {
             replace,
             wanted: Wanted::Whole,
             temporary: None,
+            in_place: false,
             spare: None,
             durable: 0,
             validators: Validators::default(),
@@ -175,6 +179,18 @@ impl File {
     #[must_use]
     pub fn has_temporary(&self) -> bool {
         self.temporary.is_some() || self.spare.is_some()
+    }
+
+    /// Another temporary file counts from now on; gives the one that did.
+    pub fn go_on_in(&mut self, other: Option<Temporary>) -> Option<Temporary> {
+        self.in_place = false;
+        std::mem::replace(&mut self.temporary, other)
+    }
+
+    /// The spare file takes the first one's place.
+    pub fn take_up_spare(&mut self) {
+        let spare = self.spare.take();
+        self.spare = self.go_on_in(spare);
     }
 
     /// Forgets every byte that is held, and what they were part of.

@@ -394,9 +394,11 @@ impl Job {
 
     /// Some jobs fetch every file in one piece, or from its first byte again.
     fn drop_what_cannot_be_continued(&mut self) -> Vec<u32> {
-        if !self.terms.starts_over() {
-            return Vec::new();
-        }
+        if self.terms.starts_over() { self.start_over() } else { Vec::new() }
+    }
+
+    /// Every file that is not whole starts over; which of them held something.
+    fn start_over(&mut self) -> Vec<u32> {
         let held: Vec<u32> =
             self.unfinished().filter(|at| self.files[*at as usize].durable > 0).collect();
         for at in &held {

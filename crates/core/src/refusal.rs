@@ -279,7 +279,9 @@ impl Refusal {
             Self::NotSupportedWithCustomHttpMethod => {
                 "leave the method at GET, or priority, dynamic content and on-demand mode alone"
             }
-            Self::UnsupportedJobConfiguration => "turn one of the two off first",
+            Self::UnsupportedJobConfiguration => {
+                "turn one of the two off first; with high performance, give each file its own path"
+            }
             Self::InvalidAuthTarget => "credentials are for server or proxy",
             Self::InvalidAuthScheme => "use basic, digest, ntlm or negotiate",
             Self::UserNameTooLarge => "a user name has up to 300 characters",
@@ -345,9 +347,9 @@ impl fmt::Display for Refusal {
             Self::NotSupportedWithCustomHttpMethod => {
                 f.write_str("another HTTP method than GET excludes that")
             }
-            Self::UnsupportedJobConfiguration => {
-                f.write_str("two properties of the job exclude each other")
-            }
+            Self::UnsupportedJobConfiguration => f.write_str(
+                "two properties of the job, or a property and a file, exclude each other",
+            ),
             Self::InvalidAuthTarget => f.write_str("nobody takes such credentials"),
             Self::InvalidAuthScheme => f.write_str("nobody logs on in that way"),
             Self::UserNameTooLarge => f.write_str("the user name is too long"),

@@ -1,13 +1,15 @@
-//! Gives a finished temporary file its mode, its time and its final name.
+//! Gives a temporary file its mode, its time and its final name.
 //!
-//! Everything is on disk before the name is there, and the name is there in one step: whoever looks
-//! sees the old file, or the whole new one. Repeating it after it has succeeded succeeds again,
-//! because the service cannot know whether a crash came before or after.
+//! Of a finished file everything is on disk before the name is there, and the name is there in one
+//! step: whoever looks sees the old file, or the whole new one. A file that is to be seen while it
+//! grows gets its name before anything is in it ([`put_in_place`]); the old one is not written to
+//! even then. Repeating either after it has succeeded succeeds again, because the service cannot
+//! know whether a crash came before or after.
 
 use crate::{name, place, temporary, trouble};
 use ebb_wire::files::{FileTrouble, Look, Place, Temporary};
 use rustix::fs::Gid;
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 
@@ -18,6 +20,31 @@ pub(crate) enum Clash {
     Keep,
 }
 
+/// Gives a file that is about to grow its final name. What had that name before is another file,
+/// and stays what it is for whoever has it open or by another link.
+pub(crate) fn put_in_place(
+    place: &Place,
+    temporary: &Temporary,
+    name: &[u8],
+    clash: Clash,
+    look: Look,
+) -> Result<(), FileTrouble> {
+    let (dir, present) = look_at(place, temporary, name)?;
+    if present.is_some_and(|stat| temporary::is_same(&stat, temporary)) {
+        return Ok(());
+    }
+    let (file, _) = temporary::open(&dir, temporary)?;
+    if present.is_some() && clash == Clash::Keep {
+        return Err(FileTrouble::Exists);
+    }
+    // Else a later attempt could not open it, and would take it for another's.
+    let open_to_owner = Mode::RUSR.bits() | Mode::WUSR.bits();
+    let mode = look.mode.map(|mode| mode | open_to_owner);
+    own(&file, Look { mode, ..look }).map_err(trouble::from)?;
+    take_name(&dir, temporary, name, clash)?;
+    has_taken(&dir, temporary, name)
+}
+
 /// Finishes one file.
 pub(crate) fn finish(
     place: &Place,
@@ -26,12 +53,9 @@ pub(crate) fn finish(
     clash: Clash,
     look: Look,
 ) -> Result<(), FileTrouble> {
-    name::check(name)?;
-    name::check(&temporary.name)?;
-    let dir = place::open(place)?;
-    let present = place::destination(&dir, name)?;
+    let (dir, present) = look_at(place, temporary, name)?;
     if present.is_some_and(|stat| temporary::is_same(&stat, temporary)) {
-        return clear_up(&dir, temporary, name);
+        return clear_up(&dir, temporary, name, look);
     }
     let (file, _) = temporary::open(&dir, temporary)?;
     if present.is_some() && clash == Clash::Keep {
@@ -40,9 +64,26 @@ pub(crate) fn finish(
     dress(&file, look).map_err(trouble::from)?;
     take_name(&dir, temporary, name, clash)?;
     sync(&dir, &file).map_err(trouble::from)?;
-    // Somebody who may write here can exchange the temporary file at the last moment. It is his
-    // directory; but we do not call that done.
-    let now = place::destination(&dir, name)?;
+    has_taken(&dir, temporary, name)
+}
+
+/// The directory, and what has the final name in it.
+fn look_at(
+    place: &Place,
+    temporary: &Temporary,
+    name: &[u8],
+) -> Result<(OwnedFd, Option<Stat>), FileTrouble> {
+    name::check(name)?;
+    name::check(&temporary.name)?;
+    let dir = place::open(place)?;
+    let present = place::destination(&dir, name)?;
+    Ok((dir, present))
+}
+
+/// Somebody who may write here can exchange the temporary file at the last moment. It is his
+/// directory; but we do not call that done.
+fn has_taken(dir: &OwnedFd, temporary: &Temporary, name: &[u8]) -> Result<(), FileTrouble> {
+    let now = place::destination(dir, name)?;
     if now.is_some_and(|stat| temporary::is_same(&stat, temporary)) {
         return Ok(());
     }
@@ -51,6 +92,17 @@ pub(crate) fn finish(
 
 /// Group, mode and time as they stay, and all of it on disk.
 fn dress(file: &OwnedFd, look: Look) -> Result<(), Errno> {
+    own(file, look)?;
+    if let Some(seconds) = look.modified {
+        let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+        let last_modification = Timespec { tv_sec: seconds, tv_nsec: 0 };
+        rustix::fs::futimens(file, &Timestamps { last_access: omit, last_modification })?;
+    }
+    rustix::fs::fsync(file)
+}
+
+/// Whose group it is, and who may do what with it.
+fn own(file: &OwnedFd, look: Look) -> Result<(), Errno> {
     if let Some(group) = look.group {
         // The kernel says whether this identity is a member; whoever gives a file away may do so.
         rustix::fs::fchown(file, None, Some(Gid::from_raw(group)))?;
@@ -58,13 +110,7 @@ fn dress(file: &OwnedFd, look: Look) -> Result<(), Errno> {
     // Without a choice 0666 less the umask that the sandbox has set. Never an execute or set-id
     // bit, whoever asks.
     let mode = look.mode.unwrap_or(0o644) & 0o666;
-    rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?;
-    if let Some(seconds) = look.modified {
-        let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
-        let last_modification = Timespec { tv_sec: seconds, tv_nsec: 0 };
-        rustix::fs::futimens(file, &Timestamps { last_access: omit, last_modification })?;
-    }
-    rustix::fs::fsync(file)
+    rustix::fs::fchmod(file, Mode::from_raw_mode(mode))
 }
 
 fn take_name(
@@ -95,8 +141,14 @@ fn take_name(
     })
 }
 
-/// The file has its name already. A crash between link and unlink may have left it the old one too.
-fn clear_up(dir: &OwnedFd, temporary: &Temporary, name: &[u8]) -> Result<(), FileTrouble> {
+/// The file has its name already: it was put in place, or a crash came after the rename. One
+/// between link and unlink may have left it the old name too.
+fn clear_up(
+    dir: &OwnedFd,
+    temporary: &Temporary,
+    name: &[u8],
+    look: Look,
+) -> Result<(), FileTrouble> {
     let old = &*temporary.name;
     let left = rustix::fs::statat(dir, old, AtFlags::SYMLINK_NOFOLLOW)
         .is_ok_and(|stat| temporary::is_same(&stat, temporary));
@@ -110,6 +162,11 @@ fn clear_up(dir: &OwnedFd, temporary: &Temporary, name: &[u8]) -> Result<(), Fil
         Mode::empty(),
     )
     .map_err(trouble::from)?;
+    let stat = rustix::fs::fstat(&file).map_err(trouble::from)?;
+    if !temporary::is_same(&stat, temporary) {
+        return Err(FileTrouble::TemporaryChanged);
+    }
+    dress(&file, look).map_err(trouble::from)?;
     sync(dir, &file).map_err(trouble::from)
 }
 

@@ -43,6 +43,11 @@ fn attempt(
             fill::fill(place, temporary, &source, *from..*until)?;
             Ok((FromFiles::Done { seq: *seq }, None))
         }
+        ToFiles::PutInPlace { seq, place, temporary, name, replace, look } => {
+            let clash = if *replace { rename::Clash::Replace } else { rename::Clash::Keep };
+            rename::put_in_place(place, temporary, name, clash, *look)?;
+            Ok((FromFiles::Done { seq: *seq }, None))
+        }
         ToFiles::Rename { seq, place, temporary, name, replace, look } => {
             let clash = if *replace { rename::Clash::Replace } else { rename::Clash::Keep };
             rename::finish(place, temporary, name, clash, *look)?;
@@ -67,6 +72,7 @@ fn seq(request: &ToFiles) -> u64 {
         | ToFiles::Sweep { seq, .. }
         | ToFiles::Reopen { seq, .. }
         | ToFiles::Fill { seq, .. }
+        | ToFiles::PutInPlace { seq, .. }
         | ToFiles::Rename { seq, .. }
         | ToFiles::Delete { seq, .. } => *seq,
     }

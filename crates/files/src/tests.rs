@@ -1,5 +1,7 @@
 //! Every trouble, met on purpose; and names exchanged at each step.
 
+mod in_place;
+
 use crate::{fill, name, place, rename, rename::Clash, temporary};
 use ebb_wire::files::{FileTrouble, Look, Place, Temporary};
 use rustix::fs::{AtFlags, CWD, FileType, Mode};

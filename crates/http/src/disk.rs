@@ -82,6 +82,8 @@ pub(crate) struct Disk {
     checkpoint: Option<(JoinHandle<Result<(), DiskError>>, u64)>,
     last_checkpoint: (Instant, u64),
     slow: bool,
+    /// Nothing is synced before it is closed.
+    at_end: bool,
     /// A sync has failed. The kernel tells that once and forgets it, so none after it counts.
     sync_failed: bool,
 }
@@ -100,8 +102,14 @@ impl Disk {
             checkpoint: None,
             last_checkpoint: (Instant::now(), durable),
             slow: false,
+            at_end: false,
             sync_failed: false,
         }
+    }
+
+    /// Makes no checkpoints: what is written counts when it is closed, and not before.
+    pub(crate) fn synced_at_end(self) -> Self {
+        Self { at_end: true, ..self }
     }
 
     /// Bytes written and synced, from the beginning.
@@ -223,7 +231,8 @@ impl Disk {
     }
 
     fn begin_checkpoint(&mut self) {
-        if self.checkpoint.is_some() || self.sync_failed || self.position == self.durable {
+        let begun = self.checkpoint.is_some() || self.position == self.durable;
+        if begun || self.at_end || self.sync_failed {
             return;
         }
         let (file, to) = (Arc::clone(&self.file), self.position);
@@ -385,6 +394,19 @@ mod tests {
         disk.checkpoint_done().await.unwrap();
         assert_eq!(disk.durable(), CHECKPOINT_BYTES);
         assert_eq!(disk.close().await, (33 * 1024 * 1024, Ok(())));
+    }
+
+    #[tokio::test]
+    async fn what_is_synced_at_the_end_does_not_count_before() {
+        let mut disk = Disk::open(unnamed(b""), 0).synced_at_end();
+        disk.begin(0, None).await.unwrap();
+        let piece = Bytes::from(vec![7; 1024 * 1024]);
+        for _ in 0..70 {
+            disk.write(piece.clone()).await.unwrap();
+        }
+        assert!(disk.checkpoint.is_none());
+        assert_eq!((disk.durable(), disk.received()), (0, 70 * 1024 * 1024));
+        assert_eq!(disk.close().await, (70 * 1024 * 1024, Ok(())));
     }
 
     #[tokio::test]

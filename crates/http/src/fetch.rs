@@ -147,6 +147,10 @@ pub async fn fetch(
     };
     let counts = reaches(&file, length) && !order.options.restarts();
     let held = if counts { order.held.clone() } else { Held::nothing() };
+    let mut disk = Disk::open(file, durable);
+    if order.options.sync_at_end {
+        disk = disk.synced_at_end();
+    }
     let mut run = Run {
         client,
         lookups: client.lookups(),
@@ -157,7 +161,7 @@ pub async fn fetch(
         order,
         held,
         control: control.clone(),
-        disk: Disk::open(file, durable),
+        disk,
         reports,
         headed: false,
     };

@@ -67,6 +67,8 @@ pub struct Options {
     pub relaxed: Relaxed,
     /// What is fetched is made while it is sent, and never twice the same.
     pub dynamic: bool,
+    /// Nothing is synced before the end: speed matters more than what is there after a crash.
+    pub sync_at_end: bool,
     /// The most bytes there may be.
     pub most_bytes: Option<u64>,
     /// Who stands between us and the server.
@@ -132,6 +134,7 @@ impl Default for Options {
             downgrade: Downgrade::Refuse,
             relaxed: Relaxed::default(),
             dynamic: false,
+            sync_at_end: false,
             most_bytes: None,
             proxy: ProxyUse::Direct,
         }

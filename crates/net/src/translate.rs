@@ -65,6 +65,7 @@ pub(crate) fn asked(
         downgrade,
         relaxed,
         dynamic: options.dynamic,
+        sync_at_end: options.sync_at_end,
         most_bytes: options.most_bytes,
         proxy: proxies::way(&options.way, preconfigured).ok_or(Unwritable)?,
     })

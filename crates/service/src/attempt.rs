@@ -21,6 +21,7 @@
 //! | `pieces`   | the same for a file that is fetched in pieces                  |
 //! | `open`     | a temporary file to go on with, or another in its place       |
 //! | `way`      | who stands between a job and the servers                      |
+//! | `straight` | files that everybody sees grow                                |
 //! | `kept`     | descriptors for an attempt under another file identity        |
 
 mod asking;
@@ -30,6 +31,7 @@ mod logins;
 mod one_file;
 mod open;
 mod pieces;
+mod straight;
 mod way;
 
 pub(crate) use open::PART;

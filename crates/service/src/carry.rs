@@ -130,9 +130,7 @@ impl Carry {
         file: &File,
         temporary: &Temporary,
     ) -> Result<OwnedFd, Refusal> {
-        let open = async |agent: &FileAgent| {
-            agent.reopen(&file.destination, temporary, file.reach()).await
-        };
+        let open = async |agent: &FileAgent| agent.reopen(file, temporary).await;
         let opened = self.agents.ask_files(owner, identity, open).await;
         opened.map(|opened| opened.fd).map_err(refused)
     }

@@ -114,6 +114,8 @@ CREATE TABLE file (
     temp_dev             INTEGER,
     temp_ino             INTEGER,
     temp_made_by         INTEGER,
+    -- Whether it has the final name already, or is about to get it.
+    in_place             INTEGER NOT NULL,
     -- In the same way: the one that is about to take its place, or whose place it took.
     spare_name           BLOB,
     spare_dev            INTEGER,

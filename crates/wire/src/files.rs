@@ -99,8 +99,25 @@ pub enum ToFiles {
         /// One past the last.
         until: u64,
     },
+    /// Give a temporary file its final name before anything of it is finished: from now on
+    /// everybody sees it grow. Repeating it after it has succeeded succeeds again. Its owner can
+    /// always read and write it until `Rename`. Answered by `Done`.
+    PutInPlace {
+        /// Request number.
+        seq: u64,
+        /// Where.
+        place: Place,
+        /// Which, under the name it was made with.
+        temporary: Temporary,
+        /// The final name.
+        name: Vec<u8>,
+        /// Whether a file of that name may be replaced.
+        replace: bool,
+        /// What it is to be like; its time is set by `Rename`.
+        look: Look,
+    },
     /// Give a finished temporary file its mode and its final name. Repeating it after it has
-    /// succeeded succeeds again. Answered by `Done`.
+    /// succeeded succeeds again, and so it does for one that was put in place. Answered by `Done`.
     Rename {
         /// Request number.
         seq: u64,

@@ -97,6 +97,8 @@ pub struct FetchOptions {
     pub relaxed: Relaxed,
     /// The content is made while it is fetched: nothing is ever continued.
     pub dynamic: bool,
+    /// Nothing is synced before the fetch ends, however it ends; so nothing is durable either.
+    pub sync_at_end: bool,
     /// More bytes than this are [`NetTrouble::SizeLimit`].
     pub most_bytes: Option<u64>,
     /// Who stands between the agent and the server.
@@ -112,6 +114,7 @@ impl Default for FetchOptions {
             allow_downgrade: false,
             relaxed: Relaxed::default(),
             dynamic: false,
+            sync_at_end: false,
             most_bytes: None,
             way: Way::Direct,
         }

@@ -46,6 +46,7 @@ impl Event {
                         | Report::Moved(..)
                         | Report::Answered { .. }
                         | Report::Headers(..)
+                        | Report::Doubted(_)
                         | Report::InOrder(_)
                         | Report::Ended(_)
                 )

@@ -141,6 +141,8 @@ pub enum Report {
     },
     /// These bytes of a file are synced, at their place.
     Filled(u32, Range),
+    /// Somebody else may have written into the file since the last attempt: nothing in it counts.
+    Doubted(u32),
     /// The server gives no parts of the file: it comes as a whole, from its beginning.
     InOrder(u32),
     /// The file is whole and synced.

@@ -158,6 +158,7 @@ impl Report {
             | Self::Measured(..)
             | Self::Answered { .. }
             | Self::FileDone { .. }
+            | Self::Doubted(_)
             | Self::InOrder(_)
             | Self::Headers(..)
             | Self::Ended(_) => None,

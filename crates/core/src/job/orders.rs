@@ -4,10 +4,11 @@
 //! that is refused changes nothing.
 
 use super::{Effect, Job, Patience, Running, State, Step};
-use crate::file::File;
+use crate::file::{Destination, File};
 use crate::refusal::Refusal;
 use crate::time::Now;
 use crate::token::{Resource, TokenRequired};
+use std::collections::BTreeSet;
 
 impl Job {
     pub(super) fn suspend(&mut self) -> Result<Step, Refusal> {
@@ -106,11 +107,25 @@ impl Job {
         Ok(Step::changed(stop.into_iter().chain([Effect::Complete]).collect()))
     }
 
+    /// Whether two files would be written into the same place. Where they get their names at the
+    /// end the last one wins; where they grow under them, none would ever be whole.
+    fn would_share_a_destination(&self, added: &[File]) -> bool {
+        let place = |file: &File| {
+            let Destination { dev, ino, name, .. } = &file.destination;
+            (*dev, *ino, name.clone())
+        };
+        let mut taken: BTreeSet<_> = self.files.iter().map(place).collect();
+        !added.iter().all(|file| taken.insert(place(file)))
+    }
+
     pub(super) fn add_files(&mut self, files: Vec<File>) -> Result<Step, Refusal> {
         if self.state.is_final() || self.state == State::Completing {
             return Err(Refusal::InvalidState);
         }
         if self.terms.dynamic_content && files.iter().any(File::is_given_as_ranges) {
+            return Err(Refusal::UnsupportedJobConfiguration);
+        }
+        if self.terms.high_performance && self.would_share_a_destination(&files) {
             return Err(Refusal::UnsupportedJobConfiguration);
         }
         let first = self.files.len();

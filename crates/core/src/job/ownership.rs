@@ -40,7 +40,7 @@ impl Job {
                 if over || file.progress != Progress::Transferred || file.spare != Some(copy) {
                     return Err(Refusal::InvalidState);
                 }
-                core::mem::swap(&mut file.temporary, &mut file.spare);
+                file.take_up_spare();
             }
             Spare::Gone(copy) => {
                 if file.spare.as_ref() != Some(&copy) {

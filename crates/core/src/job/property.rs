@@ -103,7 +103,7 @@ pub struct ReadOnly {
 
 /// Properties that are understood and judged, but whose effect does not exist yet: any other value
 /// than the default is refused. Whoever builds the effect takes the line out.
-pub const NOT_BUILT: &[Property] = &[Property::HighPerformance, Property::UseStoredCredentials];
+pub const NOT_BUILT: &[Property] = &[Property::UseStoredCredentials];
 
 /// Every property that can be set, in the order options are applied.
 pub const PROPERTIES: &[Row] = &[
@@ -246,7 +246,7 @@ pub const PROPERTIES: &[Row] = &[
         signature: "b",
         option: "high-performance",
         default: "no",
-        limits: "yes, no",
+        limits: "yes, no; then no two of its files have the same destination",
         when: When::BeforeFirstFile,
         error: "",
     },

@@ -42,6 +42,7 @@ impl Job {
             Report::Answered { file: at, validators, final_url, status, from } => {
                 self.state = State::Transferring { attempt };
                 self.error = None;
+                let in_place = self.terms.high_performance;
                 let step = self.change_file(at, |file| {
                     if from != file.durable {
                         file.start_over();
@@ -49,12 +50,14 @@ impl Job {
                     file.answered(validators);
                     file.final_url = Some(final_url);
                     file.http_status = Some(status);
+                    file.in_place |= in_place;
                 });
                 Step { job_changed: true, ..step }
             }
             Report::Checkpoint { file: at, durable } => self.arrived(at, Range::new(0, durable)),
             Report::Headers(at, headers) => self.change_file(at, |file| file.headers = headers),
             Report::Filled(at, range) => self.arrived(at, Some(range)),
+            Report::Doubted(at) => self.change_file(at, File::start_over),
             Report::InOrder(at) => self.change_file(at, |file| {
                 file.start_over();
                 file.wanted = Wanted::InOrder;
@@ -105,6 +108,7 @@ impl Job {
             | Report::Checkpoint { .. }
             | Report::Filled(..)
             | Report::Headers(..)
+            | Report::Doubted(_)
             | Report::InOrder(_)
             | Report::Moved(..)
             | Report::Answered { .. }
@@ -119,7 +123,7 @@ impl Job {
         match report {
             Report::Created(at, temporary) => self.change_file(at, |file| {
                 file.start_over();
-                if let Some(former) = file.temporary.replace(temporary) {
+                if let Some(former) = file.go_on_in(Some(temporary)) {
                     file.spare = Some(former);
                 }
             }),
@@ -128,7 +132,7 @@ impl Job {
             }
             Report::TookOver(at) => self.change_file(at, |file| {
                 if file.spare.is_some() {
-                    std::mem::swap(&mut file.temporary, &mut file.spare);
+                    file.take_up_spare();
                 }
             }),
             Report::SpareDeleted(at) => self.change_file(at, |file| file.spare = None),
@@ -138,6 +142,7 @@ impl Job {
             | Report::Filled(..)
             | Report::Headers(..)
             | Report::Moved(..)
+            | Report::Doubted(_)
             | Report::InOrder(_)
             | Report::FileDone { .. }
             | Report::Ended(_) => Step::stay(),

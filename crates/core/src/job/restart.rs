@@ -4,6 +4,8 @@
 //! under way: attempts died with the last life, so a job that was connecting or transferring waits
 //! for its turn, with every byte that was synced. Clocks that run since the machine was started go
 //! on within one boot; after another they count nothing, so a job that was waiting is tried at once.
+//! A job of high performance keeps no record of what was written between its attempts and the end of
+//! the service: its unfinished files start over.
 //! Whether the surroundings still block a job is the main loop's to find out: it judges all anew.
 
 use super::{Calling, Effect, Job, State, Step};
@@ -50,7 +52,10 @@ impl Job {
             | State::Acknowledged
             | State::Cancelled => vec![],
         };
-        let job_changed = before != (self.state, self.patience, self.running, self.calling);
-        Step { effects, job_changed, ..Step::stay() }
+        let over = self.state.is_final() || self.state == State::Completing;
+        let again = if over || !self.terms.high_performance { vec![] } else { self.start_over() };
+        let job_changed =
+            !again.is_empty() || before != (self.state, self.patience, self.running, self.calling);
+        Step { effects, job_changed, ..Step::stay() }.and_files(again)
     }
 }

@@ -15,6 +15,7 @@ mod ownership;
 mod properties;
 mod remote;
 mod retry;
+mod straight;
 mod surroundings;
 mod table;
 mod tokens;

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ebb_core::failure::{DestinationTrouble, Failure, ServiceTrouble};
-use ebb_core::file::{Destination, Temporary};
+use ebb_core::file::{Destination, File, Progress, Temporary};
 use ebb_wire::Sandbox;
 use ebb_wire::files::{FileTrouble, FromFiles, Look, Place, ToFiles};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
@@ -115,9 +115,31 @@ impl FileAgent {
         self.done(self.ask(question).await?).await
     }
 
-    /// Opens a temporary file made earlier. Its length is at least `durable`, or it does not count
-    /// as the same file.
+    /// Opens the temporary file of a file, under the name it has now. It is long enough to hold what
+    /// counts, or it does not count as the same file; one that others see grow stays the same, and
+    /// whoever opens it finds out what counts.
     pub(crate) async fn reopen(
+        &self,
+        file: &File,
+        temporary: &Temporary,
+    ) -> Result<Opened, Failure> {
+        let destination = &file.destination;
+        let grows = file.in_place && file.progress == Progress::Unfinished;
+        let reach = if grows { 0 } else { file.reach() };
+        if file.in_place {
+            let shown = Temporary { name: destination.name.clone(), ..temporary.clone() };
+            match self.reopen_as(destination, &shown, reach).await {
+                // A crash may have come just before it got that name.
+                Err(Failure::Destination(DestinationTrouble::TemporaryLost)) => {}
+                other => {
+                    return other.map(|opened| Opened { temporary: temporary.clone(), ..opened });
+                }
+            }
+        }
+        self.reopen_as(destination, temporary, reach).await
+    }
+
+    async fn reopen_as(
         &self,
         destination: &Destination,
         temporary: &Temporary,
@@ -130,6 +152,24 @@ impl FileAgent {
             return Err(DestinationTrouble::TemporaryLost.into());
         }
         self.opened(answer).await
+    }
+
+    /// Gives a file its final name before anything of it is finished.
+    pub(crate) async fn put_in_place(
+        &self,
+        file: &File,
+        temporary: &Temporary,
+        look: Look,
+    ) -> Result<(), Failure> {
+        let question = |seq| ToFiles::PutInPlace {
+            seq,
+            place: place(&file.destination),
+            temporary: wire(temporary),
+            name: file.destination.name.clone(),
+            replace: file.replace,
+            look,
+        };
+        self.done(self.ask(question).await?).await
     }
 
     /// Gives a finished file its name.

@@ -39,6 +39,7 @@ pub(super) fn asking(
             usage: flags.contains(SecurityFlags::IGNORE_USAGE),
         },
         dynamic: terms.dynamic_content,
+        sync_at_end: terms.high_performance,
         most_bytes: room.map(|room| room.saturating_add(file.durable)),
         way: way(&terms.proxy),
     }

@@ -26,8 +26,8 @@ const LOST: Failure = Failure::Service(ServiceTrouble::AgentLost);
 struct Following {
     fetch: Fetch,
     at: u32,
-    /// Where it is asked for.
-    remote_name: String,
+    /// What it was like when it was asked for.
+    file: File,
     /// Bytes held when it began.
     held: u64,
     answer: Answer,
@@ -108,9 +108,12 @@ impl Attempt {
         let Opened { temporary, fd } = self.open(&files, at, &mut file).await?;
         let in_hand = fd.try_clone();
         let ended = self.bring(at, file, fd).await;
-        if let (Err(Break::Stopped), Ok(fd)) = (&ended, in_hand) {
-            // Where there is no room for it the file may start over.
-            let _ = self.kept.borrow_mut().keep(at, temporary, fd, &self.agents.room);
+        if let (Err(broken), Ok(fd)) = (&ended, in_hand) {
+            self.leave(at, &fd);
+            if matches!(broken, Break::Stopped) {
+                // Where there is no room for it the file may start over.
+                let _ = self.kept.borrow_mut().keep(at, temporary, fd, &self.agents.room);
+            }
         }
         ended
     }
@@ -129,10 +132,8 @@ impl Attempt {
         let options = asking(&self.order.terms, &self.order.headers, &file, self.order.room);
         let fetch = net.fetch(&file, self.how(options), fd, self.order.bucket).await.map_err(of)?;
         let (held, halt) = (file.durable, self.halt.subscribe());
-        let remote_name = file.url;
         let answer = Answer::Missing;
-        self.follow(&net, Following { fetch, at, remote_name, held, answer, durable: held, halt })
-            .await
+        self.follow(&net, Following { fetch, at, file, held, answer, durable: held, halt }).await
     }
 
     /// Listens to a fetch until its last word.
@@ -152,8 +153,13 @@ impl Attempt {
                     if !one.takes(&head) {
                         return self.out_of_its_mind(net, one.at).await;
                     }
+                    let is_first = !one.has_answer();
                     if !self.heard_head(net, &mut one, head).await {
                         return self.wind_up(net, one).await;
+                    }
+                    if is_first && let Err(broken) = self.put_in_place(one.at, &one.file).await {
+                        drop(self.wind_up(net, one).await);
+                        return Err(broken);
                     }
                 }
                 Some(FromNet::Progress { durable, received, .. }) if one.has_answer() => {
@@ -206,12 +212,13 @@ impl Attempt {
         }
         let (drops, first) = (one.drops(&head), one.held == 0 && !one.has_answer());
         let Head { status, validators, final_url, from, anew: _ } = head;
-        self.tell_if_moved(one.at, &one.remote_name, &final_url);
+        self.tell_if_moved(one.at, &one.file.url, &final_url);
         let answered = Report::Answered { file: one.at, validators, final_url, status, from };
         one.answer = Answer::Reported(self.report_later(answered));
         one.durable = from;
-        // Where nothing is held, nothing depends on this being written down but checkpoints.
-        if first {
+        // Where nothing is held, nothing depends on this being written down but checkpoints, and the
+        // name of a file that is to be seen.
+        if first && !self.is_straight() {
             return true;
         }
         let accepted = one.is_accepted().await;

@@ -32,8 +32,11 @@ impl Attempt {
         let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
         self.delete_spare(at, file).await;
         if let Some(temporary) = &file.temporary {
-            match files.reopen(&file.destination, temporary, file.reach()).await {
-                Ok(opened) => return Ok(opened),
+            match files.reopen(file, temporary).await {
+                Ok(opened) => {
+                    self.unless_doubted(at, file, &opened).await;
+                    return Ok(opened);
+                }
                 Err(Failure::Destination(
                     DestinationTrouble::TemporaryLost | DestinationTrouble::AccessDenied,
                 )) => {}
@@ -72,6 +75,9 @@ impl Attempt {
         let Some(source) = former.and_then(|former| self.kept.borrow().source(at, former)) else {
             return Ok(false);
         };
+        if self.is_doubted(at, &source) {
+            return Ok(false);
+        }
         // Written down before the first byte goes into it.
         self.report(Report::Prepared(at, opened.temporary.clone())).await;
         file.spare = Some(opened.temporary.clone());
@@ -89,7 +95,7 @@ impl Attempt {
             }
         }
         self.report(Report::TookOver(at)).await;
-        std::mem::swap(&mut file.temporary, &mut file.spare);
+        file.take_up_spare();
         Ok(true)
     }
 
@@ -101,7 +107,7 @@ impl Attempt {
             );
         }
         self.report(Report::Created(at, opened.temporary.clone())).await;
-        file.spare = file.temporary.replace(opened.temporary.clone());
+        file.spare = file.go_on_in(Some(opened.temporary.clone()));
         file.start_over();
     }
 

@@ -187,7 +187,16 @@ impl Attempt {
                     // `from` counts bytes of the pieces; what is there stays or goes as a whole.
                     let from = if anew { 0 } else { one.before };
                     let head = Head { status, validators, final_url, from, anew };
-                    match self.heard_head_of_pieces(net, one, head).await {
+                    let is_first = !one.answer.is_there();
+                    let kept = self.heard_head_of_pieces(net, one, head).await;
+                    if is_first
+                        && kept.is_some()
+                        && let Err(broken) = self.put_in_place(one.at, one.file).await
+                    {
+                        drop(self.break_off(net, one).await);
+                        return Err(broken);
+                    }
+                    match kept {
                         Some(true) => {}
                         Some(false) => return self.begin_anew(net, one).await,
                         None => return self.break_off(net, one).await,

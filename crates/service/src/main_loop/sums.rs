@@ -96,6 +96,7 @@ fn about(event: &Event) -> Option<u32> {
         | Report::Answered { file: at, .. }
         | Report::Checkpoint { file: at, .. }
         | Report::Filled(at, _)
+        | Report::Doubted(at)
         | Report::InOrder(at)
         | Report::Headers(at, _)
         | Report::FileDone { file: at, .. },

@@ -9,6 +9,7 @@ use ebb_core::id::JobId;
 use ebb_core::job::Event;
 use ebb_core::time::{Moment, Now};
 
+use super::sums::Sums;
 use super::{After, MainLoop, Turn};
 use crate::clock;
 use crate::conditions::Zone;
@@ -94,6 +95,12 @@ impl MainLoop {
             self.owners.keep((number, id), Some(standing), Some(entry.standing()));
             if step.job_changed {
                 turn.batch.put_job(&entry.job);
+            }
+            for &at in &step.files_changed {
+                turn.batch.put_file(id, at, &entry.job.files[at as usize]);
+            }
+            if !step.files_changed.is_empty() {
+                entry.sums = Sums::of(&entry.job);
             }
             let happened = before.what_happened(&entry.job, &step, now);
             entry.work.expect(step.effects);

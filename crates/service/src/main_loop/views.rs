@@ -92,12 +92,18 @@ pub(super) fn files(job: &Job, work: &Work, first: u32, limit: u32) -> Vec<FileV
         durable: file.durable,
         transferred: matches!(file.progress, Progress::Transferred | Progress::Completed),
         completed: file.progress == Progress::Completed,
-        temporary: file.temporary.as_ref().map(|t| t.name.clone()).unwrap_or_default(),
+        temporary: temporary_name(file),
         final_url: file.final_url.clone().unwrap_or_default(),
         http_status: file.http_status.unwrap_or(0),
         valid: file.valid,
     })
     .collect()
+}
+
+/// What the temporary file is called; one that has its final name is none any more.
+fn temporary_name(file: &File) -> Vec<u8> {
+    let temporary = file.temporary.as_ref().filter(|_| !file.in_place);
+    temporary.map(|temporary| temporary.name.clone()).unwrap_or_default()
 }
 
 /// An error, with the file it belongs to.

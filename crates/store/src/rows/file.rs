@@ -29,6 +29,7 @@ pub(crate) static FILE: Table = Table {
         "temp_dev",
         "temp_ino",
         "temp_made_by",
+        "in_place",
         "spare_name",
         "spare_dev",
         "spare_ino",
@@ -56,6 +57,7 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         replace,
         wanted,
         temporary,
+        in_place,
         spare,
         durable,
         validators,
@@ -84,6 +86,7 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         .put_option(temporary.as_ref().map(|t| t.dev))
         .put_option(temporary.as_ref().map(|t| t.ino))
         .put_option(temporary.as_ref().map(|t| t.made_by))
+        .put(*in_place)
         .put_option(spare.as_ref().map(|t| t.name.clone()))
         .put_option(spare.as_ref().map(|t| t.dev))
         .put_option(spare.as_ref().map(|t| t.ino))
@@ -116,6 +119,7 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<File, StoreError> {
         replace: cells.take()?,
         wanted: wanted(cells)?,
         temporary: temporary(cells)?,
+        in_place: cells.take()?,
         spare: temporary(cells)?,
         durable: cells.take()?,
         validators: Validators {

@@ -28,6 +28,13 @@ impl Message for ToFiles {
                 .bytes(name, NAME_MAX)
                 .put(replace)
                 .put(look),
+            Self::PutInPlace { seq, place, temporary, name, replace, look } => Writer::new(8)
+                .put(seq)
+                .put(place)
+                .put(temporary)
+                .bytes(name, NAME_MAX)
+                .put(replace)
+                .put(look),
             Self::Delete { seq, place, temporary } => {
                 Writer::new(5).put(seq).put(place).put(temporary)
             }
@@ -61,6 +68,14 @@ impl Message for ToFiles {
             },
             3 => Self::Reopen { seq: from.get()?, place: from.get()?, temporary: from.get()? },
             4 => Self::Rename {
+                seq: from.get()?,
+                place: from.get()?,
+                temporary: from.get()?,
+                name: from.bytes(NAME_MAX)?,
+                replace: from.get()?,
+                look: from.get()?,
+            },
+            8 => Self::PutInPlace {
                 seq: from.get()?,
                 place: from.get()?,
                 temporary: from.get()?,

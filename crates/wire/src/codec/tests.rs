@@ -190,9 +190,10 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
         authority,
         usage,
     });
-    let flags = (redirects, relaxed, any::<[bool; 2]>(), proxy::way());
+    let flags = (redirects, relaxed, any::<[bool; 3]>(), proxy::way());
     ("[A-Z_]{0,20}", vec(header, 0..5), flags, option::of(any::<u64>())).prop_map(
-        |(method, headers, (redirects, relaxed, [allow_downgrade, dynamic], way), most_bytes)| {
+        |(method, headers, (redirects, relaxed, flags, way), most_bytes)| {
+            let [allow_downgrade, dynamic, sync_at_end] = flags;
             FetchOptions {
                 method,
                 headers,
@@ -200,6 +201,7 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
                 allow_downgrade,
                 relaxed,
                 dynamic,
+                sync_at_end,
                 most_bytes,
                 way,
             }

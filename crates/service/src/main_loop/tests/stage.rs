@@ -319,6 +319,7 @@ fn answer(question: ToFiles) -> (FromFiles, Option<OwnedFd>) {
         ToFiles::Reopen { seq, place, temporary } => open(seq, &place.dir, &temporary.name, false),
         ToFiles::Sweep { seq, .. }
         | ToFiles::Fill { seq, .. }
+        | ToFiles::PutInPlace { seq, .. }
         | ToFiles::Rename { seq, .. }
         | ToFiles::Delete { seq, .. } => (FromFiles::Done { seq }, None),
     }

@@ -15,6 +15,7 @@ impl Part for FetchOptions {
         self.allow_downgrade.put(to);
         self.relaxed.put(to);
         self.dynamic.put(to);
+        self.sync_at_end.put(to);
         self.most_bytes.put(to);
         self.way.put(to);
     }
@@ -27,6 +28,7 @@ impl Part for FetchOptions {
             allow_downgrade: from.get()?,
             relaxed: from.get()?,
             dynamic: from.get()?,
+            sync_at_end: from.get()?,
             most_bytes: from.get()?,
             way: from.get()?,
         })
