@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use ebb_core::job::{NOT_BUILT, PROPERTIES, Property, READ_ONLY, When};
+use ebb_core::job::{PROPERTIES, Property, READ_ONLY, WITHOUT_EFFECT, When};
 use support::bus::{No, Options};
 use support::content::Content;
 use support::instance::{Instance, Setup};
@@ -124,12 +124,16 @@ fn written(value: &Variant<'_>) -> String {
     format!("{value:?}").replace("Static {", "Dynamic {")
 }
 
-/// What a value that may be comes to, as long as its effect is not built.
+/// What a value that may be comes to, where it has an effect and where it has none.
 fn set(job: &Job<'_>, property: Property, name: &str, value: Variant<'_>) {
     let done = job.set(name, value);
-    match NOT_BUILT.contains(&property) {
+    match WITHOUT_EFFECT.contains(&property) {
         false => done.unwrap_or_else(|no| panic!("{name}: {no:?}")),
-        true => assert_eq!(kind(&done.unwrap_err()), ("NotSupported", 0x8000_4001), "{name}"),
+        true => {
+            let no = done.unwrap_err();
+            assert_eq!(kind(&no), ("NotSupported", 0x8000_4001), "{name}");
+            assert!(no.sentence.contains("ebb login"), "what to do instead: {no:?}");
+        }
     }
 }
 
@@ -149,14 +153,14 @@ fn every_property_has_its_default_and_takes_what_its_limits_allow_and_nothing_el
             assert_eq!(shown(&job, row.name), first, "refused, and yet set");
         }
         set(&job, row.property, row.name, copy(&values.fine));
-        let built = row.property.is_built();
-        let then = if built { written(&values.fine) } else { first };
+        let works = row.property.has_effect();
+        let then = if works { written(&values.fine) } else { first };
         assert_eq!(shown(&job, row.name), then, "{}", row.name);
         let wrong = if row.signature == "s" { Variant::from(1_u32) } else { Variant::from("x") };
         let no = job.set(row.name, wrong).unwrap_err();
         assert_eq!(no.name, "InvalidArgument", "{} of another type", row.name);
         // The same as an option of a new job.
-        if built && row.property != Property::DisplayName {
+        if works && row.property != Property::DisplayName {
             let options = Options::from([(row.option, copy(&values.fine))]);
             let job = Job::create_with(&bus, "first", &options);
             assert_eq!(shown(&job, row.name), then, "{}", row.option);
@@ -351,12 +355,12 @@ fn page() -> String {
         .unwrap();
     }
     let open: Vec<String> =
-        NOT_BUILT.iter().map(|property| format!("`{}`", property.row().name)).collect();
+        WITHOUT_EFFECT.iter().map(|property| format!("`{}`", property.row().name)).collect();
     if !open.is_empty() {
         writeln!(
             page,
-            "\nNot built yet, so that only the value they have at first is taken (else \
-             `not-supported`, `0x80004001`):\n{}.",
+            "\nWithout effect on Linux ([why](differences-from-bits.md#properties)), so that only the \
+             value\nthey have at first is taken (else `not-supported`, `0x80004001`): {}.",
             open.join(",\n")
         )
         .unwrap();

@@ -2,7 +2,7 @@
 //! one is shown by `ebb show`; header fields are, without a secret on a command line; and whoever
 //! knows what a file should be says so.
 
-use ebb_core::job::{NOT_BUILT, PROPERTIES};
+use ebb_core::job::{PROPERTIES, WITHOUT_EFFECT};
 use std::path::Path;
 use support::content::Content;
 use support::instance::{Instance, Setup};
@@ -56,7 +56,7 @@ fn every_property_is_set_and_shown_on_the_command_line() {
         assert_ne!(before, shown, "{}: it changes", row.name);
         let set = instance.run(&user, &["set", &id, &format!("{}={value}", row.option)]);
         let now = instance.must(&user, &["show", &id, "-g", field]);
-        if NOT_BUILT.contains(&row.property) {
+        if WITHOUT_EFFECT.contains(&row.property) {
             assert_eq!((set.status.code(), now), (Some(1), before), "{}", row.name);
         } else {
             let said = String::from_utf8_lossy(&set.stderr);

@@ -56,7 +56,7 @@ pub use clock::Running;
 pub use events::{CompleteReport, Effect, Event, Report, Spare, Step};
 pub use headers::CustomHeaders;
 pub use notify_command::{NotifyCommand, PARAMETERS_LIMIT, PROGRAM_LIMIT};
-pub use property::{NOT_BUILT, PROPERTIES, Property, READ_ONLY, ReadOnly, Row, When};
+pub use property::{PROPERTIES, Property, READ_ONLY, ReadOnly, Row, WITHOUT_EFFECT, When};
 pub use restart::Boot;
 pub use settings::{GET, Priority, Setting, Terms};
 pub use values::{

@@ -101,9 +101,10 @@ pub struct ReadOnly {
     pub at_first: &'static str,
 }
 
-/// Properties that are understood and judged, but whose effect does not exist yet: any other value
-/// than the default is refused. Whoever builds the effect takes the line out.
-pub const NOT_BUILT: &[Property] = &[Property::UseStoredCredentials];
+/// Properties that are understood and judged, and have no effect on Linux: any other value than the
+/// default is refused, so that nobody is told that it is on. `docs/differences-from-bits.md` has the
+/// reason of each, and the refusal says what to do instead.
+pub const WITHOUT_EFFECT: &[Property] = &[Property::UseStoredCredentials];
 
 /// Every property that can be set, in the order options are applied.
 pub const PROPERTIES: &[Row] = &[
@@ -381,8 +382,8 @@ impl Property {
 
     /// Whether it does something.
     #[must_use]
-    pub fn is_built(self) -> bool {
-        !NOT_BUILT.contains(&self)
+    pub fn has_effect(self) -> bool {
+        !WITHOUT_EFFECT.contains(&self)
     }
 
     /// Whether requests that are under way were made under the old value, so that a change means

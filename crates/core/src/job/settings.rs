@@ -78,6 +78,9 @@ pub struct Terms {
 
 /// The method of downloads, unless another is set.
 pub const GET: &str = "GET";
+/// Why nothing is sent that somebody has stored elsewhere, and what to do.
+const NO_STORE: &str = "Linux has no store of passwords that a service could read for a user; give \
+                        the job its own (ebb login --proxy-user), or have the proxy take tickets";
 /// The most bytes a method may have.
 const METHOD_LIMIT: u32 = 32;
 
@@ -343,8 +346,8 @@ impl Job {
         if terms.dynamic_content && self.files.iter().any(File::is_given_as_ranges) {
             return Err(Refusal::UnsupportedJobConfiguration);
         }
-        if !same && !property.is_built() {
-            return Err(Refusal::NotSupported("this version of Ebb cannot do that yet"));
+        if !same && !property.has_effect() {
+            return Err(Refusal::NotSupported(NO_STORE));
         }
         self.terms = terms;
         Ok(if same || !property.is_in_requests() {
