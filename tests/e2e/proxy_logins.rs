@@ -11,6 +11,7 @@ use support::credentials::{set, set_implicit};
 use support::instance::{Instance, Setup};
 use support::job::{Job, NETWORK};
 use support::realm::Realm;
+use support::samba::Samba;
 use support::server::{Authority, Resource, Server};
 use support::squid::{Asked, Squid};
 use support::users::{User, needs_root};
@@ -194,5 +195,62 @@ fn squid_is_told_a_name_and_a_password_by_each_of_its_schemes_and_a_wrong_one_on
         let asked = squid.wait_for_asked(before + 2).split_off(before);
         let schemes: Vec<_> = asked.iter().map(|it| it.scheme.to_ascii_lowercase()).collect();
         assert_eq!(schemes, ["-", scheme], "once: {asked:?}");
+    }
+}
+
+#[test]
+fn squid_is_told_by_ntlm_on_each_connection_and_samba_is_the_judge_of_it() {
+    if !needs_root("a Squid that has Samba judge who asks") {
+        return;
+    }
+    let (user, authority) = (User::alice(), Authority::new());
+    let samba = Samba::start(&user, PASSWORD);
+    let squid = Squid::with_samba(&samba);
+    let (plain, secured) = (Server::http(), Server::https(&authority));
+    let instance = Setup::new().trusting(&authority).start();
+    let (bus, directory) = (instance.bus(&user), instance.directory_of(&user));
+    for server in [&plain, &secured] {
+        server.put("/f", Resource::new(FILE));
+    }
+    let account = format!("EBB\\{}", user.name);
+    let job = Job::create(&bus, "by NTLM");
+    through(&job, &squid);
+    set(&job, "proxy", "ntlm", &account, PASSWORD).unwrap();
+    for (name, server) in [("one", &plain), ("two", &plain), ("three", &secured)] {
+        job.add(&server.url("/f"), &directory.join(name));
+    }
+    job.resume();
+    let state = job.wait_for(&["transferred", "error"]);
+    assert_eq!(state, "transferred", "{:?}", job.error());
+    job.finish();
+    for name in ["one", "two", "three"] {
+        FILE.check(&directory.join(name));
+    }
+    assert!(secured.requests("/f").iter().all(|request| request.field("via").is_none()));
+
+    let before = squid.asked().len();
+    let wrong = Job::create(&bus, "wrong");
+    through(&wrong, &squid);
+    set(&wrong, "proxy", "ntlm", &account, "hunter2-is-wrong").unwrap();
+    for name in ["four", "five"] {
+        wrong.add(&plain.url("/f"), &directory.join(name));
+    }
+    wrong.resume();
+    wrong.wait_for(&["error"]);
+    let error = wrong.error();
+    assert_eq!(error["Name"], "proxy-auth-required");
+    assert!(error["Message"].contains("it rejected the credentials for NTLM"), "{error:?}");
+    let asked = squid.wait_for_asked(before + 3).split_off(before);
+    let said = said(&asked, "NTLM");
+    assert_eq!(said.len(), 2, "a greeting, and one proof: {asked:?}");
+    assert!(asked.iter().all(|it| it.status == "407"), "{asked:?}");
+    drop(instance);
+    let asked = squid.wait_for(|asked| {
+        let passed = |it: &Asked, method: &str| it.status == "200" && it.method == method;
+        ["GET", "CONNECT"].iter().all(|method| asked.iter().any(|it| passed(it, method)))
+    });
+    let passed = asked.iter().filter(|it| it.status == "200");
+    for it in passed {
+        assert!(it.who.to_lowercase().contains(&user.name), "{it:?}");
     }
 }

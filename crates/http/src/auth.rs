@@ -11,6 +11,7 @@
 //! | `account`   | the same credentials in several fetches                           |
 //! | `exchange`  | an exchange in which we say who we are                            |
 //! | `proxied`   | the same for who stands between us and the server                 |
+//! | `turns`     | a scheme that takes several messages, spoken to a proxy           |
 //!
 //! What is never done: something is said before it is asked for; a rejected password is said a second
 //! time; anything is said to another origin than the one it was given for.
@@ -24,10 +25,12 @@ mod ntlm;
 mod proxied;
 mod standing;
 mod talk;
+mod turns;
 
 pub(crate) use account::{Account, Accounts, InHand};
 pub use login::{Login, LoginScheme, LoginTarget, Logins, Secret};
 pub use talk::{Spoken, Talk, Tickets};
+pub(crate) use turns::{Told, in_turns};
 
 use crate::shown::printable;
 use base64::Engine;

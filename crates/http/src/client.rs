@@ -16,7 +16,7 @@
 //! Where proxies lead to the server, they are tried in their order until one is reached; what that one
 //! says is the answer. One that was out of reach is tried after the others for a while.
 
-use crate::auth::{Account, Accounts, InHand, Logins, Tickets};
+use crate::auth::{Account, Accounts, InHand, Logins, Tickets, Told, in_turns};
 use crate::bucket::Bucket;
 use crate::connect::{ConnectError, Origin, Route, connect};
 use crate::order::{Options, Relaxed};
@@ -50,6 +50,9 @@ const PIECE: usize = 512 * 1024;
 /// Limits of the head of an answer.
 const MOST_HEAD_BYTES: usize = 64 * 1024;
 const MOST_FIELDS: usize = 256;
+
+/// What is said beside a 401 or a 407 is read to its end if it is no longer than this.
+pub(crate) const MOST_SAID: usize = 64 * 1024;
 
 /// How long, and how many to one origin, connections are kept.
 const KEEP_FOR: Duration = Duration::from_secs(15);
@@ -101,8 +104,8 @@ pub(crate) struct Terms {
     pub(crate) at_proxy: Option<Arc<Account>>,
     /// Who stands between us and the server.
     pub(crate) proxy: ProxyUse,
-    /// What those are told with each request that they read.
-    pub(crate) proxy_fields: HeaderMap,
+    /// What those are told.
+    pub(crate) told: Told,
     /// What there is to log on with.
     pub(crate) logins: Logins,
 }
@@ -123,7 +126,7 @@ impl Terms {
             account: of(at_home),
             at_proxy: of(options.proxy != ProxyUse::Direct),
             proxy: options.proxy.clone(),
-            proxy_fields: HeaderMap::new(),
+            told: Told::default(),
             logins: options.logins.clone(),
         }
     }
@@ -209,10 +212,12 @@ impl Client {
         terms: &Terms,
     ) -> Result<(Link, Response<Incoming>), ExchangeError> {
         if route.way.asks_for(route.origin.scheme).is_some() {
-            request.headers_mut().extend(terms.proxy_fields.clone());
+            request.headers_mut().extend(terms.told.fields.clone());
         }
         let repeatable = [Method::GET, Method::HEAD].contains(request.method());
-        if repeatable && let Some(mut link) = self.take(&route) {
+        // A talk begins on a connection that has heard nothing yet.
+        let any = repeatable && terms.told.turns.is_none();
+        if any && let Some(mut link) = self.take(&route) {
             link.pace.set(terms.bucket.clone());
             match link.send(request.clone(), terms.patience).await {
                 Ok(response) => return Ok((link, response)),
@@ -222,9 +227,8 @@ impl Client {
         }
         let opened = Link::open(route.clone(), &self.trust, lookups, terms).await;
         self.remember(&route.way, &opened);
-        let mut link = opened?;
-        let response = link.send(request, terms.patience).await?;
-        Ok((link, response))
+        let (link, response) = in_turns(opened?, request, lookups, terms).await?;
+        link.unless_refused(response).map(|response| (link, response))
     }
 
     /// The ways with those at the end that led nowhere lately.
@@ -308,7 +312,7 @@ impl Link {
         let pace = Arc::new(Pace::default());
         pace.set(terms.bucket.clone());
         let (stream, socket) =
-            connect(&route, trust, lookups, Arc::clone(&pace), &terms.proxy_fields).await?;
+            connect(&route, trust, lookups, Arc::clone(&pace), &terms.told).await?;
         let (sender, connection) = handshake(stream).await?;
         Ok(Self { route, pace, connection, over: false, sender, socket: Arc::new(socket) })
     }
@@ -323,29 +327,55 @@ impl Link {
         Arc::clone(&self.socket)
     }
 
-    /// Asks on this connection; a proxy that reads the request is asked for the whole URL.
-    pub(crate) async fn send(
-        &mut self,
-        mut request: Request<Empty<Bytes>>,
-        patience: Duration,
-    ) -> Result<Response<Incoming>, ExchangeError> {
-        let Some(proxy) = self.route.way.asks_for(self.route.origin.scheme).cloned() else {
-            return self.send_as_it_is(request, patience).await;
-        };
-        *request.uri_mut() = whole_target(&request).ok_or(ConnectError::NotAnOrigin)?;
-        let response = self.send_as_it_is(request, patience).await?;
-        if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-            let trouble = ProxyTrouble::unauthorized(response.headers());
-            return Err(ConnectError::from(ProxyError::of(&proxy, trouble)).into());
-        }
-        Ok(response)
+    /// The proxy that reads what is asked here, if one does.
+    fn reader(&self) -> Option<&Proxy> {
+        self.route.way.asks_for(self.route.origin.scheme)
     }
 
-    async fn send_as_it_is(
+    /// Whether a proxy reads what is asked here, and not only passes it on.
+    pub(crate) fn is_read_by_a_proxy(&self) -> bool {
+        self.reader().is_some()
+    }
+
+    /// Asks on this connection; that a proxy wants to know who asks is an error.
+    pub(crate) async fn send(
         &mut self,
         request: Request<Empty<Bytes>>,
         patience: Duration,
     ) -> Result<Response<Incoming>, ExchangeError> {
+        let response = self.ask(request, patience).await?;
+        self.unless_refused(response)
+    }
+
+    fn unless_refused(
+        &self,
+        response: Response<Incoming>,
+    ) -> Result<Response<Incoming>, ExchangeError> {
+        match response.status() {
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED if self.is_read_by_a_proxy() => {
+                Err(self.refused(response.headers()))
+            }
+            _ => Ok(response),
+        }
+    }
+
+    /// The proxy wants to know who asks.
+    pub(crate) fn refused(&self, fields: &HeaderMap) -> ExchangeError {
+        let trouble = ProxyTrouble::unauthorized(fields);
+        self.reader()
+            .map_or(ConnectError::NotAnOrigin, |it| ProxyError::of(it, trouble).into())
+            .into()
+    }
+
+    /// Asks on this connection; a proxy that reads the request is asked for the whole URL.
+    pub(crate) async fn ask(
+        &mut self,
+        mut request: Request<Empty<Bytes>>,
+        patience: Duration,
+    ) -> Result<Response<Incoming>, ExchangeError> {
+        if self.is_read_by_a_proxy() {
+            *request.uri_mut() = whole_target(&request).ok_or(ConnectError::NotAnOrigin)?;
+        }
         let answer = self.sender.send_request(request);
         let mut answer = pin!(drive(&mut self.connection, &mut self.over, answer));
         loop {
@@ -369,6 +399,19 @@ impl Link {
                 // Trailers say nothing we use.
                 Some(Err(_trailers)) => {}
                 None => return Ok(None),
+            }
+        }
+    }
+
+    /// Reads what is left of an answer that nobody wants, if it ends soon; says whether another request
+    /// can be sent then.
+    pub(crate) async fn cleared(&mut self, mut body: Incoming, patience: Duration) -> bool {
+        let mut left = MOST_SAID;
+        loop {
+            match timeout(patience, self.next(&mut body)).await {
+                Ok(Ok(None)) => return self.is_ready(),
+                Ok(Ok(Some(piece))) if piece.len() <= left => left -= piece.len(),
+                Ok(Ok(Some(_)) | Err(_)) | Err(_) => return false,
             }
         }
     }

@@ -11,7 +11,7 @@
 //! It never chooses a proxy (`proxy` does, and speaks to it), never sends a byte of HTTP, and never
 //! keeps a connection.
 
-use crate::auth::{Account, Login};
+use crate::auth::{Account, Login, Told};
 use crate::order::Relaxed;
 use crate::pace::{Pace, Paced};
 use crate::proxy::connect::through;
@@ -21,7 +21,6 @@ use crate::stream::Stream;
 use crate::tls::{TlsError, Trust};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use http::HeaderMap;
 use rustix::net::sockopt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -143,18 +142,18 @@ pub(crate) enum Unreached {
     Socket(io::Error),
 }
 
-/// Connects the way `route` says, at this pace. The second descriptor is of the same socket. `fields`
-/// are for a proxy on the way.
+/// Connects the way `route` says, at this pace. The second descriptor is of the same socket. `told`
+/// is for a proxy on the way.
 pub(crate) async fn connect(
     route: &Route,
     trust: &Trust,
     lookups: &mut Lookups,
     pace: Arc<Pace>,
-    fields: &HeaderMap,
+    told: &Told,
 ) -> Result<(Stream, OwnedFd), ConnectError> {
     match &route.way {
         Way::Direct => directly(route, trust, lookups, pace).await,
-        Way::Through(proxy) => through(proxy, route, trust, lookups, pace, fields).await,
+        Way::Through(proxy) => through(proxy, route, trust, lookups, pace, told).await,
     }
 }
 

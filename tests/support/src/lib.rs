@@ -2,6 +2,7 @@
 //!
 //! * [`apache`], [`realm`]: a real server that wants to know who asks, and a realm with tickets;
 //! * [`ntlm`]: a server that checks proofs of NTLM with somebody else's hashes;
+//! * [`samba`]: Samba as somebody else's judge of NTLM;
 //! * [`content`]: made-up files of any size that nobody has to store;
 //! * [`credentials`]: what jobs log on with, set as a client sets it;
 //! * [`dice`]: chance that can be repeated;
@@ -38,6 +39,7 @@ pub mod ntlm;
 pub mod processes;
 pub mod proxy;
 pub mod realm;
+pub mod samba;
 pub mod scratch;
 pub mod server;
 pub mod squid;

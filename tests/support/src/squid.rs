@@ -8,6 +8,7 @@
 
 use crate::apache::passwords;
 use crate::realm::{REALM, Realm, own_address};
+use crate::samba::Samba;
 use crate::scratch::{scratch_directory, wait_for_event, watch};
 use crate::server::PATIENCE;
 use crate::users::User;
@@ -47,12 +48,10 @@ impl Squid {
             println!("left out: {what}: there is no Squid on this machine");
             return None;
         }
-        let directory = scratch_directory();
-        // It gives up being root, if it is.
-        fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).expect("our own");
+        let directory = Self::directory();
         let hosts: String = names.iter().map(|name| format!("127.0.0.1 {name}\n")).collect();
         fs::write(directory.join("hosts"), hosts).expect("our own directory");
-        Some(Self::launch(directory, "127.0.0.1", EVERYBODY, None))
+        Some(Self::launch(directory, "127.0.0.1", EVERYBODY, &[], Vec::new()))
     }
 
     /// Starts one at an address of its own that wants to know who asks: it takes tickets of this realm,
@@ -63,26 +62,58 @@ impl Squid {
     /// When it does not start, with what it wrote.
     #[must_use]
     pub fn asking(realm: &Realm, user: &str, password: &str) -> Self {
-        let (directory, host) = (scratch_directory(), own_address());
-        fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).expect("our own");
-        fs::write(directory.join("hosts"), "").expect("our own directory");
+        let (directory, host) = (Self::directory(), own_address());
         passwords(&directory, user, password);
         let keys = realm.add_service_at(&host, &User::named(USER));
         let (at, keys) = (directory.display(), keys.display());
-        let settings = format!(
-            "auth_param negotiate program {HELPERS}/negotiate_kerberos_auth -k {keys} \
-             -s HTTP/{host}@{REALM} -t none\nauth_param negotiate children 2 startup=1\n\
-             auth_param digest program {HELPERS}/digest_file_auth -c {at}/users.digest\n\
-             auth_param digest realm realm\nauth_param digest children 2 startup=1\n\
-             auth_param basic program {HELPERS}/basic_ncsa_auth {at}/users.basic\n\
-             auth_param basic realm realm\nauth_param basic children 2 startup=1\n\
-             acl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all\n"
-        );
-        Self::launch(directory, &host, &settings, Some(realm))
+        let schemes = [
+            format!(
+                "negotiate program {HELPERS}/negotiate_kerberos_auth -k {keys} -t none -s HTTP/{host}@{REALM}"
+            ),
+            format!("digest program {HELPERS}/digest_file_auth -c {at}/users.digest"),
+            format!("basic program {HELPERS}/basic_ncsa_auth {at}/users.basic"),
+        ];
+        let environment = realm.environment().to_vec();
+        Self::launch(directory, &host, &to_those_known(&schemes), &[], environment)
     }
 
-    fn launch(directory: PathBuf, host: &str, settings: &str, realm: Option<&Realm>) -> Self {
-        let started = (0..TRIES).find_map(|_| launch(&directory, host, settings, realm));
+    /// Starts one that wants to know who asks by NTLM, as Samba judges it. Needs root.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start, with what it wrote.
+    #[must_use]
+    pub fn with_samba(samba: &Samba) -> Self {
+        let (directory, host) = (Self::directory(), own_address());
+        samba.answers(User::named(USER).gid);
+        let judge = format!(
+            "ntlm program /usr/bin/ntlm_auth --helper-protocol=squid-2.5-ntlmssp --configfile={}",
+            samba.configuration().display()
+        );
+        Self::launch(directory, &host, &to_those_known(&[judge]), &samba.inside(), Vec::new())
+    }
+
+    /// A directory that it can write when it has given up being root.
+    fn directory() -> PathBuf {
+        let directory = scratch_directory();
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).expect("our own");
+        fs::write(directory.join("hosts"), "").expect("our own directory");
+        directory
+    }
+
+    fn launch(
+        directory: PathBuf,
+        host: &str,
+        settings: &str,
+        inside: &[String],
+        environment: Vec<(&'static str, PathBuf)>,
+    ) -> Self {
+        let mut squid = Command::new(inside.first().map_or(PROGRAM, String::as_str));
+        squid.args(inside.iter().skip(1)).args(inside.first().map(|_| PROGRAM));
+        squid.arg("-N").arg("-f").arg(directory.join("squid.conf")).current_dir("/");
+        squid.envs(environment);
+        squid.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let started = (0..TRIES).find_map(|_| launch(&directory, &mut squid, host, settings));
         let (child, address) = started.unwrap_or_else(|| {
             panic!("Squid does not start:\n{}", text(&directory.join("cache.log")))
         });
@@ -183,6 +214,19 @@ pub struct Asked {
 const EVERYBODY: &str = "acl forbidden dstdomain .no.test\nhttp_access deny forbidden\n\
                          http_access allow all\n";
 
+/// Only those are let through whom one of these schemes knows.
+fn to_those_known(schemes: &[String]) -> String {
+    let mut settings = String::new();
+    for program in schemes {
+        let scheme = program.split(' ').next().unwrap_or_default();
+        settings += &format!("auth_param {program}\nauth_param {scheme} children 2 startup=1\n");
+        if ["basic", "digest"].contains(&scheme) {
+            settings += &format!("auth_param {scheme} realm realm\n");
+        }
+    }
+    settings + "acl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all\n"
+}
+
 impl Drop for Squid {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -197,9 +241,9 @@ impl Drop for Squid {
 /// One try; nothing if it ends at once.
 fn launch(
     directory: &Path,
+    squid: &mut Command,
     host: &str,
     settings: &str,
-    realm: Option<&Realm>,
 ) -> Option<(Child, SocketAddr)> {
     let address = TcpListener::bind((host, 0)).expect("a free port").local_addr();
     let address = address.expect("a bound socket has an address");
@@ -212,12 +256,7 @@ fn launch(
          access_log stdio:{at}/asked.log asked\n{settings}cache deny all\ncache_mem 8 MB\npinger_enable off\nmax_filedescriptors 1024\n\
          shutdown_lifetime 0 seconds\n"
     );
-    let path = directory.join("squid.conf");
-    fs::write(&path, settings).expect("our own directory");
-    let mut squid = Command::new(PROGRAM);
-    squid.arg("-N").arg("-f").arg(&path).current_dir("/");
-    squid.envs(realm.iter().flat_map(|realm| realm.environment()));
-    squid.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    fs::write(directory.join("squid.conf"), settings).expect("our own directory");
     let mut child = squid.spawn().expect("it can be started");
     let end = Instant::now() + PATIENCE;
     while TcpStream::connect(address).is_err() {

@@ -16,8 +16,10 @@ use super::LogOnError;
 use super::account::Account;
 use super::challenge::Challenges;
 use super::login::{Login, LoginScheme, LoginTarget};
+use super::proxied::is_refusal;
 use super::standing::{Next, Who, Why};
 use super::talk::{Spoken, Talk, begin};
+use super::turns::MOST_MESSAGES;
 use crate::client::{Client, ExchangeError, Link, Terms};
 use crate::connect::{ConnectError, Origin};
 use crate::resolve::Lookups;
@@ -29,13 +31,7 @@ use http_body_util::Empty;
 use hyper::body::Incoming;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
 use url::Url;
-
-/// What a server says beside a 401 is read to its end if it is no longer than this.
-const MOST_SAID: usize = 64 * 1024;
-/// The most messages of ours in one talk.
-const MOST_MESSAGES: usize = 5;
 
 pub(super) type Asked = Request<Empty<Bytes>>;
 pub(super) type Answered = (Link, Response<Incoming>);
@@ -156,10 +152,6 @@ impl LogOn<'_> {
     ) -> Result<Talked, ExchangeError> {
         let scheme = login.scheme;
         let mut link = cleared(link, response.into_body(), self.terms.patience).await;
-        if self.terms.at_proxy.is_some() {
-            // It may want to know who asks with each request, and is told so where a way is chosen.
-            link = None;
-        }
         let host = self.url.host_str().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let tickets = self.client.accounts.tickets();
@@ -171,6 +163,7 @@ impl LogOn<'_> {
         };
         let mut heard = None;
         for _ in 0..MOST_MESSAGES {
+            let may_move = heard.is_none() && link.is_some();
             let Some((again, spoken)) = self.next_message(talk, heard).await else {
                 return Ok(called_off());
             };
@@ -181,7 +174,14 @@ impl LogOn<'_> {
                 Ok(Spoken::Done) => return Ok(unusable("they say more than there is to say")),
                 Err(why) => return Ok(Talked::Unknown(Why::Unusable(why))),
             };
-            let (next, response) = self.say(scheme, &message, link.take()).await?;
+            let (next, response) = match self.say(scheme, &message, link.take()).await {
+                // A proxy that wants to know with each request, by messages: it is told on another
+                // connection, where nothing of ours has been said yet.
+                Err(error) if may_move && is_refusal(&error) => {
+                    self.say(scheme, &message, None).await?
+                }
+                said => said?,
+            };
             let challenges = Challenges::read(response.headers(), &WWW_AUTHENTICATE);
             let token = challenges.token(scheme).filter(|token| !token.is_empty());
             let token = token.map(<[u8]>::to_vec);
@@ -223,14 +223,15 @@ impl LogOn<'_> {
         link: Option<Link>,
     ) -> Result<Answered, ExchangeError> {
         let value = super::token_value(scheme, message);
-        match link {
-            Some(mut link) => {
-                let request = self.with(Some(value));
-                let response = link.send(request, self.terms.patience).await?;
-                Ok((link, response))
-            }
-            None => self.ask(Some(value)).await,
+        let Some(mut link) = link else { return self.ask(Some(value)).await };
+        let mut request = self.with(Some(value));
+        if link.is_read_by_a_proxy() {
+            // It may want to know who asks with each request.
+            let told = self.client.told_beforehand(self.url, &request, &self.terms).await?;
+            request.headers_mut().extend(told.fields);
         }
+        let response = link.send(request, self.terms.patience).await?;
+        Ok((link, response))
     }
 
     /// They took it; have they proved that it is them?
@@ -260,12 +261,8 @@ impl LogOn<'_> {
 }
 
 /// The connection, free for the next request: reads what is left of an answer.
-async fn cleared(mut link: Link, mut body: Incoming, patience: Duration) -> Option<Link> {
-    let mut left = MOST_SAID;
-    while let Some(piece) = timeout(patience, link.next(&mut body)).await.ok()?.ok()? {
-        left = left.checked_sub(piece.len())?;
-    }
-    link.is_ready().then_some(link)
+async fn cleared(mut link: Link, body: Incoming, patience: Duration) -> Option<Link> {
+    link.cleared(body, patience).await.then_some(link)
 }
 
 fn info(fields: &HeaderMap) -> Option<&str> {

@@ -5,23 +5,23 @@
 //! once. What was refused is asked again on a new connection, with what is said in front of it, be it
 //! a request that the proxy reads or a question for a tunnel.
 //!
-//! So there is one message of ours, and no talk: a ticket needs no more, NTLM does, and is not spoken
-//! to proxies. A proxy need not prove who it is: the server's own proof comes from beyond it.
+//! A scheme that takes several messages begins on that connection and stays there (`turns`). A proxy need
+//! not prove who it is: the server's own proof comes from beyond it.
 //!
 //! A job's credentials for proxies are for all proxies of the job, as its owner gave them.
 
 use super::challenge::Challenges;
 use super::exchange::{Answered, Asked};
-use super::login::{Login, LoginScheme, LoginTarget};
+use super::login::LoginTarget;
 use super::standing::{Next, Who, Why};
-use super::talk::{Spoken, begin};
-use super::{token_value, tried_text};
+use super::tried_text;
+use super::turns::Told;
 use crate::client::{Client, ExchangeError, Terms};
 use crate::connect::{ConnectError, Origin, Scheme};
 use crate::proxy::{ProxyError, ProxyTrouble};
 use crate::request::whole_target;
 use crate::resolve::Lookups;
-use http::header::{HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION};
+use http::header::PROXY_AUTHENTICATE;
 use http::{HeaderMap, Method};
 use std::sync::Arc;
 use url::Url;
@@ -44,7 +44,7 @@ impl Client {
         let seat = account.at_proxies();
         let known = seat.lock().await.beforehand(&who, method, target);
         let mut said = known.as_ref().map(|(said, _)| *said);
-        terms.proxy_fields = known.map(|(_, value)| fields(value)).unwrap_or_default();
+        terms.told = known.map(|(_, value)| Told::once(value)).unwrap_or_default();
         let first = self.exchange(url, Some(request.clone()), lookups, terms.clone()).await;
         let mut refused = match refusal(first) {
             Ok(other) => return other,
@@ -53,28 +53,24 @@ impl Client {
         let mut standing = seat.lock().await;
         loop {
             let challenges = Challenges::read(&refused.fields, &PROXY_AUTHENTICATE);
-            let talked = match standing.next(&who, &challenges, said, method, target) {
+            match standing.next(&who, &challenges, said, method, target) {
                 None => return Err(refused.given_up(tried_text(&standing.failures()))),
                 Some(Next::Say(what, value)) => {
-                    terms.proxy_fields = fields(value);
+                    terms.told = Told::once(value);
                     said = Some(what);
-                    None
                 }
                 Some(Next::Talk(login)) => {
-                    let scheme = login.scheme;
+                    let (scheme, tickets) = (login.scheme, self.accounts.tickets());
                     said = None;
-                    match self.message(login, &refused, lookups).await {
-                        Ok(message) => {
-                            terms.proxy_fields = fields(token_value(scheme, &message));
-                            Some(scheme)
-                        }
+                    match Told::in_turns(login, refused.host(), tickets, lookups).await {
+                        Ok(told) => terms.told = told,
                         Err(why) => {
                             standing.reject(&who, scheme, Why::Unusable(why));
                             continue;
                         }
                     }
                 }
-            };
+            }
             let again = self.exchange(url, Some(request.clone()), lookups, terms.clone()).await;
             refused = match refusal(again) {
                 Ok(other) => {
@@ -85,30 +81,25 @@ impl Client {
                 }
                 Err(refused) => refused,
             };
-            if let Some(scheme) = talked {
-                standing.reject(&who, scheme, Why::Rejected);
+            if let Some((scheme, why)) = terms.told.why().await {
+                standing.reject(&who, scheme, why);
             }
         }
     }
 
-    /// The one message for a proxy that takes tickets.
-    async fn message(
+    /// What a proxy is told with a request that is the next one on a connection.
+    pub(super) async fn told_beforehand(
         &self,
-        login: Login,
-        refused: &Refused,
-        lookups: &mut Lookups,
-    ) -> Result<Vec<u8>, String> {
-        if login.scheme != LoginScheme::Negotiate {
-            return Err("it is not spoken to proxies".to_owned());
-        }
-        let (host, tickets) = (refused.host(), self.accounts.tickets());
-        let first = move || begin(&login, &host, tickets.as_ref())?.answer(None);
-        match lookups.block(first).await {
-            Some(Ok(Spoken::Say(message) | Spoken::SayAndDone(message))) => Ok(message),
-            Some(Ok(Spoken::Done)) => Err("there is nothing to say".to_owned()),
-            Some(Err(why)) => Err(why),
-            None => Err("it was called off".to_owned()),
-        }
+        url: &Url,
+        request: &Asked,
+        terms: &Terms,
+    ) -> Result<Told, ConnectError> {
+        let Some(account) = terms.at_proxy.as_ref() else { return Ok(Told::default()) };
+        let who = Who { target: LoginTarget::Proxy, logins: &account.logins };
+        let (method, target) = question(url, request)?;
+        let seat = account.at_proxies();
+        let known = seat.lock().await.beforehand(&who, method.as_str(), &target);
+        Ok(known.map(|(_, value)| Told::once(value)).unwrap_or_default())
     }
 }
 
@@ -147,6 +138,12 @@ fn refusal(
     }
 }
 
+/// Whether a proxy wants to know who asks.
+pub(super) fn is_refusal(error: &ExchangeError) -> bool {
+    let ExchangeError::Connect(ConnectError::Proxy(error)) = error else { return false };
+    matches!(error.trouble, ProxyTrouble::Unauthorized { .. })
+}
+
 /// What the proxy is asked: a URL, or for a tunnel to the server. A SOCKS proxy is asked neither; it
 /// never wants to know in this way.
 fn question(url: &Url, request: &Asked) -> Result<(Method, String), ConnectError> {
@@ -158,8 +155,4 @@ fn question(url: &Url, request: &Asked) -> Result<(Method, String), ConnectError
             (request.method().clone(), target.to_string())
         }
     })
-}
-
-fn fields(value: HeaderValue) -> HeaderMap {
-    HeaderMap::from_iter([(PROXY_AUTHORIZATION, value)])
 }

@@ -15,18 +15,18 @@
 //! It never tries another proxy, and never goes past one.
 
 use super::{Proxy, ProxyError, ProxyKind, ProxyTrouble, socks, tunnel};
+use crate::auth::Told;
 use crate::connect::{CONNECT_TIMEOUT, ConnectError, Route, Scheme, Unreached, reach, secured};
 use crate::order::Relaxed;
 use crate::pace::Pace;
 use crate::resolve::Lookups;
 use crate::stream::Stream;
 use crate::tls::Trust;
-use http::HeaderMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use tokio::time::timeout;
 
-/// Connects to the origin of `route` through `proxy`, which is told `fields` where it is asked in HTTP.
+/// Connects to the origin of `route` through `proxy`, which is told this where it is asked in HTTP.
 /// The second descriptor is of the socket to the proxy.
 pub(crate) async fn through(
     proxy: &Proxy,
@@ -34,7 +34,7 @@ pub(crate) async fn through(
     trust: &Trust,
     lookups: &mut Lookups,
     pace: Arc<Pace>,
-    fields: &HeaderMap,
+    told: &Told,
 ) -> Result<(Stream, OwnedFd), ConnectError> {
     let wrong = |trouble| ProxyError::of(proxy, trouble);
     let reached = timeout(CONNECT_TIMEOUT, reached(proxy, trust, lookups, pace)).await;
@@ -42,7 +42,7 @@ pub(crate) async fn through(
     if route.way.asks_for(route.origin.scheme).is_some() {
         return Ok((stream, in_hand));
     }
-    let made = timeout(CONNECT_TIMEOUT, made(proxy, stream, route, fields)).await;
+    let made = timeout(CONNECT_TIMEOUT, made(proxy, stream, route, told, lookups)).await;
     let stream = made.unwrap_or(Err(ProxyTrouble::Slow)).map_err(wrong)?;
     match route.origin.scheme {
         Scheme::Http => Ok((stream, in_hand)),
@@ -76,10 +76,13 @@ async fn made(
     proxy: &Proxy,
     stream: Stream,
     route: &Route,
-    fields: &HeaderMap,
+    told: &Told,
+    lookups: &mut Lookups,
 ) -> Result<Stream, ProxyTrouble> {
     match proxy.kind {
-        ProxyKind::Http | ProxyKind::Https => tunnel::made(stream, &route.origin, fields).await,
+        ProxyKind::Http | ProxyKind::Https => {
+            tunnel::made(stream, &route.origin, told, lookups).await
+        }
         ProxyKind::Socks5 => socks::made(stream, &route.origin, route.login.as_ref()).await,
     }
 }

@@ -137,3 +137,119 @@ async fn a_ticket_for_the_proxy_is_shown_to_it_once_and_only_where_that_was_allo
     assert!(why.ends_with("offers: Negotiate"), "{why}");
     assert_eq!(said(&proxy), [None]);
 }
+
+const NTLM: &str = "proxy-authenticate: NTLM";
+/// "NTLMSSP", 2, no name, Unicode, a nonce, and nothing about the target.
+const CHALLENGE: &str = "proxy-authenticate: NTLM TlRMTVNTUAACAAAAAAAAAAAAAAABAAAAASNFZ4mrze8=";
+
+fn ntlm() -> Logins {
+    [login(LoginTarget::Proxy, LoginScheme::Ntlm, Some("hunter2"))].into_iter().collect()
+}
+
+/// Which message of NTLM each request had with it; 0 for none.
+fn messages(proxy: &Server) -> Vec<u8> {
+    let message = |said: Option<String>| match said.as_deref() {
+        // "NTLMSSP", 1 and 3, in lower case.
+        Some(said) if said.starts_with("proxy-authorization: ntlm tlrmtvntuaab") => 1,
+        Some(said) if said.starts_with("proxy-authorization: ntlm tlrmtvntuaad") => 3,
+        Some(said) => panic!("{said}"),
+        None => 0,
+    };
+    said(proxy).into_iter().map(message).collect()
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_proxy_gets_the_messages_of_ntlm_on_one_connection_which_it_knows_from_then_on() {
+    // It closes after its first 407, as some do.
+    let closing = no(&format!("{NTLM}\r\nConnection: close"));
+    let proxy = Server::start(vec![closing, no(CHALLENGE), yes(), yes()]).await;
+    let client = client();
+    assert_done(&through(&client, &proxy, URL, &ntlm()).await, 9);
+    assert_done(&through(&client, &proxy, URL, &ntlm()).await, 9);
+    assert_eq!(messages(&proxy), [0, 1, 3, 0]);
+    assert_eq!(proxy.connections(), 2);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_tunnel_is_asked_for_message_by_message_on_one_connection() {
+    let refused = say("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
+    let proxy = Server::start(vec![no(NTLM), no(CHALLENGE), refused]).await;
+    let why = text(through(&client(), &proxy, "https://nowhere.invalid/f", &ntlm()).await);
+    assert!(why.contains("403"), "{why}");
+    let asked = proxy.requests();
+    assert!(asked.iter().all(|it| it.starts_with("connect nowhere.invalid:443 ")), "{asked:?}");
+    assert_eq!(messages(&proxy), [0, 1, 3]);
+    assert_eq!(proxy.connections(), 2);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_talk_with_a_proxy_that_leads_nowhere_is_not_begun_again() {
+    let closing = format!("{CHALLENGE}\r\nConnection: close");
+    let endless = "x".repeat(100_000);
+    let endless = format!(
+        "HTTP/1.1 407 Who\r\n{CHALLENGE}\r\nContent-Length: {}\r\n\r\n{endless}",
+        endless.len()
+    );
+    let nonsense = no("proxy-authenticate: NTLM eHh4");
+    for (acts, wanted, why) in [
+        (vec![no(NTLM), no(CHALLENGE), no(NTLM)], [0, 1, 3].as_slice(), "it rejected the"),
+        (vec![no(NTLM), no(&closing), no(NTLM)], &[0, 1], "closed the connection in the middle"),
+        (vec![no(NTLM), say(&endless), no(NTLM)], &[0, 1], "closed the connection in the middle"),
+        (vec![no(NTLM), nonsense, no(NTLM)], &[0, 1], "its challenge makes no sense"),
+        (vec![no(NTLM), no(NTLM), no(NTLM)], &[0, 1], "it rejected the"),
+        (vec![no(NTLM), no(CHALLENGE), no(CHALLENGE), no(NTLM)], &[0, 1, 3], "it rejected the"),
+    ] {
+        for url in [URL, "https://nowhere.invalid/f"] {
+            let proxy = Server::start(acts.clone()).await;
+            let said = text(through(&client(), &proxy, url, &ntlm()).await);
+            assert!(said.contains(why) && said.contains("NTLM"), "{url}: {said}");
+            assert_eq!(messages(&proxy), wanted, "{url}: {said}");
+        }
+    }
+}
+
+/// Tickets that are never enough.
+struct Endless;
+
+impl Tickets for Endless {
+    fn begin(&self, _: &str, _: Option<(&str, &str)>) -> Result<Box<dyn Talk>, String> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Talk for Endless {
+    fn answer(&mut self, _: Option<&[u8]>) -> Result<Spoken, String> {
+        Ok(Spoken::Say(b"more".to_vec()))
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_proxy_that_asks_on_and_on_is_given_up() {
+    let client = Client::with_tickets(Trust::load(None).unwrap(), Some(Arc::new(Endless)));
+    let logins = [login(LoginTarget::Proxy, LoginScheme::Negotiate, None)].into_iter().collect();
+    for url in [URL, "https://nowhere.invalid/f"] {
+        let proxy = Server::start(vec![no("proxy-authenticate: Negotiate bW9yZQ=="); 12]).await;
+        let why = text(through(&client, &proxy, url, &logins).await);
+        assert!(why.contains("Negotiate") && why.contains("goes on and on"), "{why}");
+        assert_eq!(proxy.requests().len(), 1 + 5);
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_server_that_is_talked_to_through_a_proxy_keeps_its_connection_and_the_proxy_its_password()
+ {
+    let ask = |field: &str| {
+        say(&format!("HTTP/1.1 401 Who\r\n{field}\r\nContent-Length: 4\r\n\r\nno.\n"))
+    };
+    let (offer, challenge) = ("www-authenticate: NTLM", CHALLENGE.replace("proxy-", "www-"));
+    let proxy = Server::start(vec![no(BASIC), ask(offer), ask(&challenge), yes()]).await;
+    let logins = [
+        login(LoginTarget::Proxy, LoginScheme::Basic, Some("hunter2")),
+        login(LoginTarget::Server, LoginScheme::Ntlm, Some("hunter3")),
+    ];
+    let ended = through(&client(), &proxy, URL, &logins.into_iter().collect()).await;
+    assert_done(&ended, 9);
+    let told = Some(SAID.to_owned());
+    assert_eq!(said(&proxy), [None, told.clone(), told.clone(), told]);
+    assert_eq!(proxy.connections(), 2);
+}
