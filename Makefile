@@ -53,6 +53,7 @@ install:
 	install -m 0755 $(TARGET)/release/ebb $(DESTDIR)$(PREFIX)/bin/
 	install -m 0755 $(TARGET)/release/ebbd $(DESTDIR)$(PREFIX)/sbin/
 	install -m 0711 $(AGENTS:%=$(TARGET)/release/%) $(DESTDIR)$(PREFIX)/libexec/ebb/
+	install -m 0755 dist/ebb-delegate $(DESTDIR)$(PREFIX)/libexec/ebb/
 	install -D -m 0644 dist/ebbd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/ebbd.service
 	install -D -m 0644 dist/vault-key.conf $(DESTDIR)$(PREFIX)/share/doc/ebb/vault-key.conf
 	install -D -m 0644 dist/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/ebb.conf

@@ -21,6 +21,7 @@ mod events;
 mod explain;
 mod failures;
 mod files_only_by_ebb_files;
+mod groups;
 mod handover;
 mod headers;
 mod high_performance;

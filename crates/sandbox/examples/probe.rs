@@ -22,7 +22,9 @@ fn main() {
     let confinement = match role {
         "files" => Confinement::Files,
         "sign" => Confinement::Sign,
-        "service" => Confinement::Service { own: vec![dir.join("sub")], readable: vec![] },
+        "service" => {
+            Confinement::Service { own: vec![dir.join("sub")], readable: vec![], groups: None }
+        }
         _ => Confinement::Network { readable: vec![dir.join("extra")] },
     };
     match ebb_sandbox::enter(confinement, Demand::Required) {

@@ -67,7 +67,7 @@ pub(crate) fn restrict(role: &Confinement, demand: Demand) -> Result<Enforced, S
         Confinement::Files => files(),
         Confinement::Sign => sign(),
         Confinement::Network { readable } => network(readable),
-        Confinement::Service { own, readable } => service(own, readable),
+        Confinement::Service { own, readable, groups } => service(own, readable, groups.as_deref()),
     }
     .and_then(RulesetCreated::restrict_self)
     .map_err(SandboxError::Landlock)?;
@@ -115,7 +115,11 @@ fn network(readable: &[PathBuf]) -> Result<RulesetCreated, RulesetError> {
     grant(ruleset, Path::new("/dev/null"), AccessFs::ReadFile | AccessFs::WriteFile)
 }
 
-fn service(own: &[PathBuf], readable: &[PathBuf]) -> Result<RulesetCreated, RulesetError> {
+fn service(
+    own: &[PathBuf],
+    readable: &[PathBuf],
+    groups: Option<&Path>,
+) -> Result<RulesetCreated, RulesetError> {
     let mut ruleset = Ruleset::default()
         .handle_access(AccessFs::from_all(ABI::V6))?
         .handle_access(AccessNet::from_all(ABI::V6))?
@@ -125,6 +129,10 @@ fn service(own: &[PathBuf], readable: &[PathBuf]) -> Result<RulesetCreated, Rule
         ReadFile | ReadDir | WriteFile | Truncate | MakeReg | MakeSock | RemoveFile
     });
     for path in own {
+        ruleset = grant(ruleset, path, kept)?;
+    }
+    if let Some(path) = groups {
+        let kept = make_bitflags!(AccessFs::{ ReadFile | ReadDir | WriteFile | MakeDir });
         ruleset = grant(ruleset, path, kept)?;
     }
     // Names of users and groups, the machine's id; and what SQLite draws its chance from.

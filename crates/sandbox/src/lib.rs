@@ -54,6 +54,8 @@ pub enum Confinement {
         own: Vec<PathBuf>,
         /// Further files or directories it reads, such as the directory of its configuration.
         readable: Vec<PathBuf>,
+        /// The tree of control groups in which it makes groups and moves processes, if there is one.
+        groups: Option<PathBuf>,
     },
 }
 

@@ -28,6 +28,7 @@ use ebb_wire::launcher::{DenyReason, Identity, Role};
 use tokio::sync::{Semaphore, watch};
 
 use crate::attempt::kept;
+use crate::groups::Groups;
 pub(crate) use channel::Channel;
 pub(crate) use ebb_sandbox::Demand as SandboxDemand;
 pub(crate) use launcher::{Launcher, LauncherLost, Wish};
@@ -51,6 +52,7 @@ struct Pair {
 /// Every agent of the service.
 pub(crate) struct Agents {
     launcher: Rc<Launcher>,
+    groups: Groups,
     demand: SandboxDemand,
     files: Pool<files::FileAgent>,
     nets: Pool<net::NetAgent>,
@@ -146,10 +148,11 @@ impl<A: Alive> Pool<A> {
 }
 
 impl Agents {
-    pub(crate) fn new(launcher: Rc<Launcher>, demand: SandboxDemand) -> Self {
+    pub(crate) fn new(launcher: Rc<Launcher>, groups: Groups, demand: SandboxDemand) -> Self {
         let room = Arc::new(Semaphore::new(kept::MOST));
         Self {
             launcher,
+            groups,
             demand,
             files: Pool::new(),
             nets: Pool::new(),
@@ -277,6 +280,9 @@ impl Agents {
         pair: &Pair,
     ) -> Result<(Channel, launcher::Process), Failure> {
         let started = self.launcher.start(role, pair.identity.clone()).await;
+        if let Ok((_, process)) = &started {
+            self.groups.place(role, pair.identity.uid, process.pid());
+        }
         started.map_err(|denied| {
             Failure::Service(match denied {
                 Some(DenyReason::NotAdmitted | DenyReason::NotOurIdentity) => {

@@ -19,6 +19,7 @@ mod clock;
 mod command;
 mod conditions;
 mod finish;
+mod groups;
 mod main_loop;
 mod sessions;
 mod vault;
@@ -27,7 +28,7 @@ mod writer;
 use std::cell::Cell;
 use std::error::Error;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -43,6 +44,7 @@ use agents::{Agents, Channel, Launcher, Wish};
 use arguments::Arguments;
 use bus::Face;
 use command::Message;
+use groups::Groups;
 use main_loop::{MainLoop, Parts};
 use sessions::{Finder, Follower};
 use vault::Vault;
@@ -71,22 +73,32 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse(std::env::args_os().skip(1))?;
     let vault = Vault::new(&arguments.state_dir)?;
-    confine(&arguments)?;
+    let system = arguments.instance == bus::Instance::System;
+    let tree = system.then(Groups::find).flatten();
+    confine(&arguments, tree.clone())?;
+    if system && tree.is_none() {
+        println!("no control groups of our own: agents stay in the one we are in");
+    }
+    let groups = Groups::settle(tree);
     let config = Config::read(&arguments.config)?;
     let mut store = Store::open(&arguments.state_dir.join("jobs.sqlite"))?;
     let (jobs, events) = (store.load()?, store.load_events()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, serve(arguments, config, vault, store, jobs, events))
+    local.block_on(&runtime, serve(arguments, config, vault, groups, store, jobs, events))
 }
 
 /// From here on this process reaches its own directories and local sockets, and reads the machine's
 /// configuration: no user's files, no network, no other program, whatever is made of it.
-fn confine(arguments: &Arguments) -> Result<(), ebb_sandbox::SandboxError> {
+fn confine(
+    arguments: &Arguments,
+    groups: Option<PathBuf>,
+) -> Result<(), ebb_sandbox::SandboxError> {
     let own = vec![arguments.state_dir.clone(), arguments.runtime_dir.clone()];
     let config = arguments.config.parent().map(Path::to_owned);
     let readable = config.into_iter().chain([BOOT_ID.into(), ZONES.into()]).collect();
-    let sandbox = ebb_sandbox::enter(Confinement::Service { own, readable }, arguments.sandbox)?;
+    let role = Confinement::Service { own, readable, groups };
+    let sandbox = ebb_sandbox::enter(role, arguments.sandbox)?;
     if sandbox.landlock_abi == 0 || !sandbox.seccomp {
         eprintln!("the service works without its whole sandbox: {sandbox:?}");
     }
@@ -99,6 +111,7 @@ async fn serve(
     arguments: Arguments,
     config: Config,
     vault: Vault,
+    groups: Groups,
     mut store: Store,
     jobs: Vec<ebb_core::job::Job>,
     events: ebb_store::Events,
@@ -107,7 +120,7 @@ async fn serve(
     let boot_before = if store.begin_life(&boot.0)? { Boot::Same } else { Boot::Another };
     let channel = rustix::io::dup(rustix::stdio::stdin())?;
     let launcher = Launcher::new(Channel::new(channel)?);
-    let agents = Rc::new(Agents::new(Rc::clone(&launcher), arguments.sandbox));
+    let agents = Rc::new(Agents::new(Rc::clone(&launcher), groups, arguments.sandbox));
     let (outbox, inbox) = mpsc::unbounded_channel();
     let (notices, _) = broadcast::channel(NOTICES);
     let face = Rc::new(Face {

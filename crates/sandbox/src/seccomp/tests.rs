@@ -108,7 +108,7 @@ fn roles() -> [(Confinement, Vec<i64>); 4] {
             Confinement::Network { readable: vec![] },
             [DENIED, DENIED_TO_AGENTS, DENIED_TO_NETWORK].concat(),
         ),
-        (Confinement::Service { own: vec![], readable: vec![] }, DENIED.to_vec()),
+        (Confinement::Service { own: vec![], readable: vec![], groups: None }, DENIED.to_vec()),
     ]
 }
 

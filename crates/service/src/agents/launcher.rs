@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::Channel;
 
-type Answer = Result<Channel, DenyReason>;
+type Answer = Result<(Channel, u32), DenyReason>;
 
 /// The connection to `ebbd` is gone or broken: the service ends.
 #[derive(Debug, thiserror::Error)]
@@ -39,10 +39,16 @@ pub(crate) enum Wish {
 /// A started process, and the right to have it killed.
 pub(crate) struct Process {
     agent: AgentId,
+    pid: u32,
     launcher: Rc<Launcher>,
 }
 
 impl Process {
+    /// Its number; another process may have it when this one is gone.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Has the process killed. It is gone when its channel closes.
     pub(crate) async fn kill(&self) {
         // If ebbd does not hear us, it is gone, and its children with it.
@@ -66,8 +72,8 @@ impl Launcher {
         self.starting.borrow_mut().insert(agent, tell);
         let start = ToLauncher::Start { agent, role, identity };
         self.channel.send(&start, None).await.map_err(|_| None)?;
-        let channel = told.await.map_err(|_| None)?.map_err(Some)?;
-        Ok((channel, Process { agent, launcher: Rc::clone(self) }))
+        let (channel, pid) = told.await.map_err(|_| None)?.map_err(Some)?;
+        Ok((channel, Process { agent, pid, launcher: Rc::clone(self) }))
     }
 
     /// Tells `ebbd` that we are done.
@@ -85,9 +91,9 @@ impl Launcher {
                 return Err(LauncherLost("ebbd is gone".into()));
             };
             match (message, fd) {
-                (FromLauncher::Started { agent, pid: _ }, Some(fd)) => {
+                (FromLauncher::Started { agent, pid }, Some(fd)) => {
                     let channel = Channel::new(fd).map_err(|e| LauncherLost(e.to_string()))?;
-                    self.tell(agent, Ok(channel));
+                    self.tell(agent, Ok((channel, pid)));
                 }
                 (FromLauncher::Denied { agent, reason }, None) => self.tell(agent, Err(reason)),
                 // The agent's own channel tells its users.

@@ -30,6 +30,7 @@ use crate::command::{
     Process, TokenCall,
 };
 use crate::conditions::Zone;
+use crate::groups::Groups;
 use crate::main_loop::{MainLoop, Parts};
 use crate::sessions::{Finder, Question};
 use crate::vault::Vault;
@@ -100,7 +101,7 @@ impl Stage {
             policy: Policy::default(),
             boot: BootId(boot.into()),
             boot_before,
-            agents: Rc::new(Agents::new(launcher, SandboxDemand::Required)),
+            agents: Rc::new(Agents::new(launcher, Groups::settle(None), SandboxDemand::Required)),
             vault: Vault::with(None, dir).unwrap(),
             writer: Writer::new(store),
             inbox,
