@@ -17,6 +17,7 @@ mod configuration;
 mod contract;
 mod crash;
 mod credentials;
+mod digests;
 mod events;
 mod explain;
 mod failures;

@@ -175,6 +175,8 @@ pub struct FileProperties {
     pub local_name: Vec<u8>,
     /// The ranges it is made of: offset, and length or [`crate::values::TO_END`]. None: all of it.
     pub ranges: Vec<(u64, u64)>,
+    /// The digest it has to have, as it was added; empty without one.
+    pub digest: String,
     /// Its size, where that is known.
     pub bytes_total: Option<u64>,
     /// How much of it is here.
@@ -206,6 +208,7 @@ impl FileProperties {
             remote_name: fields.text("RemoteName")?,
             local_name: fields.bytes("LocalName")?,
             ranges: fields.pairs("Ranges")?,
+            digest: fields.text("Digest")?,
             bytes_total: fields.size("BytesTotal")?,
             bytes_transferred: fields.large("BytesTransferred")?,
             bytes_durable: fields.large("BytesDurable")?,

@@ -131,7 +131,8 @@ impl Exit {
         match name {
             "token-required" => Exit::HelperMissing,
             "no-space" => Exit::NoSpace,
-            "size-changed" | "digest-mismatch" | "validation-failed" => Exit::ContentCheck,
+            "size-changed" | "validation-failed" => Exit::ContentCheck,
+            "digest-mismatch" | "repr-digest-mismatch" => Exit::ContentCheck,
             _ => Exit::JobError,
         }
     }

@@ -159,6 +159,7 @@ pub(crate) fn file(file: &FileProperties) -> Value {
         "url": file.remote_name,
         "path": lossless_path(&file.local_name),
         "ranges": ranges(&file.ranges),
+        "digest": (!file.digest.is_empty()).then_some(&file.digest),
         "bytes_total": file.bytes_total,
         "bytes_transferred": file.bytes_transferred,
         "bytes_durable": file.bytes_durable,

@@ -47,6 +47,12 @@ pub(crate) fn wanted(call: &Invocation, urls: &[&str]) -> Result<Vec<NewFile>, F
             Failure::usage("--range takes OFFSET:LENGTH,OFFSET:eof, such as 0:100,5000:eof")
         })?;
     }
+    if let Some(digest) = call.value("digest") {
+        let [file] = &mut files[..] else {
+            return Err(Failure::usage("--digest takes one URL"));
+        };
+        file.digest = Some(digest.to_string_lossy().into_owned());
+    }
     all_different(files)
 }
 

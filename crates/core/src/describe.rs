@@ -21,7 +21,7 @@ pub struct Description {
 }
 
 /// Every failure there is; statuses are represented by one.
-pub const FAILURES: [Failure; 55] = [
+pub const FAILURES: [Failure; 57] = [
     Failure::Network(NetworkTrouble::NameNotResolved),
     Failure::Network(NetworkTrouble::ConnectFailed),
     Failure::Network(NetworkTrouble::TimedOut),
@@ -42,6 +42,8 @@ pub const FAILURES: [Failure; 55] = [
     Failure::Server(ServerTrouble::WrongRange),
     Failure::Server(ServerTrouble::SizeLimit),
     Failure::Server(ServerTrouble::ValidationFailed),
+    Failure::Server(ServerTrouble::DigestMismatch),
+    Failure::Server(ServerTrouble::ReprDigestMismatch),
     Failure::Destination(DestinationTrouble::NoSuchDirectory),
     Failure::Destination(DestinationTrouble::NotADirectory),
     Failure::Destination(DestinationTrouble::SymbolicLink),

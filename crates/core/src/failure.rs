@@ -64,6 +64,13 @@ impl Failure {
         }
     }
 
+    /// Whether all bytes came, and are not those that were meant.
+    #[must_use]
+    pub fn condemns_what_came(self) -> bool {
+        use ServerTrouble::{DigestMismatch, ReprDigestMismatch};
+        matches!(self, Self::Server(DigestMismatch | ReprDigestMismatch))
+    }
+
     /// Where it belongs.
     #[must_use]
     pub fn context(self) -> Context {

@@ -8,6 +8,7 @@ mod on_demand;
 
 pub use on_demand::{MOST_PIECES, MOST_RANGES, OnDemand};
 
+use crate::digest::{Digest, Hashed};
 use crate::failure::DestinationTrouble;
 use crate::id::JobId;
 use crate::ranges::{self, Part, Range, Ranges};
@@ -28,6 +29,8 @@ pub struct File {
     pub replace: bool,
     /// Which bytes of what the server has make the file.
     pub wanted: Wanted,
+    /// The digest it has to have, as whoever added it said.
+    pub digest: Option<Box<Digest>>,
     /// The temporary file, once there is one.
     pub temporary: Option<Temporary>,
     /// Whether the temporary file has its final name already, or is about to get it: everybody sees
@@ -38,6 +41,8 @@ pub struct File {
     pub spare: Option<Temporary>,
     /// Bytes from the beginning that are in the temporary file and synced.
     pub durable: u64,
+    /// What is known of their hashes; of use only where it is of just as many bytes.
+    pub hashed: Option<Hashed>,
     /// Which representation those bytes belong to.
     pub validators: Validators,
     /// How it stands.
@@ -134,6 +139,8 @@ pub struct Validators {
     pub last_modified_strong: bool,
     /// The size in bytes, if told.
     pub total: Option<u64>,
+    /// The digest of all of it, if told (RFC 9530).
+    pub digest: Option<Box<Digest>>,
 }
 
 impl File {
@@ -145,10 +152,12 @@ impl File {
             destination,
             replace,
             wanted: Wanted::Whole,
+            digest: None,
             temporary: None,
             in_place: false,
             spare: None,
             durable: 0,
+            hashed: None,
             validators: Validators::default(),
             progress: Progress::Unfinished,
             final_url: None,
@@ -196,6 +205,7 @@ impl File {
     /// Forgets every byte that is held, and what they were part of.
     pub fn start_over(&mut self) {
         self.durable = 0;
+        self.hashed = None;
         self.validators = Validators::default();
         if let Wanted::OnDemand(order) = &mut self.wanted {
             order.start_over();
@@ -214,10 +224,19 @@ impl File {
     /// Every byte of it is in the temporary file and synced.
     pub fn became_whole(&mut self, length: u64) {
         self.durable = length;
+        self.hashed = None;
         self.progress = Progress::Transferred;
         if let Wanted::OnDemand(_) = self.wanted {
             self.wanted = Wanted::Whole;
         }
+    }
+
+    /// The digests that all bytes in the temporary file have to have: the server's, and that of
+    /// whoever added it. The server's is of all it has, so ranges of that have none.
+    #[must_use]
+    pub fn digests(&self) -> (Option<&Digest>, Option<&Digest>) {
+        let of_server = self.validators.digest.as_deref();
+        (of_server.filter(|_| !self.is_given_as_ranges()), self.digest.as_deref())
     }
 
     /// Whether it is asked for in pieces.

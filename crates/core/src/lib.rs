@@ -13,6 +13,7 @@
 pub mod conditions;
 pub mod credentials;
 pub mod describe;
+pub mod digest;
 pub mod event;
 pub mod explain;
 pub mod failure;

@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let order = Order {
         url: url.parse()?,
         held: Held::nothing(),
+        hashed: None,
         pieces: Vec::new(),
         options: Options::default(),
         bucket: None,

@@ -6,6 +6,7 @@
 //!
 //! It never guesses, never repairs, and never panics, whatever the bytes are.
 
+use crate::digest::repr_digest;
 use crate::request::Validators;
 use http::HeaderMap;
 use http::header::{
@@ -45,6 +46,7 @@ pub(crate) fn validators(fields: &HeaderMap, total: Option<u64>) -> Validators {
         last_modified: last_modified.map(<[u8]>::to_vec),
         last_modified_strong: last_modified.is_some_and(|date| is_strong_date(date, fields)),
         total,
+        digest: repr_digest(fields),
     }
 }
 

@@ -14,12 +14,13 @@
 //! Nothing in the file is touched before [`Disk::begin`], and nothing after [`Disk::close`] has
 //! returned. The page cache is left as it was found: what has been synced is given up at once.
 
+use crate::hash::{Hashes, Wanted};
 use bytes::Bytes;
 use rustix::fs::{Advice, FallocateFlags};
 use rustix::io::Errno;
 use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
@@ -34,6 +35,9 @@ const SLOW_WRITE: Duration = Duration::from_millis(30);
 /// Below this, asking for the space beforehand costs more than it is worth.
 const WORTH_ALLOCATING: u64 = 1024 * 1024;
 
+/// So much is read back at once.
+const READ_BACK: u64 = 8 * 1024 * 1024;
+
 /// The file could not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DiskError {
@@ -43,6 +47,18 @@ pub enum DiskError {
     /// The kernel refused.
     #[error("the file cannot be written: {}", std::io::Error::from_raw_os_error(*.0))]
     Write(i32),
+    /// The kernel refused, when what is in it was read back.
+    #[error("the file cannot be read: {}", std::io::Error::from_raw_os_error(*.0))]
+    Read(i32),
+}
+
+/// What is known of the hashes of the first bytes of a file, to go on from there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hashed {
+    /// Of how many bytes.
+    pub at: u64,
+    /// Bytes that only this crate reads.
+    pub state: Vec<u8>,
 }
 
 impl From<Errno> for DiskError {
@@ -66,6 +82,9 @@ enum Keep {
     Pieces,
 }
 
+/// So many bytes, and what is known of their hashes.
+type Reached = (u64, Option<Hashed>);
+
 /// A file in transfer.
 pub(crate) struct Disk {
     file: Arc<OwnedFd>,
@@ -79,13 +98,17 @@ pub(crate) struct Disk {
     /// Cutting or writing, on a thread. Nothing else is written meanwhile.
     work: Option<JoinHandle<Work>>,
     /// The checkpoint under way, and where it reaches.
-    checkpoint: Option<(JoinHandle<Result<(), DiskError>>, u64)>,
+    checkpoint: Option<(JoinHandle<Result<(), DiskError>>, Reached)>,
     last_checkpoint: (Instant, u64),
     slow: bool,
     /// Nothing is synced before it is closed.
     at_end: bool,
     /// A sync has failed. The kernel tells that once and forgets it, so none after it counts.
     sync_failed: bool,
+    /// Of the bytes from the beginning, where digests are wanted.
+    hashes: Option<Hashes>,
+    /// What was known of them where it is durable.
+    hashed: Option<Hashed>,
 }
 
 impl Disk {
@@ -104,6 +127,8 @@ impl Disk {
             slow: false,
             at_end: false,
             sync_failed: false,
+            hashes: None,
+            hashed: None,
         }
     }
 
@@ -120,6 +145,11 @@ impl Disk {
     /// Bytes written, from the beginning.
     pub(crate) fn received(&self) -> u64 {
         self.position
+    }
+
+    /// What is known of the hashes of the durable bytes.
+    pub(crate) fn hashed(&self) -> Option<Hashed> {
+        self.hashed.clone().filter(|hashed| hashed.at == self.durable)
     }
 
     /// Counts nothing that is there as durable any more, without touching it.
@@ -162,6 +192,56 @@ impl Disk {
         }
     }
 
+    /// Gets ready to hash what comes after the first `from` bytes. Of those `known` says what is
+    /// needed; where it does not, they are read back: that is so after a write that failed halfway, and
+    /// of files that did not come from their beginning to their end.
+    pub(crate) async fn begin_hashes(
+        &mut self,
+        wanted: Wanted,
+        from: u64,
+        known: Option<&Hashed>,
+    ) -> Result<(), DiskError> {
+        let at_hand = self.hashes.take();
+        if wanted == Wanted::default() {
+            return Ok(());
+        }
+        let known = known.filter(|known| known.at == from);
+        let resumed = at_hand
+            .filter(|hashes| hashes.length() == from && hashes.has(wanted))
+            .or_else(|| Hashes::resume(wanted, from, &known?.state));
+        self.hashes = Some(match resumed {
+            Some(hashes) => hashes,
+            None => self.read_back(Hashes::begin(wanted), from).await?,
+        });
+        Ok(())
+    }
+
+    async fn read_back(&mut self, hashes: Hashes, until: u64) -> Result<Hashes, DiskError> {
+        // In parts, since whoever waits for the end of this must not wait for all of it.
+        let (hashes, mut at) = (Arc::new(Mutex::new(hashes)), 0);
+        while at < until {
+            let part = until.min(at + READ_BACK);
+            let shared = Arc::clone(&hashes);
+            self.work(move |file| {
+                let mut hashes = shared.lock().expect("panics abort");
+                (0, read_on(file, &mut hashes, part))
+            })
+            .await?;
+            at = part;
+        }
+        let hashes = hashes.lock().expect("panics abort").clone();
+        Ok(hashes)
+    }
+
+    /// The hashes of all bytes so far, if there are any.
+    pub(crate) fn hashes(&self) -> Option<&Hashes> {
+        self.hashes.as_ref().filter(|hashes| hashes.length() == self.position)
+    }
+
+    fn hashed_so_far(&self) -> Option<Hashed> {
+        self.hashes().map(|hashes| Hashed { at: hashes.length(), state: hashes.state() })
+    }
+
     /// Writes a piece after the last one, and begins a checkpoint when one is due.
     pub(crate) async fn write(&mut self, piece: Bytes) -> Result<(), DiskError> {
         if self.position - self.durable >= 2 * CHECKPOINT_BYTES {
@@ -169,6 +249,9 @@ impl Disk {
         }
         let at = self.place.1 + (self.position - self.place.0);
         self.note(at, piece.len() as u64);
+        if let Some(hashes) = &mut self.hashes {
+            hashes.update(&piece);
+        }
         if self.slow {
             self.work(move |file| write_all(file, &piece, at)).await?;
         } else {
@@ -197,28 +280,30 @@ impl Disk {
             return std::future::pending().await;
         };
         let synced = sync.await.unwrap_or(Err(LOST));
-        let reached = *reached;
+        let (reached, hashed) = std::mem::take(reached);
         self.checkpoint = None;
         self.slow = false;
         self.sync_failed |= synced.is_err();
         synced?;
         self.durable = reached;
+        self.hashed = hashed;
         Ok(())
     }
 
     /// Ends all work, cuts off what was allocated beyond the last byte, syncs, and closes the
     /// descriptor. Returns how much is durable: also after an error what was written stays.
-    pub(crate) async fn close(mut self) -> (u64, Result<(), DiskError>) {
+    pub(crate) async fn close(mut self) -> (u64, Option<Hashed>, Result<(), DiskError>) {
         let mut ended = self.settle().await;
         if let Some(keep) = self.begun.filter(|_| !self.sync_failed) {
             let (to, written) = (self.position, std::mem::take(&mut self.written));
             let finished = self.work(move |file| (0, finish(file, keep, to, &written))).await;
             if finished.is_ok() {
                 self.durable = to;
+                self.hashed = self.hashed_so_far();
             }
             ended = ended.and(finished);
         }
-        (self.durable, ended)
+        (self.durable, self.hashed(), ended)
     }
 
     /// Waits until nothing is under way. If this is dropped halfway, it can be called again.
@@ -238,7 +323,8 @@ impl Disk {
         let (file, to) = (Arc::clone(&self.file), self.position);
         let written = std::mem::take(&mut self.written);
         self.last_checkpoint = (Instant::now(), to);
-        self.checkpoint = Some((spawn_blocking(move || sync(&file, &written)), to));
+        let hashed = self.hashed_so_far();
+        self.checkpoint = Some((spawn_blocking(move || sync(&file, &written)), (to, hashed)));
     }
 
     fn note(&mut self, at: u64, length: u64) {
@@ -318,6 +404,27 @@ fn write_all(file: &OwnedFd, mut piece: &[u8], at: u64) -> Work {
     (written, Ok(()))
 }
 
+/// Hashes what is in the file, from where the hashes are, and leaves the page cache as it was.
+fn read_on(file: &OwnedFd, hashes: &mut Hashes, until: u64) -> Result<(), DiskError> {
+    let failed = |errno: Errno| DiskError::Read(errno.raw_os_error());
+    let mut buffer = vec![0; 128 * 1024];
+    let from = hashes.length();
+    while hashes.length() < until {
+        let most = usize::try_from(until - hashes.length()).unwrap_or(usize::MAX);
+        let room = buffer.len().min(most);
+        match rustix::io::pread(file, &mut buffer[..room], hashes.length()) {
+            // It has become shorter than it was when it was looked at.
+            Ok(0) => return Err(failed(Errno::IO)),
+            Ok(some) => hashes.update(&buffer[..some]),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(failed(errno)),
+        }
+    }
+    // Advice; a file system that does not take it loses nothing.
+    let _ = rustix::fs::fadvise(file, from, NonZeroU64::new(until - from), Advice::DontNeed);
+    Ok(())
+}
+
 fn sync(file: &OwnedFd, written: &[(u64, u64)]) -> Result<(), DiskError> {
     rustix::fs::fdatasync(file)?;
     for (from, to) in written {
@@ -348,7 +455,7 @@ mod tests {
     async fn nothing_is_touched_before_begin() {
         let file = unnamed(b"12345");
         let disk = Disk::open(file.try_clone().unwrap(), 3);
-        assert_eq!(disk.close().await, (3, Ok(())));
+        assert_eq!(disk.close().await, (3, None, Ok(())));
         assert_eq!(length(&file), Ok(5));
     }
 
@@ -360,7 +467,7 @@ mod tests {
         assert!(rustix::fs::fstat(&file).unwrap().st_blocks > 1000);
         disk.write(Bytes::from_static(b"xyz")).await.unwrap();
         assert_eq!((disk.durable(), disk.received()), (3, 6));
-        assert_eq!(disk.close().await, (6, Ok(())));
+        assert_eq!(disk.close().await, (6, None, Ok(())));
         assert_eq!(length(&file), Ok(6));
         assert!(rustix::fs::fstat(&file).unwrap().st_blocks <= 64);
     }
@@ -375,7 +482,7 @@ mod tests {
         disk.write(Bytes::from_static(b"cd")).await.unwrap();
         disk.write(Bytes::from_static(b"ef")).await.unwrap();
         assert_eq!((disk.durable(), disk.received()), (4, 10));
-        assert_eq!(disk.close().await, (10, Ok(())));
+        assert_eq!(disk.close().await, (10, None, Ok(())));
         let mut content = [0; 12];
         assert_eq!(rustix::io::pread(&file, &mut content, 0).unwrap(), 12);
         assert_eq!(&content, b"01ab4567cdef");
@@ -393,7 +500,7 @@ mod tests {
         assert_eq!(disk.received(), 33 * 1024 * 1024);
         disk.checkpoint_done().await.unwrap();
         assert_eq!(disk.durable(), CHECKPOINT_BYTES);
-        assert_eq!(disk.close().await, (33 * 1024 * 1024, Ok(())));
+        assert_eq!(disk.close().await, (33 * 1024 * 1024, None, Ok(())));
     }
 
     #[tokio::test]
@@ -406,7 +513,7 @@ mod tests {
         }
         assert!(disk.checkpoint.is_none());
         assert_eq!((disk.durable(), disk.received()), (0, 70 * 1024 * 1024));
-        assert_eq!(disk.close().await, (70 * 1024 * 1024, Ok(())));
+        assert_eq!(disk.close().await, (70 * 1024 * 1024, None, Ok(())));
     }
 
     #[tokio::test]
@@ -417,7 +524,7 @@ mod tests {
         disk.slow = true;
         disk.write(Bytes::from_static(b"one ")).await.unwrap();
         disk.write(Bytes::from_static(b"two")).await.unwrap();
-        assert_eq!(disk.close().await, (7, Ok(())));
+        assert_eq!(disk.close().await, (7, None, Ok(())));
         let mut content = [0; 7];
         rustix::io::pread(&file, &mut content, 0).unwrap();
         assert_eq!(&content, b"one two");
@@ -441,6 +548,6 @@ mod tests {
         assert!(disk.sync_failed);
         disk.begin_checkpoint();
         assert!(disk.checkpoint.is_none());
-        assert_eq!(disk.close().await, (0, Ok(())));
+        assert_eq!(disk.close().await, (0, None, Ok(())));
     }
 }

@@ -17,16 +17,20 @@
 //! writer has ended, its descriptor is closed, and no name is being resolved for it: no byte is sent,
 //! written or received any more.
 //! It never truncates a file that holds bytes its owner counts on without the owner's word, and
-//! never tries a second time what has failed once.
+//! never tries a second time what has failed once; but what came whole and does not have the digest
+//! that its server gave is asked for once more (`fetch/checked.rs`).
 
+mod checked;
 mod pieces;
+
+pub use checked::check;
 
 use crate::answer::modified;
 use crate::auth::InHand;
 use crate::client::{Client, ExchangeError, Link, Terms};
 use crate::connect::Origin;
 use crate::control::Control;
-use crate::disk::{Disk, DiskError};
+use crate::disk::{Disk, DiskError, Hashed};
 use crate::order::{Order, Redirects};
 use crate::pieces::Stream;
 use crate::redirect::{Downgrade, MOST_REDIRECTS, RedirectError, follow};
@@ -72,6 +76,11 @@ pub trait Reports {
     /// So much is durable, and so much received, counted from the beginning of the file, or of the
     /// first piece.
     fn progress(&mut self, durable: u64, received: u64);
+
+    /// What is known of the hashes of bytes that are about to be told as durable.
+    fn hashed(&mut self, hashed: Hashed) {
+        drop(hashed);
+    }
 
     /// Bytes now come through this socket; whoever sets the pace may measure and steer it.
     fn connected(&mut self, socket: Arc<OwnedFd>) {
@@ -164,6 +173,7 @@ pub async fn fetch(
         disk,
         reports,
         headed: false,
+        doubted: false,
     };
     // When this is decided, the losing side is dropped, and a connection in it closed.
     let end = tokio::select! {
@@ -171,8 +181,11 @@ pub async fn fetch(
         () = control.stopped() => None,
         end = run.until_there(stream) => Some(end),
     };
-    let Run { mut lookups, url, disk, .. } = run;
-    let ((), (durable, closed)) = tokio::join!(lookups.over(), disk.close());
+    let Run { mut lookups, url, disk, reports, .. } = run;
+    let ((), (durable, hashed, closed)) = tokio::join!(lookups.over(), disk.close());
+    if let Some(hashed) = hashed {
+        reports.hashed(hashed);
+    }
     match (end, closed) {
         (None, _) => Ended::Stopped { durable },
         (Some(Err(error)), _) => Ended::Failed { durable, at: url, error },
@@ -212,6 +225,8 @@ struct Run<'a, R> {
     reports: &'a mut R,
     /// Whether the owner has written a head of this fetch down already.
     headed: bool,
+    /// Whether it came whole once, and was not what its server said.
+    doubted: bool,
 }
 
 impl<R: Reports> Run<'_, R> {
@@ -235,19 +250,26 @@ impl<R: Reports> Run<'_, R> {
                 Decision::Complete => {
                     let Held { offset: length, validators } = self.held.clone();
                     self.report_head(self.head_of(&parts, &validators, length, false));
-                    return Ok(Whole { length, validators });
+                    self.hash_from(length, &validators).await?;
+                    if self.stands(&validators)? {
+                        return Ok(Whole { length, validators });
+                    }
                 }
                 Decision::Continue { from, until } => {
                     let total = judged.validators.total;
                     self.unless_too_large(total)?;
                     self.report_head(self.head_of(&parts, &judged.validators, from, false));
                     self.disk.begin(from, total).await?;
+                    self.hash_from(from, &judged.validators).await?;
                     let reached = self.pour(link, body, from, Some(until)).await?;
-                    if Some(reached) == total {
+                    // A server may shorten a range; the rest is asked for in the same way.
+                    let all = Some(reached) == total;
+                    if all && self.stands(&judged.validators)? {
                         return Ok(Whole { length: reached, validators: judged.validators });
                     }
-                    // A server may shorten a range; the rest is asked for in the same way.
-                    self.held = Held { offset: reached, validators: judged.validators };
+                    if !all {
+                        self.held = Held { offset: reached, validators: judged.validators };
+                    }
                 }
                 Decision::Whole => {
                     let total = judged.validators.total;
@@ -256,10 +278,13 @@ impl<R: Reports> Run<'_, R> {
                     self.report_head(self.head_of(&parts, &judged.validators, 0, true));
                     self.drop_what_is_held(counted_on).await;
                     self.disk.begin(0, total).await?;
+                    self.hash_from(0, &judged.validators).await?;
                     // A request for the head alone has no body, whatever length it tells.
                     let total = if self.method == Method::HEAD { Some(0) } else { total };
                     let length = self.pour(link, body, 0, total).await?;
-                    return Ok(Whole { length, validators: judged.validators });
+                    if self.stands(&judged.validators)? {
+                        return Ok(Whole { length, validators: judged.validators });
+                    }
                 }
             }
         }
@@ -330,6 +355,9 @@ impl<R: Reports> Run<'_, R> {
 
     fn report_progress(&mut self) -> (u64, u64) {
         let (durable, received) = (self.disk.durable(), self.disk.received());
+        if let Some(hashed) = self.disk.hashed() {
+            self.reports.hashed(hashed);
+        }
         self.reports.progress(durable, received);
         (durable, received)
     }

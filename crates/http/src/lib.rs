@@ -21,6 +21,8 @@
 //! | `proxy`    | which proxies lead to a URL (pure), and how each is spoken to |
 //! | `stream`   | one connection's bytes, under as much TLS as it takes         |
 //! | `client`   | connections kept, one exchange on one of them               |
+//! | `digest`   | digests of whole files, and what servers say of them (pure) |
+//! | `hash`     | hashes that can be put down and taken up again (pure)        |
 //! | `disk`     | pieces to the file, sync, what is durable                   |
 //! | `control`  | how the owner of a fetch says proceed and stop              |
 //! | `fetch`    | one file, from request to the last synced byte              |
@@ -38,8 +40,10 @@ mod bucket;
 mod client;
 mod connect;
 mod control;
+mod digest;
 mod disk;
 mod fetch;
+mod hash;
 mod measure;
 mod order;
 mod pace;
@@ -62,13 +66,14 @@ pub use bucket::Bucket;
 pub use client::{Client, ExchangeError};
 pub use connect::{ConnectError, Scheme};
 pub use control::{Control, Steering, control};
-pub use disk::DiskError;
-pub use fetch::{Ended, FetchError, Head, Reports, fetch};
+pub use digest::Digest;
+pub use disk::{DiskError, Hashed};
+pub use fetch::{Ended, FetchError, Head, Reports, check, fetch};
 pub use measure::measure;
 pub use order::{FieldError, Options, Order, OwnFields, Piece, Redirects, Relaxed};
 pub use proxy::{Bypass, Listed, Proxies, Proxy, ProxyError, ProxyKind, ProxyTrouble, ProxyUse};
 pub use redirect::{Downgrade, MOST_REDIRECTS, RedirectError, follow};
 pub use request::{Ask, Held, Known, Part, Strong, Validators, ask};
-pub use response::{AnswerError, Decision, Judged, judge};
+pub use response::{AnswerError, Decision, Judged, Voucher, judge};
 pub use shown::{printable, shown_url, without_user_info};
 pub use tls::{RootsError, TlsError, Trust};

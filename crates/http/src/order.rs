@@ -8,6 +8,8 @@
 
 use crate::auth::Logins;
 use crate::bucket::Bucket;
+use crate::digest::Digest;
+use crate::disk::Hashed;
 use crate::proxy::ProxyUse;
 use crate::redirect::Downgrade;
 use crate::request::Held;
@@ -29,6 +31,8 @@ pub struct Order {
     /// What is in the file already, durably. With pieces the bytes are counted one piece after the
     /// other, and the validators are of all that is in the file, also from other fetches.
     pub held: Held,
+    /// What is known of the hashes of those bytes.
+    pub hashed: Option<Hashed>,
     /// What of it, in this order; nothing: the whole.
     pub pieces: Vec<Piece>,
     /// How to ask, and what to put up with.
@@ -71,6 +75,8 @@ pub struct Options {
     pub sync_at_end: bool,
     /// The most bytes there may be.
     pub most_bytes: Option<u64>,
+    /// What it must hash to. Of pieces that is not looked at: see [`crate::check`].
+    pub digest: Option<Digest>,
     /// Who stands between us and the server.
     pub proxy: ProxyUse,
 }
@@ -136,6 +142,7 @@ impl Default for Options {
             dynamic: false,
             sync_at_end: false,
             most_bytes: None,
+            digest: None,
             proxy: ProxyUse::Direct,
         }
     }

@@ -11,6 +11,7 @@
 //!
 //! It never does input or output, and never sends user-info, a fragment or a referrer.
 
+use crate::digest::Digest;
 use crate::order::OwnFields;
 use bytes::Bytes;
 use http::header::{
@@ -34,6 +35,8 @@ pub struct Validators {
     pub last_modified_strong: bool,
     /// Size of the whole representation in bytes, if it was told.
     pub total: Option<u64>,
+    /// The digest of the whole representation, if it was told.
+    pub digest: Option<Digest>,
 }
 
 /// The bytes of a file that are there already, and what they are part of.

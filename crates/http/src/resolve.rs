@@ -146,6 +146,7 @@ mod tests {
         let order = Order {
             url: somewhere(),
             held: Held::nothing(),
+            hashed: None,
             pieces: Vec::new(),
             options: Options::default(),
             bucket: None,

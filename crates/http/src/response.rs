@@ -29,6 +29,7 @@ use crate::answer::{
     ContentRange, content_length, content_range, retry_after, single, unsatisfied_total, validators,
 };
 use crate::auth::LogOnError;
+use crate::digest::repr_digest;
 use crate::redirect::RedirectError;
 use crate::request::{Ask, Held, Part, Strong, Validators};
 use crate::shown::printable;
@@ -36,6 +37,7 @@ use http::header::{
     CONTENT_ENCODING, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, StatusCode};
+use std::fmt;
 use std::time::SystemTime;
 use url::Url;
 
@@ -101,6 +103,9 @@ pub enum AnswerError {
     /// The file ends before the part.
     #[error("the file at the server ends before the range that was asked for")]
     InvalidRange,
+    /// Everything came, and it is not the file that was meant.
+    #[error("what came does not have the digest that {0} said it has")]
+    WrongDigest(Voucher),
     /// More than there may be.
     #[error("there are more bytes than the {most} that are allowed")]
     TooLarge {
@@ -121,6 +126,24 @@ pub enum AnswerError {
     /// The server sends us somewhere we do not go.
     #[error(transparent)]
     Redirect(#[from] RedirectError),
+}
+
+/// Who said which digest a file has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voucher {
+    /// The server itself.
+    Server,
+    /// Who ordered it.
+    Owner,
+}
+
+impl fmt::Display for Voucher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Server => "the server",
+            Self::Owner => "the job's owner",
+        })
+    }
 }
 
 /// An answer, judged.
@@ -236,7 +259,10 @@ fn contradicts(held: &Held, fields: &HeaderMap) -> bool {
         let theirs = fields.contains_key(&name);
         theirs && ours.as_deref().is_some_and(|ours| single(fields, name) != Some(ours))
     };
-    differs(ETAG, &held.validators.etag) || differs(LAST_MODIFIED, &held.validators.last_modified)
+    let digests = held.validators.digest.as_ref().zip(repr_digest(fields));
+    differs(ETAG, &held.validators.etag)
+        || differs(LAST_MODIFIED, &held.validators.last_modified)
+        || digests.is_some_and(|(ours, theirs)| ours.contradicts(&theirs))
 }
 
 /// The length the answer declares. Two framings in one answer are how responses get smuggled.

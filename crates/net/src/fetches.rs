@@ -13,17 +13,20 @@
 
 use crate::descriptor::is_writable_file;
 use crate::logins::Waiting;
-use crate::translate::{asked, detail, order, piece, redirect, retry_after, told, trouble};
-use ebb_http::{
-    Bucket, Client, Control, Ended, Head, Options, Order, ProxyUse, Reports, Steering, control,
-    fetch, measure,
+use crate::translate::{
+    asked, detail, digest, hashed, order, piece, redirect, retry_after, told, trouble,
 };
-use ebb_wire::net::{FetchId, FetchOptions, FromNet, NetTrouble, ToNet};
+use ebb_http::{
+    Bucket, Client, Control, Digest, Ended, Hashed, Head, Options, Order, ProxyUse, Reports,
+    Steering, check, control, fetch, measure,
+};
+use ebb_wire::net::{self, FetchId, FetchOptions, FromNet, NetTrouble, ToNet};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
+use url::Url;
 
 /// A message from the service that does not fit.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +94,7 @@ impl Fetches {
                 url,
                 offset,
                 validators,
+                hashed: known,
                 pieces,
                 options,
                 bucket,
@@ -105,6 +109,7 @@ impl Fetches {
                 let options = self.asked(fetch, &options)?;
                 match order(&url, offset, validators, options, stall_timeout_ms) {
                     Some(mut order) => {
+                        order.hashed = known.map(hashed);
                         order.pieces = pieces.iter().map(piece).collect();
                         order.bucket = self.bucket(bucket);
                         self.start(fetch, order, file);
@@ -117,6 +122,17 @@ impl Fetches {
                 match order(&url, 0, Default::default(), options, stall_timeout_ms) {
                     Some(order) => self.measure(fetch, order),
                     None => self.tell(FromNet::Measured { fetch, size: None }),
+                }
+            }
+            ToNet::Check { fetch, url, length, server, owner } => {
+                if self.running.contains_key(&fetch) {
+                    return Err(Violation::Twice(fetch));
+                }
+                let file = file.ok_or(Violation::Descriptor(fetch))?;
+                let digests = (server.map(digest), owner.map(digest));
+                match Url::parse(&url) {
+                    Ok(url) => self.check(fetch, file, length, url, digests),
+                    Err(_) => self.tell(no_address(fetch, length)),
                 }
             }
             ToNet::Login { fetch, login } => {
@@ -195,6 +211,24 @@ impl Fetches {
         });
     }
 
+    fn check(
+        &mut self,
+        id: FetchId,
+        file: OwnedFd,
+        length: u64,
+        url: Url,
+        (server, owner): (Option<Digest>, Option<Digest>),
+    ) {
+        let (steering, control) = control();
+        self.running.insert(id, steering);
+        let reporter = Reporter { id, outbox: self.outbox.clone() };
+        self.tasks.spawn(async move {
+            let ended = check(file, length, url, server, owner, control).await;
+            reporter.ended(ended);
+            id
+        });
+    }
+
     fn tell(&self, report: FromNet) {
         // Fails only when the channel has ended, and then so do we.
         let _ = self.outbox.send(report);
@@ -221,18 +255,7 @@ async fn run(
 ) -> FetchId {
     let id = reporter.id;
     let ended = fetch(&client, order, file, control, &mut reporter).await;
-    reporter.tell(match ended {
-        Ended::Done { length, modified } => FromNet::Done { fetch: id, length, modified },
-        Ended::Stopped { durable } => FromNet::Stopped { fetch: id, durable },
-        Ended::Failed { durable, at, error } => FromNet::Failed {
-            fetch: id,
-            durable,
-            trouble: trouble(&error),
-            retry_after: retry_after(&error),
-            redirect: redirect(&error),
-            detail: detail(&at, &error),
-        },
-    });
+    reporter.ended(ended);
     id
 }
 
@@ -243,6 +266,23 @@ struct Reporter {
 }
 
 impl Reporter {
+    /// The last word.
+    fn ended(&self, ended: Ended) {
+        let id = self.id;
+        self.tell(match ended {
+            Ended::Done { length, modified } => FromNet::Done { fetch: id, length, modified },
+            Ended::Stopped { durable } => FromNet::Stopped { fetch: id, durable },
+            Ended::Failed { durable, at, error } => FromNet::Failed {
+                fetch: id,
+                durable,
+                trouble: trouble(&error),
+                retry_after: retry_after(&error),
+                redirect: redirect(&error),
+                detail: detail(&at, &error),
+            },
+        });
+    }
+
     fn tell(&self, report: FromNet) {
         // Fails only when the channel has ended, and then so do we.
         let _ = self.outbox.send(report);
@@ -260,6 +300,11 @@ impl Reports for Reporter {
             anew: head.anew,
             fields: head.fields,
         });
+    }
+
+    fn hashed(&mut self, Hashed { at, state }: Hashed) {
+        let hashed = net::Hashed { at, state };
+        self.tell(FromNet::Hashed { fetch: self.id, hashed });
     }
 
     fn progress(&mut self, durable: u64, received: u64) {

@@ -6,9 +6,9 @@
 
 use crate::proxies;
 use ebb_http::{
-    AnswerError, ConnectError, DiskError, Downgrade, ExchangeError, FetchError, Held, LoginTarget,
-    Logins, Method, Options, Order, OwnFields, Piece, ProxyUse, RedirectError, Redirects, Relaxed,
-    TlsError, Validators, printable, shown_url,
+    AnswerError, ConnectError, Digest, DiskError, Downgrade, ExchangeError, FetchError, Hashed,
+    Held, LoginTarget, Logins, Method, Options, Order, OwnFields, Piece, ProxyUse, RedirectError,
+    Redirects, Relaxed, TlsError, Validators, Voucher, printable, shown_url,
 };
 use ebb_wire::codec::URL_MAX;
 use ebb_wire::net::{self, NetTrouble};
@@ -30,10 +30,12 @@ pub(crate) fn order(
         last_modified: validators.last_modified,
         last_modified_strong: validators.last_modified_strong,
         total: validators.total,
+        digest: validators.digest.map(digest),
     };
     let stall_timeout = Duration::from_millis(stall_timeout_ms.into());
     let held = Held { offset, validators };
-    Some(Order { url, held, pieces: Vec::new(), options, bucket: None, stall_timeout })
+    let (hashed, pieces, bucket) = (None, Vec::new(), None);
+    Some(Order { url, held, hashed, pieces, options, bucket, stall_timeout })
 }
 
 /// How it is to be asked for, as the engine wants it. An error if that cannot be written down.
@@ -67,6 +69,7 @@ pub(crate) fn asked(
         dynamic: options.dynamic,
         sync_at_end: options.sync_at_end,
         most_bytes: options.most_bytes,
+        digest: options.digest.clone().map(digest),
         proxy: proxies::way(&options.way, preconfigured).ok_or(Unwritable)?,
     })
 }
@@ -87,7 +90,26 @@ pub(crate) fn told(validators: Validators) -> net::Validators {
         last_modified: validators.last_modified,
         last_modified_strong: validators.last_modified_strong,
         total: validators.total,
+        digest: validators.digest.map(|digest| {
+            Box::new(match digest {
+                Digest::Sha256(value) => net::Digest::Sha256(value),
+                Digest::Sha512(value) => net::Digest::Sha512(value),
+            })
+        }),
     }
+}
+
+/// A digest that a file has to have, as the engine wants it.
+#[expect(clippy::boxed_local, reason = "in a box on the channel")]
+pub(crate) fn digest(digest: Box<net::Digest>) -> Digest {
+    match *digest {
+        net::Digest::Sha256(value) => Digest::Sha256(value),
+        net::Digest::Sha512(value) => Digest::Sha512(value),
+    }
+}
+
+pub(crate) fn hashed(net::Hashed { at, state }: net::Hashed) -> Hashed {
+    Hashed { at, state }
 }
 
 /// What trouble this is called on the channel.
@@ -98,7 +120,9 @@ pub(crate) fn trouble(error: &FetchError) -> NetTrouble {
         FetchError::Exchange(ExchangeError::TimedOut(_)) => NetTrouble::TimedOut,
         FetchError::Exchange(ExchangeError::Lost(_)) => NetTrouble::ConnectionLost,
         FetchError::Disk(DiskError::NoSpace) => NetTrouble::NoSpace,
-        FetchError::Disk(DiskError::Write(errno)) => NetTrouble::WriteFailed(*errno),
+        FetchError::Disk(DiskError::Write(errno) | DiskError::Read(errno)) => {
+            NetTrouble::WriteFailed(*errno)
+        }
     }
 }
 
@@ -125,6 +149,8 @@ fn answer_trouble(error: &AnswerError) -> NetTrouble {
         AnswerError::NoRanges(_) => NetTrouble::NoRangeSupport,
         AnswerError::WrongRange(_) => NetTrouble::WrongRange,
         AnswerError::InvalidRange => NetTrouble::InvalidRange,
+        AnswerError::WrongDigest(Voucher::Owner) => NetTrouble::DigestMismatch,
+        AnswerError::WrongDigest(Voucher::Server) => NetTrouble::ReprDigestMismatch,
         AnswerError::TooLarge { .. } => NetTrouble::SizeLimit,
         AnswerError::RedirectRefused { status, .. } => NetTrouble::RedirectRefused(status.as_u16()),
         AnswerError::LogOn(error) => match error.target() {

@@ -15,6 +15,7 @@
 //! |------------|---------------------------------------------------------------|
 //! | `attempt`  | files in their order, sizes beside them, the end of all        |
 //! | `asking`   | how the job's terms say files are to be asked for              |
+//! | `checked`  | whether what came in pieces has the digest it must have        |
 //! | `logins`   | what is said to log on with                                   |
 //! | `flight`   | how many files may be in flight                               |
 //! | `one_file` | one file, from its temporary file to the last word about it   |
@@ -25,6 +26,7 @@
 //! | `kept`     | descriptors for an attempt under another file identity        |
 
 mod asking;
+mod checked;
 mod flight;
 pub(crate) mod kept;
 mod logins;

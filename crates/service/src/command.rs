@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use ebb_core::credentials::{AuthPair, Credentials};
+use ebb_core::digest::Digest;
 use ebb_core::failure::Failure;
 use ebb_core::file::Wanted;
 use ebb_core::headers::Headers;
@@ -140,6 +141,7 @@ pub(crate) struct NewFile {
     pub(crate) name: Vec<u8>,
     pub(crate) replace: bool,
     pub(crate) wanted: Wanted,
+    pub(crate) digest: Option<Box<Digest>>,
 }
 
 /// What is answered.
@@ -202,6 +204,8 @@ pub(crate) struct FileView {
     pub(crate) url: String,
     pub(crate) path: Vec<u8>,
     pub(crate) ranges: Vec<(u64, u64)>,
+    /// As [`Digest`] is written; empty without one.
+    pub(crate) digest: String,
     pub(crate) total: Option<u64>,
     pub(crate) received: u64,
     pub(crate) durable: u64,

@@ -109,6 +109,8 @@ CREATE TABLE file (
     filled               TEXT,
     requested            TEXT,
     position             INTEGER,
+    -- What it has to hash to: sha-256= or sha-512= and hexadecimal digits.
+    digest               TEXT,
     -- Null together when there is no temporary file.
     temp_name            BLOB,
     temp_dev             INTEGER,
@@ -122,10 +124,15 @@ CREATE TABLE file (
     spare_ino            INTEGER,
     spare_made_by        INTEGER,
     durable              INTEGER NOT NULL,
+    -- Null together; else hashes under way, and of how many bytes.
+    hashed_at            INTEGER,
+    hashed               BLOB,
     etag                 BLOB,
     last_modified        BLOB,
     last_modified_strong INTEGER NOT NULL,
     total                INTEGER,
+    -- The server's digest, written as the other one.
+    repr_digest          TEXT,
     progress             TEXT    NOT NULL,
     final_url            TEXT,
     http_status          INTEGER,

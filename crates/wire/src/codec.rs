@@ -66,6 +66,8 @@ pub const SCHEMES_MAX: usize = 32;
 pub const SIGNED_MAX: usize = 60 * 1024;
 /// Longest signature in bytes.
 pub const SIGNATURE_MAX: usize = 2048;
+/// Longest state of hashes that are under way, in bytes.
+pub const HASHED_MAX: usize = 512;
 /// Longest `ETag` or `Last-Modified` field in bytes.
 pub const VALIDATOR_MAX: usize = 8192;
 

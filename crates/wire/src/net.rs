@@ -8,9 +8,11 @@
 //! A fetch brings a whole file, or [`Piece`]s of it; then every number of bytes on this channel
 //! counts the bytes of the pieces, one after the other, in the order of the fetch.
 
+mod digest;
 mod login;
 mod proxy;
 
+pub use digest::{Digest, Hashed};
 pub use login::{AuthScheme, AuthTarget, Login, Secret};
 pub use proxy::{Bypass, Proxy, ProxyKind, ProxyTrouble, Scheme, Way};
 
@@ -31,6 +33,8 @@ pub struct Validators {
     pub last_modified_strong: bool,
     /// Size of the whole representation in bytes, if it was told.
     pub total: Option<u64>,
+    /// The digest of the whole representation, if it was told.
+    pub digest: Option<Box<Digest>>,
 }
 
 /// A part of what the server has, and where in the file it belongs.
@@ -101,6 +105,8 @@ pub struct FetchOptions {
     pub sync_at_end: bool,
     /// More bytes than this are [`NetTrouble::SizeLimit`].
     pub most_bytes: Option<u64>,
+    /// What comes has to have this digest; not looked at where it comes in pieces.
+    pub digest: Option<Box<Digest>>,
     /// Who stands between the agent and the server.
     pub way: Way,
 }
@@ -116,6 +122,7 @@ impl Default for FetchOptions {
             dynamic: false,
             sync_at_end: false,
             most_bytes: None,
+            digest: None,
             way: Way::Direct,
         }
     }
@@ -134,6 +141,8 @@ pub enum ToNet {
         offset: u64,
         /// What those bytes are part of; with pieces, what anything in the file is part of.
         validators: Validators,
+        /// What is known of the hashes of those bytes.
+        hashed: Option<Hashed>,
         /// What to fetch, in this order; nothing: the whole file from its beginning.
         pieces: Vec<Piece>,
         /// How to ask, and what to put up with.
@@ -165,6 +174,20 @@ pub enum ToNet {
         options: FetchOptions,
         /// Give up when not a byte has come for this long, in milliseconds.
         stall_timeout_ms: u32,
+    },
+    /// Read the file that comes with this message, which did not come from its beginning to its
+    /// end, and look whether it has these digests. Answered like a fetch, without a `Head`.
+    Check {
+        /// Its name from now on; as for a fetch.
+        fetch: FetchId,
+        /// Where it came from, for the error.
+        url: String,
+        /// How long it is.
+        length: u64,
+        /// The server's digest.
+        server: Option<Box<Digest>>,
+        /// That of whoever wants it.
+        owner: Option<Box<Digest>>,
     },
     /// From now on the fetches of this bucket take so much together, also those that run already.
     Limit {
@@ -209,6 +232,14 @@ pub enum FromNet {
         /// The fields of the answer: names and values, printable. Those that would make them
         /// longer than [`crate::codec::FIELDS_MAX`] are left out.
         fields: Vec<(String, String)>,
+    },
+    /// What is known of the hashes of bytes that the next `Progress`, `Failed` or `Stopped` calls
+    /// durable. Sent only where a digest is to be compared.
+    Hashed {
+        /// Which fetch.
+        fetch: FetchId,
+        /// What.
+        hashed: Hashed,
     },
     /// How far it is. Sent at checkpoints, and at most twice a second in between.
     Progress {
@@ -300,6 +331,10 @@ pub enum NetTrouble {
     WrongRange,
     /// The file, or the part of it, is larger than it may be.
     SizeLimit,
+    /// What came has not the digest that was to be compared with.
+    DigestMismatch,
+    /// Twice what came had not the digest the server gave for it.
+    ReprDigestMismatch,
     /// No space, or no quota, left under the file.
     NoSpace,
     /// Writing the file failed, with this `errno`.

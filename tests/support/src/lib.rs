@@ -29,6 +29,7 @@ pub mod content;
 pub mod credentials;
 pub mod desktop;
 pub mod dice;
+pub mod digests;
 pub mod instance;
 pub mod job;
 pub mod logind;

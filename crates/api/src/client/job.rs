@@ -32,20 +32,25 @@ pub struct NewFile {
     /// Only these bytes, one after the other: offset, and length or [`crate::values::TO_END`].
     /// None: all of it.
     pub ranges: Vec<(u64, u64)>,
+    /// What it must hash to: `sha-256=` or `sha-512=` and hexadecimal digits.
+    pub digest: Option<String>,
 }
 
 impl NewFile {
     /// From this URL to this absolute path, replacing what is there.
     pub fn new(url: impl Into<String>, local_name: impl Into<OsString>) -> Self {
         let local_name = local_name.into().into_vec();
-        NewFile { url: url.into(), local_name, no_clobber: false, ranges: Vec::new() }
+        let (no_clobber, ranges, digest) = (false, Vec::new(), None);
+        NewFile { url: url.into(), local_name, no_clobber, ranges, digest }
     }
 
     fn to_wire(&self) -> (&str, &[u8], HashMap<&'static str, Variant<'static>>) {
         let no_clobber = self.no_clobber.then(|| ("no-clobber", Variant::from(true)));
         let some_ranges = !self.ranges.is_empty();
         let ranges = some_ranges.then(|| ("ranges", Variant::from(self.ranges.clone())));
-        (&self.url, &self.local_name, no_clobber.into_iter().chain(ranges).collect())
+        let digest = self.digest.clone().map(|digest| ("digest", Variant::from(digest)));
+        let options = no_clobber.into_iter().chain(ranges).chain(digest);
+        (&self.url, &self.local_name, options.collect())
     }
 }
 

@@ -114,6 +114,12 @@ const RANGE: Opt = value(
     "OFFSET:LENGTH,...",
     "only these bytes, one after the other (one URL only); LENGTH may be eof",
 );
+const DIGEST: Opt = value(
+    "digest",
+    None,
+    "ALGORITHM=HEX",
+    "what the file must hash to, by sha-256 or sha-512 (one URL only)",
+);
 const HEADERS: Opt = flag("headers", None, "what the server said of each file");
 const NAME: Opt = value("name", None, "NAME", "what to call the job");
 const DESCRIPTION: Opt = value("description", None, "TEXT", "what to say about it");
@@ -203,7 +209,7 @@ const FOR_USE: Opt = value("for", None, "local,network", "what the helper's iden
 const USER: Opt = value("user", None, "NAME", "whose identity (root only)");
 
 /// Which files, and where they go.
-const FILES: &[&Opt] = &[&OUTPUT, &DIRECTORY, &INPUT, &RANGE];
+const FILES: &[&Opt] = &[&OUTPUT, &DIRECTORY, &INPUT, &RANGE, &DIGEST];
 /// The terms of a new job.
 const TERMS: &[&Opt] = &[
     &DESCRIPTION,

@@ -35,6 +35,10 @@ pub enum ServerTrouble {
     SizeLimit,
     /// The owner says that what came is not the file.
     ValidationFailed,
+    /// What came has another digest than whoever added the file says.
+    DigestMismatch,
+    /// What came has another digest than the server itself says; twice.
+    ReprDigestMismatch,
 }
 
 impl ServerTrouble {
@@ -52,7 +56,9 @@ impl ServerTrouble {
             | Self::InvalidRange
             | Self::WrongRange
             | Self::SizeLimit
-            | Self::ValidationFailed => Remedy::AskOwner,
+            | Self::ValidationFailed
+            | Self::DigestMismatch
+            | Self::ReprDigestMismatch => Remedy::AskOwner,
         }
     }
 
@@ -72,6 +78,8 @@ impl ServerTrouble {
             Self::WrongRange => "invalid-server-response",
             Self::SizeLimit => "max-download-size-limit-reached",
             Self::ValidationFailed => "validation-failed",
+            Self::DigestMismatch => "digest-mismatch",
+            Self::ReprDigestMismatch => "repr-digest-mismatch",
         }
     }
 
@@ -89,6 +97,7 @@ impl ServerTrouble {
             Self::WrongRange => 0x8020_001b,
             Self::SizeLimit => 0x8020_0064,
             Self::ValidationFailed => 0x8020_0053,
+            Self::DigestMismatch | Self::ReprDigestMismatch => 0,
         }
     }
 
@@ -120,6 +129,12 @@ impl ServerTrouble {
             }
             Self::SizeLimit => "cancel, and allow a new job more bytes",
             Self::ValidationFailed => "resume to fetch the file again, or cancel",
+            Self::DigestMismatch => {
+                "compare the digest with what the publisher says; resume to fetch the file again"
+            }
+            Self::ReprDigestMismatch => {
+                "tell the server's administrator; resume to fetch the file again"
+            }
         }
     }
 }
@@ -154,6 +169,8 @@ impl fmt::Display for ServerTrouble {
             Self::WrongRange => "the server answered with another range than asked for",
             Self::SizeLimit => "there is more to fetch than the job is allowed",
             Self::ValidationFailed => "the file was declared not to be what it should be",
+            Self::DigestMismatch => "the file does not have the digest it was added with",
+            Self::ReprDigestMismatch => "the file does not have the digest its server gave for it",
         })
     }
 }

@@ -71,6 +71,8 @@ fn position(failure: Failure) -> usize {
         Failure::Proxy(P::Unauthorized) => 52,
         Failure::Proxy(P::MalformedAnswer) => 53,
         Failure::Proxy(P::InvalidSettings) => 54,
+        Failure::Server(R::DigestMismatch) => 55,
+        Failure::Server(R::ReprDigestMismatch) => 56,
     }
 }
 

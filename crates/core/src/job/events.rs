@@ -5,6 +5,7 @@
 
 use super::{Setting, Trouble};
 use crate::credentials::AuthPair;
+use crate::digest::Hashed;
 use crate::failure::Blocked;
 use crate::file::{File, Temporary, Validators};
 use crate::headers::Sealed;
@@ -132,6 +133,8 @@ pub enum Report {
     },
     /// The server's answer about this file has these fields.
     Headers(u32, Vec<(String, String)>),
+    /// What is known of the hashes of a file's bytes; said before the checkpoint it goes with.
+    Hashed(u32, Hashed),
     /// So many bytes are synced.
     Checkpoint {
         /// Which file.

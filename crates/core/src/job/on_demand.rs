@@ -156,6 +156,7 @@ impl Report {
             | Self::TookOver(_)
             | Self::SpareDeleted(_)
             | Self::Measured(..)
+            | Self::Hashed(..)
             | Self::Answered { .. }
             | Self::FileDone { .. }
             | Self::Doubted(_)

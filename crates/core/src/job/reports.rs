@@ -2,8 +2,8 @@
 //!
 //! A report from an attempt that is not in hand any more changes no state: whoever stopped it has
 //! decided already. What it has synced to disk still counts ([`Job::decide`] with a late
-//! `Checkpoint`). Bytes held never shrink except when the server's answer says so (`from: 0`) or a new
-//! temporary file had to be made.
+//! `Checkpoint`). Bytes held never shrink except when the server's answer says so (`from: 0`), a new
+//! temporary file had to be made, or what came whole has another digest than it must have.
 
 use super::{CompleteReport, Job, Report, State, Step, Trouble};
 use crate::failure::{Failure, Remedy, ServerTrouble};
@@ -54,6 +54,7 @@ impl Job {
                 });
                 Step { job_changed: true, ..step }
             }
+            Report::Hashed(at, hashed) => self.change_file(at, |file| file.hashed = Some(hashed)),
             Report::Checkpoint { file: at, durable } => self.arrived(at, Range::new(0, durable)),
             Report::Headers(at, headers) => self.change_file(at, |file| file.headers = headers),
             Report::Filled(at, range) => self.arrived(at, Some(range)),
@@ -75,8 +76,17 @@ impl Job {
             Report::Ended(Ok(())) if self.has_work() => self.begin_attempt(),
             Report::Ended(Ok(())) if self.unfinished().next().is_some() => self.rest(),
             Report::Ended(Ok(())) => self.all_transferred(now),
-            Report::Ended(Err(trouble)) => self.attempt_failed(trouble, now),
+            Report::Ended(Err(trouble)) => {
+                let dropped = self.drop_what_is_wrong(&trouble);
+                self.attempt_failed(trouble, now).and_files(dropped)
+            }
         }
+    }
+
+    /// What came whole and is not the file: none of it counts, and Resume fetches it again.
+    fn drop_what_is_wrong(&mut self, trouble: &Trouble) -> Option<u32> {
+        let at = trouble.file.filter(|_| trouble.failure.condemns_what_came())?;
+        self.change_file(at, File::start_over).files_changed.first().copied()
     }
 
     /// Whether more is here, or is to come, than the owner wants (`job-model.md` 3.6).
@@ -104,6 +114,7 @@ impl Job {
             | Report::Prepared(..)
             | Report::TookOver(_)
             | Report::SpareDeleted(_) => self.hear_of_temporary(report),
+            Report::Hashed(at, hashed) => self.change_file(at, |file| file.hashed = Some(hashed)),
             Report::Measured(..)
             | Report::Checkpoint { .. }
             | Report::Filled(..)
@@ -138,6 +149,7 @@ impl Job {
             Report::SpareDeleted(at) => self.change_file(at, |file| file.spare = None),
             Report::Measured(..)
             | Report::Answered { .. }
+            | Report::Hashed(..)
             | Report::Checkpoint { .. }
             | Report::Filled(..)
             | Report::Headers(..)

@@ -144,6 +144,11 @@ pub(crate) const PROVOKED: &[(&str, &str)] = &[
         "redirect-invalid",
         "a_server_that_answers_nonsense_is_an_error_with_a_name_and_leaves_nothing_in_place",
     ),
+    ("digest-mismatch", "a_file_with_another_digest_than_it_was_added_with_is_never_put_in_place"),
+    (
+        "repr-digest-mismatch",
+        "what_has_not_the_digest_its_server_gave_is_fetched_once_more_and_then_refused",
+    ),
     ("validation-failed", "a_file_declared_invalid_stops_the_job_and_is_fetched_again"),
     ("pending", "a_file_declared_invalid_stops_the_job_and_is_fetched_again"),
     ("size-changed", "more_bytes_than_announced_are_not_written"),

@@ -12,6 +12,7 @@ fn held(offset: u64) -> Held {
         last_modified: Some(DATE.as_bytes().to_vec()),
         last_modified_strong: true,
         total: Some(9),
+        digest: None,
     };
     Held { offset, validators }
 }
@@ -207,6 +208,7 @@ fn any_held() -> impl Strategy<Value = Held> {
                 last_modified: date.map(|date| date.as_bytes().to_vec()),
                 last_modified_strong,
                 total,
+                digest: None,
             },
         },
     )

@@ -15,6 +15,7 @@ mod support;
 mod auth;
 mod connections;
 mod continuing;
+mod digests;
 mod framing;
 mod limits;
 mod measuring;

@@ -1,8 +1,8 @@
 //! A server that follows a script, and a fetch from it into an unnamed file.
 
 use ebb_http::{
-    AnswerError, Client, Control, Ended, ExchangeError, FetchError, Head, Held, Options, Order,
-    Reports, Steering, Trust, Validators, control, fetch,
+    AnswerError, Client, Control, Ended, ExchangeError, FetchError, Hashed, Head, Held, Options,
+    Order, Reports, Steering, Trust, Validators, control, fetch,
 };
 use rustix::fs::{Mode, OFlags};
 use std::os::fd::OwnedFd;
@@ -145,7 +145,7 @@ pub(crate) fn held(offset: u64) -> Held {
 
 pub(crate) fn order(url: Url, held: Held) -> Order {
     let (pieces, options) = (Vec::new(), Options::default());
-    Order { url, held, pieces, options, bucket: None, stall_timeout: STALL }
+    Order { url, held, hashed: None, pieces, options, bucket: None, stall_timeout: STALL }
 }
 
 /// A client with no connections; the machine's roots are read once.
@@ -158,6 +158,7 @@ pub(crate) fn client() -> Arc<Client> {
 pub(crate) struct Notebook {
     pub(crate) heads: Vec<Head>,
     pub(crate) progress: Vec<(u64, u64)>,
+    pub(crate) hashed: Option<Hashed>,
     pub(crate) steering: Arc<Steering>,
     pub(crate) on_head: OnHead,
 }
@@ -177,6 +178,10 @@ impl Reports for Notebook {
         }
     }
 
+    fn hashed(&mut self, hashed: Hashed) {
+        self.hashed = Some(hashed);
+    }
+
     fn progress(&mut self, durable: u64, received: u64) {
         self.progress.push((durable, received));
     }
@@ -185,7 +190,8 @@ impl Reports for Notebook {
 pub(crate) fn notebook(on_head: OnHead) -> (Notebook, Control) {
     let (steering, control) = control();
     let steering = Arc::new(steering);
-    (Notebook { heads: Vec::new(), progress: Vec::new(), steering, on_head }, control)
+    let (heads, progress, hashed) = (Vec::new(), Vec::new(), None);
+    (Notebook { heads, progress, hashed, steering, on_head }, control)
 }
 
 /// One fetch to its end, proceeding where asked.

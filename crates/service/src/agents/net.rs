@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
+use ebb_core::digest::{Digest, Hashed};
 use ebb_core::failure::{
     DestinationTrouble, Failure, NetworkTrouble, ProxyTrouble, ServerTrouble, ServiceTrouble,
 };
@@ -55,6 +56,8 @@ struct Fetches {
 pub(crate) struct Fetch {
     pub(crate) id: FetchId,
     pub(crate) heard: mpsc::UnboundedReceiver<FromNet>,
+    /// What it said last of the hashes of what is durable.
+    pub(crate) hashed: Option<Hashed>,
 }
 
 /// How a file is asked for.
@@ -64,6 +67,15 @@ pub(crate) struct How<'a> {
 }
 
 impl Fetch {
+    fn new(id: FetchId, heard: mpsc::UnboundedReceiver<FromNet>) -> Self {
+        Self { id, heard, hashed: None }
+    }
+
+    /// Keeps what it says of the hashes, for the checkpoint that follows.
+    pub(crate) fn learn(&mut self, hashed: ebb_wire::net::Hashed) {
+        self.hashed = Some(Hashed { at: hashed.at, state: hashed.state });
+    }
+
     /// What is durable when it has ended; nothing if its agent died.
     pub(crate) async fn last_word(&mut self) -> Option<u64> {
         loop {
@@ -72,6 +84,7 @@ impl Fetch {
                     return Some(durable);
                 }
                 FromNet::Done { length, .. } => return Some(length),
+                FromNet::Hashed { hashed, .. } => self.learn(hashed),
                 FromNet::Head { .. }
                 | FromNet::Progress { .. }
                 | FromNet::Measured { .. }
@@ -176,13 +189,34 @@ impl NetAgent {
             url: file.url.clone(),
             offset,
             validators: to_wire(&file.validators),
+            hashed: file.hashed.as_ref().map(|Hashed { at, state }| ebb_wire::net::Hashed {
+                at: *at,
+                state: state.clone(),
+            }),
             pieces,
             options: how.options,
             bucket,
             stall_timeout_ms: STALL_TIMEOUT_MS,
         };
         let sent = self.channel.send(&order, Some(fd.as_fd())).await;
-        sent.map(|()| Fetch { id, heard }).map_err(|_| LOST)
+        sent.map(|()| Fetch::new(id, heard)).map_err(|_| LOST)
+    }
+
+    /// Has a file that came in pieces read, whether it has the digests it must have.
+    pub(crate) async fn check(
+        &self,
+        file: &File,
+        length: u64,
+        (server, owner): (Option<&Digest>, Option<&Digest>),
+        fd: OwnedFd,
+    ) -> Result<Fetch, Failure> {
+        let id = FetchId(self.next.replace(self.next.get() + 1));
+        let (tell, heard) = mpsc::unbounded_channel();
+        self.fetches.borrow_mut().listeners.insert(id, tell);
+        let (server, owner) = (server.map(digest_to_wire), owner.map(digest_to_wire));
+        let order = ToNet::Check { fetch: id, url: file.url.clone(), length, server, owner };
+        let sent = self.channel.send(&order, Some(fd.as_fd())).await;
+        sent.map(|()| Fetch::new(id, heard)).map_err(|_| LOST)
     }
 
     /// Says what a fetch that is to come logs on with.
@@ -278,6 +312,7 @@ fn fetch_of(message: &FromNet) -> Option<FetchId> {
         FromNet::Hello { .. } => None,
         FromNet::Head { fetch, .. }
         | FromNet::Progress { fetch, .. }
+        | FromNet::Hashed { fetch, .. }
         | FromNet::Done { fetch, .. }
         | FromNet::Failed { fetch, .. }
         | FromNet::Measured { fetch, .. }
@@ -291,6 +326,7 @@ fn size_in(answer: FromNet) -> Option<u64> {
         FromNet::Hello { .. }
         | FromNet::Head { .. }
         | FromNet::Progress { .. }
+        | FromNet::Hashed { .. }
         | FromNet::Done { .. }
         | FromNet::Failed { .. }
         | FromNet::Stopped { .. } => None,
@@ -299,7 +335,10 @@ fn size_in(answer: FromNet) -> Option<u64> {
 
 fn is_last(message: &FromNet) -> bool {
     match message {
-        FromNet::Hello { .. } | FromNet::Head { .. } | FromNet::Progress { .. } => false,
+        FromNet::Hello { .. }
+        | FromNet::Head { .. }
+        | FromNet::Hashed { .. }
+        | FromNet::Progress { .. } => false,
         FromNet::Done { .. }
         | FromNet::Failed { .. }
         | FromNet::Measured { .. }
@@ -313,7 +352,16 @@ fn to_wire(held: &Validators) -> ebb_wire::net::Validators {
         last_modified: held.last_modified.clone(),
         last_modified_strong: held.last_modified_strong,
         total: held.total,
+        digest: held.digest.as_deref().map(digest_to_wire),
     }
+}
+
+/// A digest, as the agent wants it.
+pub(crate) fn digest_to_wire(digest: &Digest) -> Box<ebb_wire::net::Digest> {
+    Box::new(match digest {
+        Digest::Sha256(value) => ebb_wire::net::Digest::Sha256(*value),
+        Digest::Sha512(value) => ebb_wire::net::Digest::Sha512(*value),
+    })
 }
 
 /// What the agent says of a representation, in the core's words.
@@ -323,6 +371,12 @@ pub(crate) fn from_wire(told: ebb_wire::net::Validators) -> Validators {
         last_modified: told.last_modified,
         last_modified_strong: told.last_modified_strong,
         total: told.total,
+        digest: told.digest.map(|digest| {
+            Box::new(match *digest {
+                ebb_wire::net::Digest::Sha256(value) => Digest::Sha256(value),
+                ebb_wire::net::Digest::Sha512(value) => Digest::Sha512(value),
+            })
+        }),
     }
 }
 
@@ -350,6 +404,8 @@ pub(crate) fn failure_of(trouble: NetTrouble) -> Failure {
         NetTrouble::InvalidRange => Failure::Server(ServerTrouble::InvalidRange),
         NetTrouble::WrongRange => Failure::Server(ServerTrouble::WrongRange),
         NetTrouble::SizeLimit => Failure::Server(ServerTrouble::SizeLimit),
+        NetTrouble::DigestMismatch => Failure::Server(ServerTrouble::DigestMismatch),
+        NetTrouble::ReprDigestMismatch => Failure::Server(ServerTrouble::ReprDigestMismatch),
         NetTrouble::NoSpace => Failure::Destination(DestinationTrouble::NoSpace),
         NetTrouble::WriteFailed(errno) => Failure::Destination(DestinationTrouble::Io(errno)),
         NetTrouble::Proxy(trouble) => Failure::Proxy(at_a_proxy(trouble)),

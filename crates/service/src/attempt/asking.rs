@@ -11,6 +11,7 @@ use ebb_wire::net::{self, FetchOptions, Header, Relaxed};
 use url::Url;
 
 use super::way::way;
+use crate::agents::net::digest_to_wire;
 
 /// How one of the job's files is asked for. `room` is what the job may still fetch, without what is
 /// there of this file; nothing: no limit.
@@ -40,6 +41,7 @@ pub(super) fn asking(
         },
         dynamic: terms.dynamic_content,
         sync_at_end: terms.high_performance,
+        digest: file.digest.as_deref().map(digest_to_wire),
         most_bytes: room.map(|room| room.saturating_add(file.durable)),
         way: way(&terms.proxy),
     }

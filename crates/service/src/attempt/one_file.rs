@@ -162,6 +162,7 @@ impl Attempt {
                         return Err(broken);
                     }
                 }
+                Some(FromNet::Hashed { hashed, .. }) => one.fetch.learn(hashed),
                 Some(FromNet::Progress { durable, received, .. }) if one.has_answer() => {
                     let Order { job, attempt, .. } = self.order;
                     self.flight.learn(one.at, received);
@@ -263,6 +264,9 @@ impl Attempt {
         let accepted = one.is_accepted().await;
         if accepted && durable > one.durable {
             one.durable = durable;
+            if let Some(hashed) = one.fetch.hashed.take().filter(|hashed| hashed.at == durable) {
+                drop(self.report_later(Report::Hashed(one.at, hashed)));
+            }
             self.report(Report::Checkpoint { file: one.at, durable }).await;
         }
         accepted

@@ -10,7 +10,7 @@
 
 use std::os::fd::OwnedFd;
 
-use ebb_core::failure::{DestinationTrouble, Failure, ServerTrouble};
+use ebb_core::failure::{Failure, ServerTrouble};
 use ebb_core::file::{File, Piece, Validators, Wanted};
 use ebb_core::job::Report;
 use ebb_core::ranges::Range;
@@ -18,6 +18,7 @@ use ebb_wire::net::FromNet;
 use tokio::sync::watch;
 
 use super::asking::asking;
+use super::checked::another;
 use super::one_file::{Answer, Head, lost};
 use super::{Attempt, Break, Order, stopped, trouble};
 use crate::agents::net::{Fetch, NetAgent, STOP_PATIENCE, failure_of, from_wire};
@@ -79,13 +80,9 @@ impl Attempt {
                 Some(_) | None => vec![FIRST_BYTE],
             };
             if pieces.is_empty() {
-                return self.all_pieces(at, file, modified).await;
+                return self.all_pieces(net, fd, at, file, modified).await;
             }
-            let fd = fd.try_clone().map_err(|error| {
-                let errno = error.raw_os_error().unwrap_or(0);
-                let failure = Failure::Destination(DestinationTrouble::Io(errno));
-                Break::Trouble(trouble(at, failure, String::new(), None))
-            })?;
+            let fd = another(fd, at)?;
             let on_demand = matches!(file.wanted, Wanted::OnDemand(_));
             match self.some_pieces(net, fd, at, file, pieces, &mut modified).await {
                 Ok(()) => doubted = false,
@@ -127,6 +124,8 @@ impl Attempt {
     /// Nothing is missing any more, or nothing that was requested.
     async fn all_pieces(
         &self,
+        net: &NetAgent,
+        fd: &OwnedFd,
         at: u32,
         file: &File,
         modified: Option<i64>,
@@ -138,6 +137,7 @@ impl Attempt {
             Wanted::Whole | Wanted::Given(_) | Wanted::InOrder => true,
         };
         if whole {
+            self.unless_wrong(net, fd, at, file).await?;
             let done = Report::FileDone { file: at, length: file.durable, modified };
             if !self.report(done).await {
                 return Err(Break::Stopped);
@@ -237,6 +237,8 @@ impl Attempt {
                     let found = trouble(one.at, failure_of(told), detail, retry_after);
                     return Err(Break::Trouble(found));
                 }
+                // Pieces come in any order: they are hashed when all are there.
+                Some(FromNet::Hashed { .. }) => {}
                 // Bytes without a head, a stop nobody asked for.
                 Some(
                     FromNet::Progress { .. }

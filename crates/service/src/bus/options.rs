@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use ebb_core::digest::Digest;
 use ebb_core::file::{Wanted, split_path};
 use ebb_core::id::JobId;
 use ebb_core::job::{PROPERTIES, Property, Setting, State};
@@ -21,6 +22,9 @@ pub(super) type Options = HashMap<String, OwnedVariant>;
 
 pub(super) const WRONG_TYPE: Refusal =
     Refusal::InvalidArgument("an option has a value of the wrong type");
+
+const NO_DIGEST: Refusal =
+    Refusal::InvalidArgument("a digest is sha-256= or sha-512= and its hexadecimal digits");
 
 /// The options of `CreateJob`, in the order of the table, whatever the order of the message.
 pub(super) fn settings(options: Options) -> Result<Vec<Setting>, Refusal> {
@@ -78,17 +82,22 @@ pub(super) fn files(files: Vec<(String, Vec<u8>, Options)>) -> Result<Vec<NewFil
 fn file(url: String, path: &[u8], options: Options) -> Result<NewFile, Refusal> {
     remote_name::check(&url)?;
     let (dir, name) = split_path(path).map_err(Refusal::InvalidArgument)?;
-    let (mut replace, mut wanted) = (true, Wanted::Whole);
+    let (mut replace, mut wanted, mut digest) = (true, Wanted::Whole, None);
     for (key, value) in &options {
         match key.as_str() {
             "no-clobber" => replace = !truth(value)?,
+            "digest" => digest = Some(digest_in(&text(value)?)?),
             "ranges" => wanted = Wanted::Given(ranges::given(&pairs(value)?)?),
             _ => {
                 return Err(Refusal::InvalidArgument("there is no such option for a file"));
             }
         }
     }
-    Ok(NewFile { url, dir, name, replace, wanted })
+    Ok(NewFile { url, dir, name, replace, wanted, digest })
+}
+
+fn digest_in(text: &str) -> Result<Box<Digest>, Refusal> {
+    Digest::parse(text).map(Box::new).ok_or(NO_DIGEST)
 }
 
 pub(super) fn text(value: &Variant<'_>) -> Result<String, Refusal> {
@@ -137,6 +146,18 @@ mod tests {
         assert!(matches!(add(&[]), Err(Refusal::InvalidArgument(_))));
         let text = options("ranges", Variant::from("0:100"));
         assert!(files(vec![("http://h/f".into(), b"/a".to_vec(), text)]).is_err());
+    }
+
+    #[test]
+    fn a_digest_of_a_file_is_one_we_can_compute_or_refused() {
+        let add = |digest: Variant<'_>| {
+            let options = options("digest", digest);
+            files(vec![("http://h/f".into(), b"/a".to_vec(), options)]).map(|_| ())
+        };
+        assert_eq!(add(Variant::from(format!("sha-256={}", "0a".repeat(32)))), Ok(()));
+        assert_eq!(add(Variant::from(format!("md5={}", "0a".repeat(16)))), Err(NO_DIGEST));
+        assert_eq!(add(Variant::from("sha-256=0a")), Err(NO_DIGEST));
+        assert_eq!(add(Variant::from(1_u32)), Err(WRONG_TYPE));
     }
 
     #[test]

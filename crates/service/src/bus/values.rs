@@ -193,6 +193,7 @@ fn file(view: &FileView) -> Dict<'_> {
         ("RemoteName", Variant::from(view.url.as_str())),
         ("LocalName", Variant::from(view.path.as_slice())),
         ("Ranges", Variant::from(view.ranges.clone())),
+        ("Digest", Variant::from(view.digest.as_str())),
         ("BytesTotal", Variant::from(view.total.unwrap_or(UNKNOWN_SIZE))),
         ("BytesTransferred", Variant::from(view.received)),
         ("BytesDurable", Variant::from(view.durable)),

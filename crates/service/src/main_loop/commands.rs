@@ -346,8 +346,8 @@ async fn inspect(
         let looked = agents.ask_files(owner, identity, ask).await;
         let (dev, ino) = looked.map_err(Refusal::Unusable)?;
         let destination = Destination { dir: file.dir, name: file.name, dev, ino };
-        let wanted = file.wanted;
-        found.push(File { wanted, ..File::new(file.url, destination, file.replace) });
+        let (wanted, digest) = (file.wanted, file.digest);
+        found.push(File { wanted, digest, ..File::new(file.url, destination, file.replace) });
     }
     Ok(found)
 }

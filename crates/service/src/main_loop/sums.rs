@@ -94,6 +94,7 @@ fn about(event: &Event) -> Option<u32> {
         | Report::Measured(at, _)
         | Report::Moved(at, _)
         | Report::Answered { file: at, .. }
+        | Report::Hashed(at, _)
         | Report::Checkpoint { file: at, .. }
         | Report::Filled(at, _)
         | Report::Doubted(at)

@@ -87,6 +87,7 @@ pub(super) fn files(job: &Job, work: &Work, first: u32, limit: u32) -> Vec<FileV
         url: file.url.clone(),
         path: path(file),
         ranges: ranges(file),
+        digest: file.digest.as_ref().map(ToString::to_string).unwrap_or_default(),
         total: file.total(),
         received: received(at, file, work),
         durable: file.durable,

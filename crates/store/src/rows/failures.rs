@@ -71,7 +71,8 @@ mod tests {
             certificate-invalid http-status malformed-answer encoded-answer head-too-large \
             too-many-redirects redirect-downgrade redirect-invalid size-changed \
             redirect-refused insufficient-range-support invalid-range invalid-server-response \
-            max-download-size-limit-reached validation-failed \
+            max-download-size-limit-reached validation-failed digest-mismatch \
+            repr-digest-mismatch \
             no-such-directory not-a-directory symbolic-link destination-access-denied \
             not-a-regular-file special-file-system destination-changed destination-exists \
             name-too-long no-space read-only-file-system temporary-lost io-error \

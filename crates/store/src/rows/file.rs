@@ -3,6 +3,7 @@
 //! The bytes of paths and validators are kept as bytes, because Linux and HTTP give no promise that
 //! they are text.
 
+use ebb_core::digest::{Digest, Hashed};
 use ebb_core::file::{Destination, File, OnDemand, Progress, Temporary, Validators, Wanted};
 use ebb_core::ranges::{self, Part, Range};
 use rusqlite::types::Value;
@@ -25,6 +26,7 @@ pub(crate) static FILE: Table = Table {
         "filled",
         "requested",
         "position",
+        "digest",
         "temp_name",
         "temp_dev",
         "temp_ino",
@@ -35,10 +37,13 @@ pub(crate) static FILE: Table = Table {
         "spare_ino",
         "spare_made_by",
         "durable",
+        "hashed_at",
+        "hashed",
         "etag",
         "last_modified",
         "last_modified_strong",
         "total",
+        "repr_digest",
         "progress",
         "final_url",
         "http_status",
@@ -56,10 +61,12 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         destination,
         replace,
         wanted,
+        digest,
         temporary,
         in_place,
         spare,
         durable,
+        hashed,
         validators,
         progress,
         final_url,
@@ -82,6 +89,7 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         .put_option(order(wanted).map(|order| list(order.filled.iter())))
         .put_option(order(wanted).map(|order| list(order.requested.iter())))
         .put_option(order(wanted).map(|order| order.position))
+        .put_option(digest.as_ref().map(ToString::to_string))
         .put_option(temporary.as_ref().map(|t| t.name.clone()))
         .put_option(temporary.as_ref().map(|t| t.dev))
         .put_option(temporary.as_ref().map(|t| t.ino))
@@ -92,10 +100,13 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         .put_option(spare.as_ref().map(|t| t.ino))
         .put_option(spare.as_ref().map(|t| t.made_by))
         .put(*durable)
+        .put_option(hashed.as_ref().map(|hashed| hashed.at))
+        .put_option(hashed.as_ref().map(|hashed| hashed.state.clone()))
         .put_option(validators.etag.clone())
         .put_option(validators.last_modified.clone())
         .put(validators.last_modified_strong)
         .put_option(validators.total)
+        .put_option(validators.digest.as_ref().map(ToString::to_string))
         .put(*progress)
         .put_option(final_url.clone())
         .put_option(*http_status)
@@ -118,15 +129,18 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<File, StoreError> {
         },
         replace: cells.take()?,
         wanted: wanted(cells)?,
+        digest: digest(cells)?,
         temporary: temporary(cells)?,
         in_place: cells.take()?,
         spare: temporary(cells)?,
         durable: cells.take()?,
+        hashed: hashed(cells)?,
         validators: Validators {
             etag: cells.take_option()?,
             last_modified: cells.take_option()?,
             last_modified_strong: cells.take()?,
             total: cells.take_option()?,
+            digest: digest(cells)?,
         },
         progress: cells.take()?,
         final_url: cells.take_option()?,
@@ -172,6 +186,22 @@ fn wanted(cells: &mut Reader<'_>) -> Result<Wanted, StoreError> {
             Ok(Wanted::OnDemand(Box::new(OnDemand { filled, requested, position })))
         }
         _ => Err(cells.nonsense("what is wanted of the file contradicts itself")),
+    }
+}
+
+fn digest(cells: &mut Reader<'_>) -> Result<Option<Box<Digest>>, StoreError> {
+    let Some(text) = cells.take_option::<String>()? else {
+        return Ok(None);
+    };
+    let digest = Digest::parse(&text).ok_or_else(|| cells.nonsense("not a digest"))?;
+    Ok(Some(Box::new(digest)))
+}
+
+fn hashed(cells: &mut Reader<'_>) -> Result<Option<Hashed>, StoreError> {
+    match (cells.take_option()?, cells.take_option()?) {
+        (Some(at), Some(state)) => Ok(Some(Hashed { at, state })),
+        (None, None) => Ok(None),
+        _ => Err(cells.nonsense("only a part of what is hashed is there")),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ebb_core::credentials::{AuthPair, AuthScheme};
+use ebb_core::digest::{Digest, Hashed};
 use ebb_core::failure::{
     DestinationTrouble, Failure, NetworkTrouble, ServerTrouble, ServiceTrouble,
 };
@@ -166,14 +167,29 @@ fn temporary() -> impl Strategy<Value = Temporary> {
 }
 
 fn validators() -> impl Strategy<Value = Validators> {
-    (option::of(bytes()), option::of(bytes()), any::<bool>(), option::of(any::<u64>())).prop_map(
-        |(etag, last_modified, last_modified_strong, total)| Validators {
+    let total = option::of(any::<u64>());
+    (option::of(bytes()), option::of(bytes()), any::<bool>(), total, digest()).prop_map(
+        |(etag, last_modified, last_modified_strong, total, digest)| Validators {
             etag,
             last_modified,
             last_modified_strong,
             total,
+            digest,
         },
     )
+}
+
+fn digest() -> impl Strategy<Value = Option<Box<Digest>>> {
+    let digest = prop_oneof![
+        any::<[u8; 32]>().prop_map(Digest::Sha256),
+        any::<[u8; 2]>()
+            .prop_map(|[a, b]| Digest::Sha512([[a; 32], [b; 32]].concat().try_into().unwrap())),
+    ];
+    option::of(digest.prop_map(Box::new))
+}
+
+fn hashed() -> impl Strategy<Value = Option<Hashed>> {
+    option::of((any::<u64>(), bytes()).prop_map(|(at, state)| Hashed { at, state }))
 }
 
 fn progress() -> impl Strategy<Value = Progress> {
@@ -214,9 +230,9 @@ pub(crate) fn any_file() -> impl Strategy<Value = File> {
             destination,
             any::<bool>(),
             (option::of(temporary()), option::of(temporary()), any::<bool>()),
-            wanted(),
+            (wanted(), digest()),
         ),
-        (any::<u64>(), validators(), progress()),
+        (any::<u64>(), validators(), progress(), hashed()),
         (option::of(text()), option::of(any::<u16>()), option::of(any::<i64>())),
         (option::of(any::<u64>()), any::<bool>(), vec(("[A-Za-z-]{1,8}", "[ -~]{0,12}"), 0..3)),
     )
@@ -224,11 +240,13 @@ pub(crate) fn any_file() -> impl Strategy<Value = File> {
             url: place.0,
             destination: place.1,
             replace: place.2,
-            wanted: place.4,
+            wanted: place.4.0,
+            digest: place.4.1,
             temporary: place.3.0,
             in_place: place.3.2,
             spare: place.3.1,
             durable: held.0,
+            hashed: held.3,
             validators: held.1,
             progress: held.2,
             final_url: said.0,

@@ -16,10 +16,10 @@ INSERT INTO job VALUES (
 INSERT INTO sealed VALUES (17, 'headers', x'000102030405060708090a0b', x'5ea1ed');
 INSERT INTO sealed VALUES (17, 'proxy-negotiate', x'0c0d0e0f1011121314151617', x'c0ffee');
 INSERT INTO file VALUES (
-    17, 0, 'https://localhost/nightly.img', x'2f737276', x'6e696768746c792e696d67', 2049, 131073, 1, NULL, 0, NULL, NULL, NULL,
+    17, 0, 'https://localhost/nightly.img', x'2f737276', x'6e696768746c792e696d67', 2049, 131073, 1, NULL, 0, NULL, NULL, NULL, NULL,
     x'2e6e696768746c792e696d672e58585858585858582e656262', 2049, -1, 1002, 0,
     NULL, NULL, NULL, NULL,
-    4096, x'22763122', NULL, 0, 8192, 'unfinished', NULL, 206, NULL, 8192, 0, NULL
+    4096, NULL, NULL, x'22763122', NULL, 0, 8192, NULL, 'unfinished', NULL, 206, NULL, 8192, 0, NULL
 );
 INSERT INTO event VALUES (
     40, x'a7a7a7a7a7a747a7a7a7a7a7a7a7a7a7', 1700000002, 0, 'state',

@@ -3,6 +3,7 @@
 //! Texts from the network come through here with limits on their length and without control
 //! characters; the agent that sends them is the process we trust least.
 
+mod digest;
 mod login;
 mod options;
 mod proxy;
@@ -21,6 +22,7 @@ impl Message for ToNet {
                 url,
                 offset,
                 validators,
+                hashed,
                 pieces,
                 options,
                 bucket,
@@ -30,6 +32,7 @@ impl Message for ToNet {
                 .text(url, URL_MAX)
                 .put(offset)
                 .put(validators)
+                .put(hashed)
                 .list(pieces, PIECES_MAX)
                 .put(options)
                 .put(bucket)
@@ -41,6 +44,9 @@ impl Message for ToNet {
                 Writer::new(5).put(bucket).put(bytes_per_second)
             }
             Self::Login { fetch, login } => Writer::new(6).put(fetch).put(login),
+            Self::Check { fetch, url, length, server, owner } => {
+                Writer::new(7).put(fetch).text(url, URL_MAX).put(length).put(server).put(owner)
+            }
             Self::Proceed { fetch } => Writer::new(2).put(fetch),
             Self::Stop { fetch } => Writer::new(3).put(fetch),
         }
@@ -55,6 +61,7 @@ impl Message for ToNet {
                 url: from.text(URL_MAX)?,
                 offset: from.get()?,
                 validators: from.get()?,
+                hashed: from.get()?,
                 pieces: from.list(PIECES_MAX)?,
                 options: from.get()?,
                 bucket: from.get()?,
@@ -70,13 +77,20 @@ impl Message for ToNet {
             },
             6 => Self::Login { fetch: from.get()?, login: from.get()? },
             5 => Self::Limit { bucket: from.get()?, bytes_per_second: from.get()? },
+            7 => Self::Check {
+                fetch: from.get()?,
+                url: from.text(URL_MAX)?,
+                length: from.get()?,
+                server: from.get()?,
+                owner: from.get()?,
+            },
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)
     }
 
     fn carries_descriptor(&self) -> bool {
-        matches!(self, Self::Fetch { .. })
+        matches!(self, Self::Fetch { .. } | Self::Check { .. })
     }
 }
 
@@ -110,6 +124,7 @@ impl Message for FromNet {
                     .text(detail, DETAIL_MAX)
             }
             Self::Stopped { fetch, durable } => Writer::new(6).put(fetch).put(durable),
+            Self::Hashed { fetch, hashed } => Writer::new(8).put(fetch).put(hashed),
             Self::Measured { fetch, size } => Writer::new(7).put(fetch).put(size),
         }
         .finish()
@@ -140,6 +155,7 @@ impl Message for FromNet {
             },
             6 => Self::Stopped { fetch: from.get()?, durable: from.get()? },
             7 => Self::Measured { fetch: from.get()?, size: from.get()? },
+            8 => Self::Hashed { fetch: from.get()?, hashed: from.get()? },
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)
@@ -175,6 +191,7 @@ impl Part for Validators {
         self.last_modified.clone().map(Field).put(to);
         self.last_modified_strong.put(to);
         self.total.put(to);
+        self.digest.put(to);
     }
 
     fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -183,6 +200,7 @@ impl Part for Validators {
             last_modified: from.get::<Option<Field>>()?.map(|field| field.0),
             last_modified_strong: from.get()?,
             total: from.get()?,
+            digest: from.get()?,
         })
     }
 }
@@ -242,7 +260,7 @@ impl Reader<'_> {
 }
 
 /// The troubles that are a number and nothing else; their places in this list are not the wire.
-const PLAIN: [(u8, NetTrouble); 18] = [
+const PLAIN: [(u8, NetTrouble); 20] = [
     (1, NetTrouble::NameNotResolved),
     (2, NetTrouble::ConnectFailed),
     (3, NetTrouble::TimedOut),
@@ -261,6 +279,8 @@ const PLAIN: [(u8, NetTrouble); 18] = [
     (19, NetTrouble::InvalidRange),
     (20, NetTrouble::WrongRange),
     (21, NetTrouble::SizeLimit),
+    (22, NetTrouble::DigestMismatch),
+    (23, NetTrouble::ReprDigestMismatch),
 ];
 /// The one with an HTTP status.
 const STATUS: u8 = 7;

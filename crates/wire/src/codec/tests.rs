@@ -8,8 +8,8 @@ use crate::Sandbox;
 use crate::files::{FileTrouble, FromFiles, Look, Place, Temporary, ToFiles};
 use crate::launcher::{AgentId, DenyReason, FromLauncher, Identity, Role, ToLauncher};
 use crate::net::{
-    AuthScheme, AuthTarget, FetchId, FetchOptions, FromNet, Header, Login, NetTrouble, Piece,
-    Redirects, Relaxed, Secret, ToNet, Validators,
+    AuthScheme, AuthTarget, Digest, FetchId, FetchOptions, FromNet, Hashed, Header, Login,
+    NetTrouble, Piece, Redirects, Relaxed, Secret, ToNet, Validators,
 };
 use crate::notify::{FromNotify, ToNotify};
 use proptest::collection::vec;
@@ -171,14 +171,33 @@ fn from_files() -> impl Strategy<Value = FromFiles> {
 
 fn validators() -> impl Strategy<Value = Validators> {
     let field = || option::of(bytes_to(VALIDATOR_MAX));
-    (field(), field(), any::<bool>(), option::of(any::<u64>())).prop_map(
-        |(etag, last_modified, last_modified_strong, total)| Validators {
+    (field(), field(), any::<bool>(), option::of(any::<u64>()), option::of(digest())).prop_map(
+        |(etag, last_modified, last_modified_strong, total, digest)| Validators {
             etag,
             last_modified,
             last_modified_strong,
             total,
+            digest,
         },
     )
+}
+
+fn digest() -> impl Strategy<Value = Box<Digest>> {
+    let long = || (any::<[u8; 32]>(), any::<[u8; 32]>());
+    prop_oneof![
+        any::<[u8; 32]>().prop_map(Digest::Sha256),
+        long().prop_map(|(first, second)| {
+            let mut value = [0; 64];
+            value[..32].copy_from_slice(&first);
+            value[32..].copy_from_slice(&second);
+            Digest::Sha512(value)
+        }),
+    ]
+    .prop_map(Box::new)
+}
+
+fn hashed() -> impl Strategy<Value = Hashed> {
+    (any::<u64>(), bytes_to(HASHED_MAX)).prop_map(|(at, state)| Hashed { at, state })
 }
 
 fn fetch_options() -> impl Strategy<Value = FetchOptions> {
@@ -191,9 +210,10 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
         usage,
     });
     let flags = (redirects, relaxed, any::<[bool; 3]>(), proxy::way());
-    ("[A-Z_]{0,20}", vec(header, 0..5), flags, option::of(any::<u64>())).prop_map(
-        |(method, headers, (redirects, relaxed, flags, way), most_bytes)| {
-            let [allow_downgrade, dynamic, sync_at_end] = flags;
+    let most = (option::of(any::<u64>()), option::of(digest()));
+    ("[A-Z_]{0,20}", vec(header, 0..5), flags, most).prop_map(
+        |(method, headers, flags, (most_bytes, digest))| {
+            let (redirects, relaxed, [allow_downgrade, dynamic, sync_at_end], way) = flags;
             FetchOptions {
                 method,
                 headers,
@@ -203,6 +223,7 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
                 dynamic,
                 sync_at_end,
                 most_bytes,
+                digest,
                 way,
             }
         },
@@ -227,16 +248,17 @@ fn to_net() -> impl Strategy<Value = ToNet> {
         .prop_map(|(source, length, at)| Piece { source, length, at });
     let full = (
         (fetch(), text(), any::<u64>(), any::<u32>(), any::<u32>()),
-        (validators(), vec(piece, 0..20), fetch_options()),
+        (validators(), option::of(hashed()), vec(piece, 0..20), fetch_options()),
     );
     prop_oneof![
-        full.prop_map(|(numbers, (validators, pieces, options))| {
+        full.prop_map(|(numbers, (validators, hashed, pieces, options))| {
             let (fetch, url, offset, bucket, stall_timeout_ms) = numbers;
             ToNet::Fetch {
                 fetch,
                 url,
                 offset,
                 validators,
+                hashed,
                 pieces,
                 options,
                 bucket,
@@ -244,6 +266,15 @@ fn to_net() -> impl Strategy<Value = ToNet> {
             }
         }),
         (fetch(), login()).prop_map(|(fetch, login)| ToNet::Login { fetch, login }),
+        (fetch(), text(), any::<u64>(), option::of(digest()), option::of(digest())).prop_map(
+            |(fetch, url, length, server, owner)| ToNet::Check {
+                fetch,
+                url,
+                length,
+                server,
+                owner,
+            }
+        ),
         fetch().prop_map(|fetch| ToNet::Proceed { fetch }),
         fetch().prop_map(|fetch| ToNet::Stop { fetch }),
         (any::<u32>(), option::of(any::<u64>()))
@@ -280,6 +311,8 @@ fn net_trouble() -> impl Strategy<Value = NetTrouble> {
         Just(NetTrouble::InvalidRange),
         Just(NetTrouble::WrongRange),
         Just(NetTrouble::SizeLimit),
+        Just(NetTrouble::DigestMismatch),
+        Just(NetTrouble::ReprDigestMismatch),
         Just(NetTrouble::NoSpace),
         any::<i32>().prop_map(NetTrouble::WriteFailed),
         proxy::proxy_trouble().prop_map(NetTrouble::Proxy),
@@ -317,6 +350,7 @@ fn from_net() -> impl Strategy<Value = FromNet> {
                 detail
             }),
         (fetch(), any::<u64>()).prop_map(|(fetch, durable)| FromNet::Stopped { fetch, durable }),
+        (fetch(), hashed()).prop_map(|(fetch, hashed)| FromNet::Hashed { fetch, hashed }),
         (fetch(), option::of(any::<u64>()))
             .prop_map(|(fetch, size)| FromNet::Measured { fetch, size }),
     ]

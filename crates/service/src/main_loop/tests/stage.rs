@@ -237,6 +237,7 @@ pub(super) fn new_file(dir: &std::path::Path, name: &str) -> NewFile {
         name: name.into(),
         replace: true,
         wanted: Wanted::Whole,
+        digest: None,
     }
 }
 
@@ -367,6 +368,7 @@ async fn net_agent(channel: Channel, uid: u32, see: mpsc::UnboundedSender<Seen>)
             ToNet::Proceed { .. } => panic!("nothing was dropped"),
             ToNet::Login { .. } => {}
             ToNet::Limit { .. } => panic!("nothing is limited"),
+            ToNet::Check { .. } => panic!("nothing comes in pieces"),
         }
     }
 }

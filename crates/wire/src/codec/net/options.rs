@@ -17,6 +17,7 @@ impl Part for FetchOptions {
         self.dynamic.put(to);
         self.sync_at_end.put(to);
         self.most_bytes.put(to);
+        self.digest.put(to);
         self.way.put(to);
     }
 
@@ -30,6 +31,7 @@ impl Part for FetchOptions {
             dynamic: from.get()?,
             sync_at_end: from.get()?,
             most_bytes: from.get()?,
+            digest: from.get()?,
             way: from.get()?,
         })
     }
