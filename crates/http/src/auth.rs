@@ -32,6 +32,9 @@ pub use login::{Login, LoginScheme, LoginTarget, Logins, Secret};
 pub use talk::{Spoken, Talk, Tickets};
 pub(crate) use turns::{Told, in_turns};
 
+#[cfg(any(test, feature = "checks"))]
+pub(crate) mod checks;
+
 use crate::shown::printable;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

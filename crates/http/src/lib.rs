@@ -37,6 +37,8 @@
 mod answer;
 mod auth;
 mod bucket;
+#[cfg(any(test, feature = "checks"))]
+pub mod checks;
 mod client;
 mod connect;
 mod control;

@@ -14,6 +14,9 @@ mod error;
 mod socks;
 mod tunnel;
 
+#[cfg(any(test, feature = "checks"))]
+pub(crate) mod checks;
+
 pub use error::{ProxyError, ProxyTrouble};
 
 use crate::auth::{Login, LoginScheme, LoginTarget, Logins};

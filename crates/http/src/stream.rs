@@ -21,6 +21,9 @@ pub(crate) enum Stream {
     Plain(Paced),
     Tls(Box<Secured<Paced>>),
     TlsInTls(Box<Secured<Box<Secured<Paced>>>>),
+    /// Nobody's: what is to be read is there already.
+    #[cfg(any(test, feature = "checks"))]
+    Memory(tokio::io::DuplexStream),
 }
 
 impl Stream {
@@ -40,6 +43,8 @@ impl Stream {
             Self::Tls(stream) => {
                 Self::TlsInTls(Box::new(trust.shake_hands(name, relaxed, stream).await?))
             }
+            #[cfg(any(test, feature = "checks"))]
+            Self::Memory(_) => return Err(TlsError::Handshake("it is nobody's".to_owned())),
             // Nobody asks for a third layer.
             Self::TlsInTls(_) => {
                 return Err(TlsError::Handshake("it is secured twice already".to_owned()));
@@ -56,6 +61,8 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
+            #[cfg(any(test, feature = "checks"))]
+            Self::Memory(memory) => Pin::new(memory).poll_read(context, buffer),
             Self::Tls(stream) => read_records(Pin::new(stream.as_mut()), context, buffer),
             Self::TlsInTls(stream) => read_records(Pin::new(stream.as_mut()), context, buffer),
         }
@@ -90,6 +97,8 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
+            #[cfg(any(test, feature = "checks"))]
+            Self::Memory(memory) => Pin::new(memory).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::TlsInTls(stream) => Pin::new(stream).poll_write(context, bytes),
         }
@@ -98,6 +107,8 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_flush(context),
+            #[cfg(any(test, feature = "checks"))]
+            Self::Memory(memory) => Pin::new(memory).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
             Self::TlsInTls(stream) => Pin::new(stream).poll_flush(context),
         }
@@ -106,6 +117,8 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_shutdown(context),
+            #[cfg(any(test, feature = "checks"))]
+            Self::Memory(memory) => Pin::new(memory).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
             Self::TlsInTls(stream) => Pin::new(stream).poll_shutdown(context),
         }

@@ -24,6 +24,8 @@
 #![forbid(unsafe_code)]
 
 pub mod channel;
+#[cfg(any(test, feature = "checks"))]
+pub mod checks;
 pub mod codec;
 pub mod files;
 pub mod launcher;

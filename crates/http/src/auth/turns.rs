@@ -53,7 +53,7 @@ impl Told {
     }
 
     /// Begins to talk with a proxy at this host.
-    pub(super) async fn in_turns(
+    pub(crate) async fn in_turns(
         login: Login,
         host: String,
         tickets: Option<Arc<dyn Tickets>>,
