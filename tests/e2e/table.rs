@@ -59,6 +59,9 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Job", "MakeCustomHeadersWriteOnly", [Answer, Nothing, Denied, Nothing]),
     ("Job", "SetCredentials", [Answer, Nothing, Denied, Nothing]),
     ("Job", "RemoveCredentials", [Answer, Nothing, Denied, Nothing]),
+    ("Job", "SetClientCertificate", [Answer, Nothing, Denied, Nothing]),
+    ("Job", "RemoveClientCertificate", [Answer, Nothing, Denied, Nothing]),
+    ("Job", "GetClientCertificate", [Answer, Nothing, Denied, Nothing]),
     ("Job", "TakeOwnership", [Answer, Nothing, Answer, Nothing]),
     ("Job", "OpenTokenOptions", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Cancel", [Answer, Nothing, Answer, Nothing]),
@@ -119,6 +122,11 @@ fn outcome(
             let set = support::credentials::implicit("server", "ntlm");
             caller.call(&job.path, JOB, method, &set)
         }
+        ("Job", "SetClientCertificate") => {
+            let none: [zbus::OwnedFd; 0] = [];
+            let set = ("pem", b"/c".as_slice(), b"".as_slice(), none.as_slice());
+            caller.call(&job.path, JOB, method, &set)
+        }
         ("Job", "ReplaceRemotePrefix") => caller.call(&job.path, JOB, method, &("a", "b")),
         ("Job", _) => caller.call(&job.path, JOB, method, &()),
         (_, "SetHelperTokenFlags") => caller.call(&options, TOKEN_OPTIONS, method, &0_u32),
@@ -141,7 +149,7 @@ fn kind(method: &str, outcome: &Result<(), No>) -> Gets {
         }
         Err(no)
             if no.name == "AccessDenied"
-                && ["CustomHeaders", "Credentials"]
+                && ["CustomHeaders", "Credentials", "ClientCertificate"]
                     .iter()
                     .any(|entrusted| method.contains(entrusted)) =>
         {

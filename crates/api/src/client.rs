@@ -10,6 +10,7 @@
 //! Start reading at [`Client::connect`].
 
 mod call;
+mod certificate;
 mod changes;
 mod credentials;
 mod entrusted;
@@ -20,6 +21,7 @@ mod notices;
 mod notifications;
 mod token_options;
 
+pub use certificate::ClientCertificate;
 pub use changes::{Changes, EventKind, JobEvent};
 pub use credentials::Login;
 pub use entrusted::CustomHeaders;

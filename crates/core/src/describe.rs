@@ -4,8 +4,8 @@
 //! place to ask "is that all of them?". Nothing is decided here; see `failure` and `refusal`.
 
 use crate::failure::{
-    Blocked, Context, DestinationTrouble, Failure, NetworkTrouble, ProxyTrouble, ServerTrouble,
-    ServiceTrouble,
+    Blocked, CertificateTrouble, Context, DestinationTrouble, Failure, NetworkTrouble,
+    ProxyTrouble, ServerTrouble, ServiceTrouble,
 };
 use crate::refusal::Refusal;
 
@@ -21,7 +21,7 @@ pub struct Description {
 }
 
 /// Every failure there is; statuses are represented by one.
-pub const FAILURES: [Failure; 57] = [
+pub const FAILURES: [Failure; 63] = [
     Failure::Network(NetworkTrouble::NameNotResolved),
     Failure::Network(NetworkTrouble::ConnectFailed),
     Failure::Network(NetworkTrouble::TimedOut),
@@ -79,10 +79,16 @@ pub const FAILURES: [Failure; 57] = [
     Failure::Proxy(ProxyTrouble::Unauthorized),
     Failure::Proxy(ProxyTrouble::MalformedAnswer),
     Failure::Proxy(ProxyTrouble::InvalidSettings),
+    Failure::Certificate(CertificateTrouble::Wanted),
+    Failure::Certificate(CertificateTrouble::Refused),
+    Failure::Certificate(CertificateTrouble::Unreadable),
+    Failure::Certificate(CertificateTrouble::Invalid),
+    Failure::Certificate(CertificateTrouble::Passphrase),
+    Failure::Certificate(CertificateTrouble::NotSigned),
 ];
 
 /// Every refusal there is, but those that only pass a failure on.
-pub const REFUSALS: [Refusal; 43] = [
+pub const REFUSALS: [Refusal; 44] = [
     Refusal::NotFound,
     Refusal::AccessDenied,
     Refusal::InvalidState,
@@ -126,6 +132,7 @@ pub const REFUSALS: [Refusal; 43] = [
     Refusal::PasswordTooLarge,
     Refusal::InvalidProxyInfo { entry: String::new(), why: "it names no host" },
     Refusal::ShuttingDown,
+    Refusal::NoClientCertificate,
 ];
 
 /// Looks an error up by its symbolic name; `http-NNN` for any status.

@@ -6,6 +6,7 @@
 //! it called?* (symbolic name, BITS' number where one exists, context, sentence, advice).
 
 mod blocked;
+mod certificate;
 mod context;
 mod destination;
 mod network;
@@ -14,6 +15,7 @@ mod server;
 mod service;
 
 pub use blocked::Blocked;
+pub use certificate::CertificateTrouble;
 pub use context::Context;
 pub use destination::DestinationTrouble;
 pub use network::NetworkTrouble;
@@ -30,6 +32,8 @@ pub enum Failure {
     Network(NetworkTrouble),
     /// The way through a proxy is closed.
     Proxy(ProxyTrouble),
+    /// The client certificate does not do.
+    Certificate(CertificateTrouble),
     /// The server's answer does not do.
     Server(ServerTrouble),
     /// The destination cannot take the bytes.
@@ -56,6 +60,7 @@ impl Failure {
         match self {
             Self::Network(trouble) => trouble.remedy(),
             Self::Proxy(trouble) => trouble.remedy(),
+            Self::Certificate(trouble) => trouble.remedy(),
             Self::Server(trouble) => trouble.remedy(),
             // A full disk, a changed directory: nothing we could do ever mends it.
             Self::Destination(_) => Remedy::AskOwner,
@@ -75,7 +80,7 @@ impl Failure {
     #[must_use]
     pub fn context(self) -> Context {
         match self {
-            Self::Network(_) | Self::Proxy(_) => Context::GeneralTransport,
+            Self::Network(_) | Self::Proxy(_) | Self::Certificate(_) => Context::GeneralTransport,
             Self::Server(_) => Context::RemoteFile,
             Self::Destination(_) => Context::LocalFile,
             Self::Service(trouble) => trouble.context(),
@@ -87,7 +92,9 @@ impl Failure {
     #[must_use]
     pub fn protocol(self) -> Option<&'static str> {
         match self {
-            Self::Network(_) | Self::Proxy(_) | Self::Server(_) => Some("http"),
+            Self::Network(_) | Self::Proxy(_) | Self::Certificate(_) | Self::Server(_) => {
+                Some("http")
+            }
             Self::Destination(_) | Self::Service(_) | Self::Blocked(_) => None,
         }
     }
@@ -99,6 +106,7 @@ impl Failure {
         match self {
             Self::Network(trouble) => trouble.name(),
             Self::Proxy(trouble) => trouble.name(),
+            Self::Certificate(trouble) => trouble.name(),
             Self::Server(trouble) => trouble.name(),
             Self::Destination(trouble) => trouble.name(),
             Self::Service(trouble) => trouble.name(),
@@ -113,6 +121,7 @@ impl Failure {
             Self::Server(ServerTrouble::Status(status)) => format!("http-{status}"),
             Self::Network(_)
             | Self::Proxy(_)
+            | Self::Certificate(_)
             | Self::Server(_)
             | Self::Destination(_)
             | Self::Service(_)
@@ -126,6 +135,7 @@ impl Failure {
         match self {
             Self::Network(trouble) => trouble.code(),
             Self::Proxy(trouble) => trouble.code(),
+            Self::Certificate(trouble) => trouble.code(),
             Self::Server(trouble) => trouble.code(),
             Self::Destination(trouble) => trouble.code(),
             Self::Service(trouble) => trouble.code(),
@@ -139,6 +149,7 @@ impl Failure {
         match self {
             Self::Network(trouble) => trouble.advice(),
             Self::Proxy(trouble) => trouble.advice(),
+            Self::Certificate(trouble) => trouble.advice(),
             Self::Server(trouble) => trouble.advice(),
             Self::Destination(trouble) => trouble.advice(),
             Self::Service(trouble) => trouble.advice(),
@@ -152,6 +163,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Network(trouble) => trouble.fmt(f),
             Self::Proxy(trouble) => trouble.fmt(f),
+            Self::Certificate(trouble) => trouble.fmt(f),
             Self::Server(trouble) => trouble.fmt(f),
             Self::Destination(trouble) => trouble.fmt(f),
             Self::Service(trouble) => trouble.fmt(f),

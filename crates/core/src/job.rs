@@ -32,6 +32,7 @@
 //! `reports`, what time does in `clock`, what the network and the like do in `surroundings`, tokens
 //! are in `tokens`; what can happen and what a decision comes to is in `events`.
 
+mod certificate;
 mod clock;
 mod credentials;
 mod events;
@@ -92,6 +93,8 @@ pub struct Job {
     pub headers: CustomHeaders,
     /// What it logs on with, sealed.
     pub credentials: BTreeMap<AuthPair, Sealed>,
+    /// What it shows where a server wants a certificate, sealed.
+    pub certificate: Option<Sealed>,
     /// Whether it was ever resumed: some terms are fixed from then on.
     pub resumed: bool,
     /// Where it stands.
@@ -267,6 +270,7 @@ impl Job {
             terms,
             headers: CustomHeaders::default(),
             credentials: BTreeMap::new(),
+            certificate: None,
             resumed: false,
             state: State::Suspended,
             error: None,
@@ -311,6 +315,7 @@ impl Job {
             Event::SetHeaders(sealed) => self.set_headers(sealed)?,
             Event::MakeHeadersWriteOnly => self.make_headers_write_only()?,
             Event::SetCredentials(pair, sealed) => self.set_credentials(pair, sealed)?,
+            Event::SetCertificate(sealed) => self.set_certificate(sealed)?,
             Event::Spare(file, spare) => self.spare(file, spare)?,
             Event::TakeOwnership(token) => self.take_ownership(token)?,
             Event::SetHelperToken(token) => self.set_helper_token(token)?,
@@ -333,6 +338,7 @@ impl Job {
         if self.state.is_final() {
             step = self.forget_headers(step);
             step = self.forget_credentials(step);
+            step = self.forget_certificate(step);
         }
         let files = self.files.len();
         step.files_changed.retain(|&at| (at as usize) < files);
@@ -358,6 +364,17 @@ impl Job {
         identity_for(resource, &self.owner, self.helper.as_ref(), self.flags)
     }
 
+    /// Who opens its client certificate, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::identity_for`].
+    pub fn certificate_identity(&self) -> Result<Option<&Token>, TokenRequired> {
+        let wanted =
+            self.certificate.as_ref().map(|_| self.identity_for(Resource::ClientCertificate));
+        wanted.transpose()
+    }
+
     /// The files that are not whole yet.
     pub fn unfinished(&self) -> impl Iterator<Item = u32> {
         (0..).zip(&self.files).filter(|(_, f)| f.progress == Progress::Unfinished).map(|(at, _)| at)
@@ -370,6 +387,7 @@ impl Job {
         let identities = self
             .identity_for(Resource::LocalFile)
             .and_then(|_| self.identity_for(Resource::Network))
+            .and_then(|_| self.certificate_identity())
             .map(|_| ());
         if let Err(TokenRequired) = identities {
             return self.fail(Trouble::of(ServiceTrouble::TokenRequired));

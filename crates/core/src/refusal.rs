@@ -100,6 +100,8 @@ pub enum Refusal {
     UserNameTooLarge,
     /// The password is longer than its limit.
     PasswordTooLarge,
+    /// The job has no client certificate to tell about.
+    NoClientCertificate,
     /// An entry of a proxy list, or of a bypass list, makes no sense.
     InvalidProxyInfo {
         /// Which, as far as it may be shown.
@@ -159,6 +161,7 @@ impl Refusal {
             Self::InvalidAuthScheme => "invalid-auth-scheme",
             Self::UserNameTooLarge => "username-too-large",
             Self::PasswordTooLarge => "password-too-large",
+            Self::NoClientCertificate => "no-client-certificate",
             Self::InvalidProxyInfo { .. } => "invalid-proxy-info",
             Self::Unusable(failure) => failure.name(),
             Self::ShuttingDown => "shutting-down",
@@ -213,6 +216,7 @@ impl Refusal {
             Self::InvalidAuthScheme => 0x8020_0028,
             Self::UserNameTooLarge => 0x8020_0025,
             Self::PasswordTooLarge => 0x8020_0026,
+            Self::NoClientCertificate => 0x8007_06f7,
             Self::InvalidProxyInfo { .. } => 0x8020_003f,
             Self::Unusable(failure) => failure.code(),
             Self::SessionUnknown(_)
@@ -286,6 +290,7 @@ impl Refusal {
             Self::InvalidAuthScheme => "use basic, digest, ntlm or negotiate",
             Self::UserNameTooLarge => "a user name has up to 300 characters",
             Self::PasswordTooLarge => "a password has up to 65,536 characters",
+            Self::NoClientCertificate => "set one first",
             Self::InvalidProxyInfo { .. } => {
                 "write proxies as [http://]host[:port] and hosts as they stand in addresses"
             }
@@ -354,6 +359,7 @@ impl fmt::Display for Refusal {
             Self::InvalidAuthScheme => f.write_str("nobody logs on in that way"),
             Self::UserNameTooLarge => f.write_str("the user name is too long"),
             Self::PasswordTooLarge => f.write_str("the password is too long"),
+            Self::NoClientCertificate => f.write_str("the job has no client certificate"),
             Self::InvalidProxyInfo { entry, why } => {
                 write!(f, "the proxy settings make no sense at {entry:?}: {why}")
             }

@@ -18,6 +18,7 @@
 
 use crate::auth::{Account, Accounts, InHand, Logins, Tickets, Told, in_turns};
 use crate::bucket::Bucket;
+use crate::certificate::ClientCertificate;
 use crate::connect::{ConnectError, Origin, Route, connect};
 use crate::order::{Options, Relaxed};
 use crate::pace::Pace;
@@ -27,7 +28,7 @@ use crate::resolve::{Lookups, Resolver, system};
 use crate::response::AnswerError;
 use crate::shown::printable;
 use crate::stream::Stream;
-use crate::tls::Trust;
+use crate::tls::{Trust, about_our_certificate};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -95,6 +96,8 @@ pub(crate) type Exchanges = Connection<TokioIo<Stream>, Empty<Bytes>>;
 #[derive(Clone)]
 pub(crate) struct Terms {
     pub(crate) relaxed: Relaxed,
+    /// What is shown to the server if it asks.
+    pub(crate) certificate: Option<ClientCertificate>,
     pub(crate) bucket: Option<Arc<Bucket>>,
     /// How long not a byte may come.
     pub(crate) patience: Duration,
@@ -121,6 +124,7 @@ impl Terms {
         let of = |wanted: bool| account.filter(|_| wanted).map(InHand::account).cloned();
         Self {
             relaxed: options.relaxed,
+            certificate: options.certificate.clone().filter(|_| at_home),
             bucket,
             patience,
             account: of(at_home),
@@ -193,7 +197,8 @@ impl Client {
             let proxied = terms.at_proxy.as_ref().filter(|_| way != Way::Direct);
             let account = terms.account.as_ref().or(proxied).cloned();
             let login = way.login(&terms.logins);
-            let route = Route { origin, relaxed: terms.relaxed, account, way, login };
+            let (relaxed, certificate) = (terms.relaxed, terms.certificate.clone());
+            let route = Route { origin, relaxed, certificate, account, way, login };
             let exchanged = self.exchange_on(route, request.clone(), lookups, &terms).await;
             match exchanged {
                 Err(ExchangeError::Connect(ConnectError::Proxy(error)))
@@ -467,7 +472,12 @@ fn told(error: &hyper::Error) -> ExchangeError {
         return AnswerError::Malformed("its head cannot be read").into();
     }
     let cause = std::error::Error::source(error);
-    let kind = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>()).map(|io| {
+    let io = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    // In TLS 1.3 the server says what it thinks of our certificate when we believe we are through.
+    if let Some(error) = io.and_then(about_our_certificate) {
+        return ConnectError::Tls(error).into();
+    }
+    let kind = io.map(|io| {
         let from_tls = io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
         (io.kind(), from_tls)
     });

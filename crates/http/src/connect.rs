@@ -12,6 +12,7 @@
 //! keeps a connection.
 
 use crate::auth::{Account, Login, Told};
+use crate::certificate::ClientCertificate;
 use crate::order::Relaxed;
 use crate::pace::{Pace, Paced};
 use crate::proxy::connect::through;
@@ -52,12 +53,14 @@ pub(crate) struct Origin {
 }
 
 /// A way to an origin. Connections are kept apart by it: one that was made with a check left out
-/// never carries a request that asks for the check, and one that knows us by some credentials never
-/// carries one with others, or none.
+/// never carries a request that asks for the check, and one that knows us by some credentials, or a
+/// certificate, never carries one with others, or none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Route {
     pub(crate) origin: Origin,
     pub(crate) relaxed: Relaxed,
+    /// What it shows where the other end wants a certificate.
+    pub(crate) certificate: Option<ClientCertificate>,
     /// Who it knows us as, or will.
     pub(crate) account: Option<Arc<Account>>,
     pub(crate) way: Way,
@@ -186,7 +189,9 @@ pub(crate) async fn secured(
     trust: &Trust,
 ) -> Result<Stream, ConnectError> {
     let host = &route.origin.host;
-    let secured = timeout(CONNECT_TIMEOUT, stream.under_tls(trust, host, route.relaxed)).await;
+    let shown = route.certificate.as_ref();
+    let secured = stream.under_tls(trust, host, route.relaxed, shown);
+    let secured = timeout(CONNECT_TIMEOUT, secured).await;
     Ok(secured.map_err(|_| ConnectError::TimedOut { host: host.to_string() })??)
 }
 

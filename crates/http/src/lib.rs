@@ -13,6 +13,7 @@
 //! | `shown`    | what may be shown of what came from outside (pure)          |
 //! | `verify`   | certificates, with checks the owner does without            |
 //! | `auth`     | who we are, where a server asks                             |
+//! | `certificate` | our own, and who signs for it                            |
 //! | `bucket`   | bandwidth that fetches share                                |
 //! | `pace`     | a socket that reads no faster than its bucket allows        |
 //! | `tls`      | one configuration, roots, and what went wrong in words      |
@@ -37,6 +38,7 @@
 mod answer;
 mod auth;
 mod bucket;
+mod certificate;
 #[cfg(any(test, feature = "checks"))]
 pub mod checks;
 mod client;
@@ -65,6 +67,7 @@ pub use auth::{
     LogOnError, Login, LoginScheme, LoginTarget, Logins, Secret, Spoken, Talk, Tickets,
 };
 pub use bucket::Bucket;
+pub use certificate::{ClientCertificate, Sign};
 pub use client::{Client, ExchangeError};
 pub use connect::{ConnectError, Scheme};
 pub use control::{Control, Steering, control};

@@ -8,6 +8,7 @@
 
 use crate::auth::Logins;
 use crate::bucket::Bucket;
+use crate::certificate::ClientCertificate;
 use crate::digest::Digest;
 use crate::disk::Hashed;
 use crate::proxy::ProxyUse;
@@ -69,6 +70,8 @@ pub struct Options {
     pub downgrade: Downgrade,
     /// Checks of the server's certificate that are left out.
     pub relaxed: Relaxed,
+    /// Shown to the origin of the order's URL if it asks, and to no other.
+    pub certificate: Option<ClientCertificate>,
     /// What is fetched is made while it is sent, and never twice the same.
     pub dynamic: bool,
     /// Nothing is synced before the end: speed matters more than what is there after a crash.
@@ -139,6 +142,7 @@ impl Default for Options {
             redirects: Redirects::Follow,
             downgrade: Downgrade::Refuse,
             relaxed: Relaxed::default(),
+            certificate: None,
             dynamic: false,
             sync_at_end: false,
             most_bytes: None,

@@ -3,6 +3,7 @@
 //! Answers one question: *how is it read and written, however many layers lie under it?* The third
 //! form is https through an https proxy. Which form a connection needs is `connect`'s business.
 
+use crate::certificate::ClientCertificate;
 use crate::order::Relaxed;
 use crate::pace::Paced;
 use crate::tls::{TlsError, Trust};
@@ -33,15 +34,16 @@ impl Stream {
         trust: &Trust,
         host: &Host<String>,
         relaxed: Relaxed,
+        shown: Option<&ClientCertificate>,
     ) -> Result<Self, TlsError> {
         let host = host.to_string();
         let name = host.trim_start_matches('[').trim_end_matches(']');
         Ok(match self {
             Self::Plain(socket) => {
-                Self::Tls(Box::new(trust.shake_hands(name, relaxed, socket).await?))
+                Self::Tls(Box::new(trust.shake_hands(name, relaxed, shown, socket).await?))
             }
             Self::Tls(stream) => {
-                Self::TlsInTls(Box::new(trust.shake_hands(name, relaxed, stream).await?))
+                Self::TlsInTls(Box::new(trust.shake_hands(name, relaxed, shown, stream).await?))
             }
             #[cfg(any(test, feature = "checks"))]
             Self::Memory(_) => return Err(TlsError::Handshake("it is nobody's".to_owned())),

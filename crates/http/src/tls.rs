@@ -8,6 +8,7 @@
 //!
 //! It never weakens a check by itself. Text from certificates is escaped before it is shown.
 
+use crate::certificate::{ClientCertificate, was_not_signed};
 use crate::order::Relaxed;
 use crate::shown::printable;
 use crate::stream::Secured;
@@ -16,7 +17,9 @@ use rustls::client::WantsClientCert;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier,
+};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -66,6 +69,15 @@ pub enum TlsError {
     /// The certificate does not hold.
     #[error("{0}")]
     Certificate(String),
+    /// It wants a client certificate, and there is none.
+    #[error("the server wants a client certificate, and the job has none")]
+    ClientCertificateWanted,
+    /// It does not take the client certificate.
+    #[error("the server does not take the job's client certificate: {0}")]
+    ClientCertificateRefused(&'static str),
+    /// Who has the client certificate's key did not sign.
+    #[error("the process that has the client certificate's key did not sign the handshake")]
+    NotSigned,
     /// Anything else.
     #[error("no secure connection could be agreed on: {0}")]
     Handshake(String),
@@ -92,7 +104,8 @@ impl Trust {
         Ok(Self(Arc::new(Inner { settings, extra, config, roots, algorithms, lenient })))
     }
 
-    /// Shakes hands with `host` over a fresh connection, with these checks left out.
+    /// Shakes hands with `host` over a fresh connection, with these checks left out; shows a
+    /// certificate if asked to.
     ///
     /// # Errors
     ///
@@ -101,18 +114,28 @@ impl Trust {
         &self,
         host: &str,
         relaxed: Relaxed,
+        shown: Option<&ClientCertificate>,
         socket: S,
     ) -> Result<Secured<S>, TlsError> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| TlsError::Handshake(format!("{} is no host name", printable(host))))?;
-        let connector = TlsConnector::from(self.config(relaxed).await?);
+        let connector = TlsConnector::from(self.config(relaxed, shown).await?);
         // The TLS library reads a record at a time; one read from the kernel brings many.
         let socket = BufReader::with_capacity(READ_AHEAD, socket);
         connector.connect(name, socket).await.map_err(|error| explain(&error))
     }
 
-    async fn config(&self, relaxed: Relaxed) -> Result<Arc<ClientConfig>, TlsError> {
+    async fn config(
+        &self,
+        relaxed: Relaxed,
+        shown: Option<&ClientCertificate>,
+    ) -> Result<Arc<ClientConfig>, TlsError> {
         let inner = Arc::clone(&self.0);
+        if let Some(shown) = shown.cloned() {
+            let make = move || shown.config(relaxed, || inner.showing(relaxed, &shown));
+            let made = spawn_blocking(make).await;
+            return made.map_err(|error| TlsError::Handshake(error.to_string()));
+        }
         if relaxed != Relaxed::default() {
             let made = spawn_blocking(move || inner.lenient(relaxed)).await;
             return made.map_err(|error| TlsError::Handshake(error.to_string()));
@@ -135,22 +158,37 @@ impl Inner {
     }
 
     fn make_config(&self) -> Arc<ClientConfig> {
-        finished(self.settings.clone().with_root_certificates(self.roots()))
+        finished(self.verifying(Relaxed::default()), None)
+    }
+
+    fn showing(&self, relaxed: Relaxed, shown: &ClientCertificate) -> Arc<ClientConfig> {
+        finished(self.verifying(relaxed), Some(shown))
+    }
+
+    fn verifying(&self, relaxed: Relaxed) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+        if relaxed == Relaxed::default() {
+            return self.settings.clone().with_root_certificates(self.roots());
+        }
+        let verifier = Lenient { roots: self.roots(), algorithms: self.algorithms, relaxed };
+        let settings = self.settings.clone().dangerous();
+        settings.with_custom_certificate_verifier(Arc::new(verifier))
     }
 
     fn lenient(&self, relaxed: Relaxed) -> Arc<ClientConfig> {
         let mut made = self.lenient.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || {
-            let verifier = Lenient { roots: self.roots(), algorithms: self.algorithms, relaxed };
-            let settings = self.settings.clone().dangerous();
-            finished(settings.with_custom_certificate_verifier(Arc::new(verifier)))
-        };
+        let make = || finished(self.verifying(relaxed), None);
         Arc::clone(made.entry(relaxed).or_insert_with(make))
     }
 }
 
-fn finished(settings: ConfigBuilder<ClientConfig, WantsClientCert>) -> Arc<ClientConfig> {
-    let mut config = settings.with_no_client_auth();
+fn finished(
+    settings: ConfigBuilder<ClientConfig, WantsClientCert>,
+    shown: Option<&ClientCertificate>,
+) -> Arc<ClientConfig> {
+    let mut config = match shown {
+        Some(shown) => settings.with_client_cert_resolver(shown.resolver()),
+        None => settings.with_no_client_auth(),
+    };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Arc::new(config)
 }
@@ -166,11 +204,38 @@ fn authorities(path: &Path) -> Result<RootCertStore, RootsError> {
 
 fn explain(error: &std::io::Error) -> TlsError {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    if let Some(error) = about_our_certificate(error) {
+        return error;
+    }
     match inner {
         Some(rustls::Error::InvalidCertificate(wrong)) => TlsError::Certificate(advise(wrong)),
         Some(other) => TlsError::Handshake(printable(&other.to_string())),
         None => TlsError::Handshake(printable(&error.to_string())),
     }
+}
+
+/// What the server, or who has our key, has against our certificate, if that is the trouble.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library's list grows; what is not about our certificate is told elsewhere"
+)]
+pub(crate) fn about_our_certificate(error: &std::io::Error) -> Option<TlsError> {
+    let inner = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    if was_not_signed(inner) {
+        return Some(TlsError::NotSigned);
+    }
+    let rustls::Error::AlertReceived(alert) = inner else { return None };
+    Some(TlsError::ClientCertificateRefused(match alert {
+        AlertDescription::CertificateRequired => return Some(TlsError::ClientCertificateWanted),
+        AlertDescription::BadCertificate => "it says it is bad",
+        AlertDescription::UnsupportedCertificate => "it does not know this kind",
+        AlertDescription::CertificateRevoked => "it says it is revoked",
+        AlertDescription::CertificateExpired => "it says it has expired",
+        AlertDescription::CertificateUnknown => "it does not know it",
+        AlertDescription::UnknownCA => "it does not know its authority",
+        AlertDescription::AccessDenied => "it denies access",
+        _ => return None,
+    }))
 }
 
 /// What is wrong with a certificate, and who can do something about it.

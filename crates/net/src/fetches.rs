@@ -11,6 +11,7 @@
 //! its descriptor is closed. It never carries anything from one fetch to another but idle
 //! connections, which all belong to the one identity we run as.
 
+use crate::certificates::Certificates;
 use crate::descriptor::is_writable_file;
 use crate::logins::Waiting;
 use crate::translate::{
@@ -20,7 +21,7 @@ use ebb_http::{
     Bucket, Client, Control, Digest, Ended, Hashed, Head, Options, Order, ProxyUse, Reports,
     Steering, check, control, fetch, measure,
 };
-use ebb_wire::net::{self, FetchId, FetchOptions, FromNet, NetTrouble, ToNet};
+use ebb_wire::net::{self, CertificateId, FetchId, FetchOptions, FromNet, NetTrouble, ToNet};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -43,6 +44,9 @@ pub(crate) enum Violation {
     /// A method, or a header field, that cannot stand in a request.
     #[error("fetch {} with a request that cannot be written", .0.0)]
     Options(FetchId),
+    /// A certificate that is here already, or one too many, or one that a fetch means and is not here.
+    #[error("certificate {} that is not, or must not be, here", .0.0)]
+    Certificate(CertificateId),
     /// Credentials that cannot be, or too many.
     #[error("credentials for fetch {} that will not do", .0.0)]
     Login(FetchId),
@@ -61,6 +65,7 @@ pub(crate) struct Fetches {
     buckets: HashMap<u32, Arc<Bucket>>,
     /// What fetches to come log on with.
     logins: Waiting,
+    certificates: Certificates,
     tasks: JoinSet<FetchId>,
 }
 
@@ -78,6 +83,7 @@ impl Fetches {
             running: HashMap::new(),
             buckets: HashMap::new(),
             logins: Waiting::default(),
+            certificates: Certificates::default(),
             tasks: JoinSet::new(),
         }
     }
@@ -140,6 +146,14 @@ impl Fetches {
                     return Err(Violation::Login(fetch));
                 }
             }
+            ToNet::Certificate { certificate, identity } => {
+                let taken = file
+                    .is_some_and(|signer| self.certificates.take(certificate, identity, signer));
+                if !taken {
+                    return Err(Violation::Certificate(certificate));
+                }
+            }
+            ToNet::Forget { certificate } => self.certificates.forget(certificate),
             ToNet::Limit { bucket, bytes_per_second } => {
                 if let Some(bucket) = self.bucket(bucket) {
                     bucket.set(bytes_per_second);
@@ -175,9 +189,11 @@ impl Fetches {
     /// How it is to be asked for, and what to log on with.
     fn asked(&mut self, fetch: FetchId, options: &FetchOptions) -> Result<Options, Violation> {
         let logins = self.logins.of(fetch).ok_or(Violation::Login(fetch))?;
+        let known = |id| self.certificates.of(id).map(Some).ok_or(Violation::Certificate(id));
+        let certificate = options.certificate.map_or(Ok(None), known)?;
         let options = asked(options, &self.preconfigured).map_err(|_| Violation::Options(fetch))?;
         self.misled |= matches!(options.proxy, ProxyUse::Unusable(_));
-        Ok(Options { logins, ..options })
+        Ok(Options { logins, certificate, ..options })
     }
 
     /// Whether none is in hand, and settings that made no sense have misled one.

@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod certificates;
 mod descriptor;
 mod fetches;
 mod logins;

@@ -59,7 +59,13 @@ pub(crate) fn trouble(trouble: &ProxyTrouble) -> NetTrouble {
         ProxyTrouble::TimedOut | ProxyTrouble::Slow => net::ProxyTrouble::TimedOut,
         ProxyTrouble::Lost(_) => net::ProxyTrouble::ConnectionLost,
         ProxyTrouble::Tls(TlsError::Certificate(_)) => net::ProxyTrouble::CertificateInvalid,
-        ProxyTrouble::Tls(TlsError::Handshake(_)) => net::ProxyTrouble::TlsFailed,
+        // It is shown no certificate of ours.
+        ProxyTrouble::Tls(
+            TlsError::Handshake(_)
+            | TlsError::ClientCertificateWanted
+            | TlsError::ClientCertificateRefused(_)
+            | TlsError::NotSigned,
+        ) => net::ProxyTrouble::TlsFailed,
         ProxyTrouble::Refused { status, .. } => net::ProxyTrouble::Refused(status.as_u16()),
         ProxyTrouble::SocksRefused(reply) => net::ProxyTrouble::SocksRefused(*reply),
         ProxyTrouble::Unauthorized { .. } => net::ProxyTrouble::Unauthorized,

@@ -66,6 +66,7 @@ pub(crate) fn asked(
         redirects,
         downgrade,
         relaxed,
+        certificate: None,
         dynamic: options.dynamic,
         sync_at_end: options.sync_at_end,
         most_bytes: options.most_bytes,
@@ -134,6 +135,11 @@ fn connect_trouble(error: &ConnectError) -> NetTrouble {
         ConnectError::TimedOut { .. } => NetTrouble::TimedOut,
         ConnectError::Tls(TlsError::Certificate(_)) => NetTrouble::CertificateInvalid,
         ConnectError::Tls(TlsError::Handshake(_)) => NetTrouble::TlsFailed,
+        ConnectError::Tls(TlsError::ClientCertificateWanted) => NetTrouble::ClientCertificateWanted,
+        ConnectError::Tls(TlsError::ClientCertificateRefused(_)) => {
+            NetTrouble::ClientCertificateRefused
+        }
+        ConnectError::Tls(TlsError::NotSigned) => NetTrouble::NotSigned,
         ConnectError::ProxySettings(_) => NetTrouble::Proxy(net::ProxyTrouble::InvalidSettings),
         ConnectError::Proxy(error) => proxies::trouble(&error.trouble),
     }

@@ -13,6 +13,7 @@ pub(crate) mod files;
 mod launcher;
 pub(crate) mod net;
 mod notify;
+pub(crate) mod sign;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -56,6 +57,7 @@ pub(crate) struct Agents {
     demand: SandboxDemand,
     files: Pool<files::FileAgent>,
     nets: Pool<net::NetAgent>,
+    signers: Pool<sign::SignAgent>,
     /// What each bucket may take, in bytes a second; those that may take all are not in it.
     limits: net::Limits,
     /// How many descriptors attempts may still leave behind for those that follow.
@@ -119,6 +121,12 @@ impl Alive for net::NetAgent {
     }
 }
 
+impl Alive for sign::SignAgent {
+    fn is_alive(&self) -> bool {
+        sign::SignAgent::is_alive(self)
+    }
+}
+
 impl<A: Alive> Pool<A> {
     fn new() -> Self {
         Self { agents: RefCell::default(), starting: tokio::sync::Mutex::default() }
@@ -156,6 +164,7 @@ impl Agents {
             demand,
             files: Pool::new(),
             nets: Pool::new(),
+            signers: Pool::new(),
             limits: Rc::default(),
             room,
         }
@@ -253,6 +262,27 @@ impl Agents {
         Ok(agent)
     }
 
+    /// The signing agent of this owner under this identity; started if there is none.
+    pub(crate) async fn sign(
+        &self,
+        owner: u32,
+        token: &Token,
+    ) -> Result<Rc<sign::SignAgent>, Failure> {
+        let pair = Pair::of(owner, token);
+        if let Some(agent) = self.signers.find(&pair) {
+            return Ok(agent);
+        }
+        let _one = self.signers.starting.lock().await;
+        if let Some(agent) = self.signers.find(&pair) {
+            return Ok(agent);
+        }
+        let (channel, process) = self.start(Role::Sign, &pair).await?;
+        let (agent, sandbox) = within(GREETING, sign::SignAgent::greet(channel, process)).await?;
+        self.judge(sandbox)?;
+        self.signers.keep(pair, &agent);
+        Ok(agent)
+    }
+
     /// From now on the fetches of this bucket take so much together, in bytes a second, whichever
     /// agents they are in; nothing: what they can get.
     pub(crate) fn limit(&self, bucket: u32, rate: Option<u64>) {
@@ -272,6 +302,7 @@ impl Agents {
     pub(crate) fn let_idle_go(&self) {
         self.files.let_idle_go();
         self.nets.let_idle_go();
+        self.signers.let_idle_go();
     }
 
     async fn start(

@@ -16,6 +16,7 @@
 //! | `attempt`  | files in their order, sizes beside them, the end of all        |
 //! | `asking`   | how the job's terms say files are to be asked for              |
 //! | `checked`  | whether what came in pieces has the digest it must have        |
+//! | `certificate` | what is shown where a server wants a certificate             |
 //! | `logins`   | what is said to log on with                                   |
 //! | `flight`   | how many files may be in flight                               |
 //! | `one_file` | one file, from its temporary file to the last word about it   |
@@ -26,6 +27,7 @@
 //! | `kept`     | descriptors for an attempt under another file identity        |
 
 mod asking;
+mod certificate;
 mod checked;
 mod flight;
 pub(crate) mod kept;
@@ -36,6 +38,7 @@ mod pieces;
 mod straight;
 mod way;
 
+pub(crate) use certificate::Entrusted;
 pub(crate) use open::PART;
 
 use std::cell::RefCell;
@@ -53,9 +56,10 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::agents::Agents;
-use crate::agents::net::How;
+use crate::agents::net::{How, NetAgent};
 use crate::command::Message;
 pub(crate) use asking::room;
+use certificate::Certificate;
 use flight::Flight;
 use kept::KeptFiles;
 pub(crate) use logins::logins;
@@ -82,6 +86,8 @@ pub(crate) struct Order {
     pub(crate) headers: Headers,
     /// What it logs on with.
     pub(crate) logins: Rc<[Login]>,
+    /// Where its client certificate is, and who may read it.
+    pub(crate) entrusted: Option<Entrusted>,
     /// Of files that can be asked for in pieces, only what was requested is fetched.
     pub(crate) only_requested: bool,
 }
@@ -104,20 +110,23 @@ pub(crate) struct Attempt {
     /// Tells its files to stop, because the attempt is to, or because one of them failed.
     halt: watch::Sender<bool>,
     flight: Flight,
+    certificate: Rc<Certificate>,
     /// What attempts leave for the one that follows.
     kept: RefCell<KeptFiles>,
 }
 
 impl Attempt {
     pub(crate) fn new(
-        order: Order,
+        mut order: Order,
         kept: KeptFiles,
         agents: Rc<Agents>,
         inbox: mpsc::UnboundedSender<Message>,
         stop: watch::Receiver<bool>,
     ) -> Self {
         let (halt, flight) = (watch::Sender::new(false), Flight::default());
-        Self { order, agents, inbox, stop, halt, flight, kept: RefCell::new(kept) }
+        let certificate = Rc::new(Certificate::new(order.owner, order.entrusted.take()));
+        let kept = RefCell::new(kept);
+        Self { order, agents, inbox, stop, halt, flight, certificate, kept }
     }
 
     /// Does it, and says at the very end that nothing of it runs any more.
@@ -173,9 +182,24 @@ impl Attempt {
         }
     }
 
-    /// Asking so, with what the job logs on with.
-    fn how(&self, options: FetchOptions) -> How<'_> {
-        How { options, logins: &self.order.logins }
+    /// Asking so, with what the job logs on with, and what it shows at this address. Waits for that no
+    /// longer than the attempt may.
+    async fn how(
+        &self,
+        at: u32,
+        url: &str,
+        net: &Rc<NetAgent>,
+        options: FetchOptions,
+    ) -> Result<How<'_>, Break> {
+        let mut halt = self.halt.subscribe();
+        let certificate = tokio::select! {
+            biased;
+            () = stopped(&mut halt) => return Err(Break::Stopped),
+            shown = self.certificate.at(url, net, &self.agents) => shown,
+        };
+        let of = |(failure, detail)| Break::Trouble(trouble(at, failure, detail, None));
+        let options = FetchOptions { certificate: certificate.map_err(of)?, ..options };
+        Ok(How { options, logins: &self.order.logins })
     }
 
     /// Asks for the sizes of several files beside the transfer, the last file first: the first ones
@@ -196,6 +220,7 @@ impl Attempt {
         let logins = Rc::clone(&self.order.logins);
         let (agents, inbox, mut stop) =
             (Rc::clone(&self.agents), self.inbox.clone(), self.stop.clone());
+        let certificate = Rc::clone(&self.certificate);
         async move {
             if !wanted || !(2..=MOST_MEASURED).contains(&unknown.len()) {
                 return;
@@ -205,6 +230,14 @@ impl Attempt {
                 if *stop.borrow() || *is_over.borrow() {
                     return;
                 }
+                // The file itself will tell what is wrong with it.
+                let shown = tokio::select! {
+                    () = stopped(&mut stop) => return,
+                    () = stopped(&mut is_over) => return,
+                    shown = certificate.at(&url, &net, &agents) => shown,
+                };
+                let Ok(shown) = shown else { return };
+                let options = FetchOptions { certificate: shown, ..options };
                 let over = async {
                     tokio::select! {
                         () = stopped(&mut stop) => {}

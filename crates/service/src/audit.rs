@@ -91,6 +91,11 @@ pub(crate) fn headers(job: JobId, by: u32, what: &'static str, outcome: &str) {
     write(&format!("audit: headers {what} job={job} by={by} outcome={outcome}\n"));
 }
 
+/// The client certificate of a job was set or removed, or that was refused; never which, and where.
+pub(crate) fn certificate(job: JobId, by: u32, what: &'static str, outcome: &str) {
+    write(&format!("audit: certificate {what} job={job} by={by} outcome={outcome}\n"));
+}
+
 /// What a job logs on with was set or removed, or that was refused; never what it is.
 pub(crate) struct Credentials {
     /// The job.

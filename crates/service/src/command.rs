@@ -8,6 +8,7 @@ pub(crate) mod remote_name;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
+use ebb_core::certificate::ClientCertificate;
 use ebb_core::credentials::{AuthPair, Credentials};
 use ebb_core::digest::Digest;
 use ebb_core::failure::Failure;
@@ -83,6 +84,12 @@ pub(crate) enum Command {
     SetCredentials(JobId, AuthPair, Credentials),
     /// It does not any more.
     RemoveCredentials(JobId, AuthPair),
+    /// The certificate that is shown to servers that want one.
+    SetCertificate(JobId, ClientCertificate),
+    /// None is any more.
+    RemoveCertificate(JobId),
+    /// Where it is.
+    GetCertificate(JobId),
     /// The caller becomes the owner.
     TakeOwnership(JobId),
     /// A job's properties.
@@ -165,6 +172,7 @@ pub(crate) enum Answer {
     Error(ErrorView),
     Events(EventsView),
     CustomHeaders(Headers),
+    ClientCertificate(ClientCertificate),
     Explanation(Vec<ebb_core::explain::Line>),
     TokenOptions(String),
     Flags(u32),

@@ -21,6 +21,7 @@
 //! | `acts`        | what administrators do to others' jobs, noted down                 |
 //! | `owners`      | whose jobs are whose, and how they stand                           |
 //! | `headers`     | header fields that owners entrust to jobs                          |
+//! | `certificates` | client certificates that owners entrust to jobs                   |
 //! | `credentials` | what jobs log on with                                              |
 //! | `events`      | what happened, with numbers                                        |
 //! | `janitor`     | what could not be deleted when its job ended                       |
@@ -37,6 +38,7 @@
 mod acts;
 mod buckets;
 mod calls;
+mod certificates;
 mod commands;
 mod credentials;
 mod events;
@@ -346,6 +348,9 @@ impl MainLoop {
         }
         if step.credentials_changed {
             turn.batch.put_credentials(&entry.job);
+        }
+        if step.certificate_changed {
+            turn.batch.put_certificate(&entry.job);
         }
         for &at in &step.files_changed {
             turn.batch.put_file(id, at, &entry.job.files[at as usize]);

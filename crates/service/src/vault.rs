@@ -20,6 +20,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use ebb_core::certificate::ClientCertificate;
 use ebb_core::credentials::{AuthPair, Credentials};
 use ebb_core::headers::{Headers, Sealed};
 use ebb_core::id::JobId;
@@ -34,6 +35,8 @@ const CREDENTIAL: &str = "the credential ebb-vault-key";
 const KEY_FILE: &str = "vault-key";
 /// What is sealed: header fields.
 const HEADERS: &[u8] = b"headers";
+/// What is sealed: where the client certificate is, and what opens it.
+const CERTIFICATE: &[u8] = b"certificate";
 /// Bytes of a key.
 const KEY: usize = 32;
 
@@ -98,6 +101,35 @@ impl Vault {
         set: &Credentials,
     ) -> Result<Sealed, VaultError> {
         self.seal_as(&associated(job, &kind(pair)), set.as_bytes())
+    }
+
+    /// Seals where a job's client certificate is, in the same way.
+    ///
+    /// # Errors
+    ///
+    /// A key that cannot be read or made.
+    pub(crate) fn seal_certificate(
+        &self,
+        job: JobId,
+        certificate: &ClientCertificate,
+    ) -> Result<Sealed, VaultError> {
+        let clear = certificate.to_bytes();
+        let sealed = self.seal_as(&associated(job, CERTIFICATE), &clear);
+        wiped(clear, sealed)
+    }
+
+    /// Opens what was sealed for this job.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::Closed`], or a key that cannot be read.
+    pub(crate) fn open_certificate(
+        &self,
+        job: JobId,
+        sealed: &Sealed,
+    ) -> Result<ClientCertificate, VaultError> {
+        let clear = self.open_as(&associated(job, CERTIFICATE), sealed)?;
+        ClientCertificate::from_bytes(clear).ok_or(VaultError::Closed)
     }
 
     fn seal_as(&self, associated: &[u8], clear: &[u8]) -> Result<Sealed, VaultError> {

@@ -33,6 +33,7 @@ enum Change {
     File(JobId, Vec<Value>),
     Headers(JobId, Option<Vec<Value>>),
     Credentials(JobId, Vec<Vec<Value>>),
+    Certificate(JobId, Option<Vec<Value>>),
     Forget(JobId),
     Event(u64, Vec<Value>),
     DropEvent(u64),
@@ -81,6 +82,13 @@ impl Batch {
         self.changes.push(Change::Credentials(job.id, cells));
     }
 
+    /// Puts a job's client certificate as it is now, or that it has none. The job must have been put
+    /// before.
+    pub fn put_certificate(&mut self, job: &Job) {
+        let cells = job.certificate.as_ref().map(|it| rows::sealed::certificate(job.id, it));
+        self.changes.push(Change::Certificate(job.id, cells));
+    }
+
     /// Drops the job and its files. A job that is not there is as good as dropped.
     pub fn forget(&mut self, job: JobId) {
         self.jobs.remove(&job);
@@ -123,6 +131,7 @@ pub struct Recorder<'a> {
     put_sealed: Statement<'a>,
     drop_headers: Statement<'a>,
     drop_credentials: Statement<'a>,
+    drop_certificate: Statement<'a>,
     forget: Statement<'a>,
     put_event: Statement<'a>,
     drop_event: Statement<'a>,
@@ -140,6 +149,7 @@ impl<'a> Recorder<'a> {
             put_sealed: prepare(rows::sealed::PUT)?,
             drop_headers: prepare(rows::sealed::DROP_HEADERS)?,
             drop_credentials: prepare(rows::sealed::DROP_CREDENTIALS)?,
+            drop_certificate: prepare(rows::sealed::DROP_CERTIFICATE)?,
             forget: prepare(rows::FORGET)?,
             put_event: prepare(&rows::PUT_EVENT)?,
             drop_event: prepare(rows::event::DROP)?,
@@ -172,7 +182,13 @@ impl<'a> Recorder<'a> {
                 0 => Err(StoreError::NoSuchJob(job)),
                 _ => Ok(()),
             },
-            Change::Headers(job, Some(cells)) => self.put_sealed(job, cells),
+            Change::Headers(job, Some(cells)) | Change::Certificate(job, Some(cells)) => {
+                self.put_sealed(job, cells)
+            }
+            Change::Certificate(job, None) => {
+                let id = Value::Blob(job.as_bytes().to_vec());
+                execute(&mut self.drop_certificate, vec![id]).map(|_| ())
+            }
             Change::Headers(job, None) => {
                 let id = Value::Blob(job.as_bytes().to_vec());
                 execute(&mut self.drop_headers, vec![id]).map(|_| ())

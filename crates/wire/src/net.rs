@@ -16,11 +16,16 @@ pub use digest::{Digest, Hashed};
 pub use login::{AuthScheme, AuthTarget, Login, Secret};
 pub use proxy::{Bypass, Proxy, ProxyKind, ProxyTrouble, Scheme, Way};
 
+use crate::sign::ClientIdentity;
 use core::fmt;
 
 /// Names one fetch on this channel; chosen by the service, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FetchId(pub u64);
+
+/// Names one client certificate on this channel; chosen by the service, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CertificateId(pub u64);
 
 /// What a server said of a representation, by which a continuation is judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,6 +104,8 @@ pub struct FetchOptions {
     pub allow_downgrade: bool,
     /// Checks of the certificate that are left out.
     pub relaxed: Relaxed,
+    /// Shown to the origin of the fetch's URL if it asks, and to no other.
+    pub certificate: Option<CertificateId>,
     /// The content is made while it is fetched: nothing is ever continued.
     pub dynamic: bool,
     /// Nothing is synced before the fetch ends, however it ends; so nothing is durable either.
@@ -119,6 +126,7 @@ impl Default for FetchOptions {
             redirects: Redirects::default(),
             allow_downgrade: false,
             relaxed: Relaxed::default(),
+            certificate: None,
             dynamic: false,
             sync_at_end: false,
             most_bytes: None,
@@ -158,6 +166,18 @@ pub enum ToNet {
         fetch: FetchId,
         /// With what.
         login: Login,
+    },
+    /// A certificate that fetches may show, and, with this message, the channel to who has its key.
+    Certificate {
+        /// Its name from now on.
+        certificate: CertificateId,
+        /// What is shown, and in which ways it can be proved.
+        identity: ClientIdentity,
+    },
+    /// No fetch to come will show this certificate. Unknown ones are no error.
+    Forget {
+        /// Which one.
+        certificate: CertificateId,
     },
     /// The `Head` with `from: 0` is written down: truncate and go on.
     Proceed {
@@ -305,6 +325,12 @@ pub enum NetTrouble {
     TlsFailed,
     /// The server's certificate does not hold: name, date, authority or usage.
     CertificateInvalid,
+    /// The server wants a client certificate, and there is none.
+    ClientCertificateWanted,
+    /// The server does not take the client certificate.
+    ClientCertificateRefused,
+    /// Who has the client certificate's key did not sign.
+    NotSigned,
     /// A final answer with this status, after redirects.
     Status(u16),
     /// The answer breaks HTTP, or contradicts itself.

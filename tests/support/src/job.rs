@@ -15,6 +15,8 @@ use zbus::{OwnedObjectPath, OwnedVariant, Variant};
 pub const LOCAL_FILE: u32 = 1;
 /// The flag for the network.
 pub const NETWORK: u32 = 2;
+/// The flag for client certificates.
+pub const CLIENT_CERTIFICATE: u32 = 4;
 
 /// States in which a job does nothing any more until it is told to.
 pub const AT_REST: [&str; 5] = ["suspended", "error", "transferred", "acknowledged", "cancelled"];

@@ -1,6 +1,8 @@
 //! What the tests of the whole stand on: real users, real processes, a server that lies.
 //!
 //! * [`apache`], [`realm`]: a real server that wants to know who asks, and a realm with tickets;
+//! * [`nginx`]: a real server that wants a client certificate, of which [`certificates`] makes some;
+//! * [`memory`]: what is in the memory of a process;
 //! * [`ntlm`]: a server that checks proofs of NTLM with somebody else's hashes;
 //! * [`samba`]: Samba as somebody else's judge of NTLM;
 //! * [`content`]: made-up files of any size that nobody has to store;
@@ -25,6 +27,7 @@
 
 pub mod apache;
 pub mod bus;
+pub mod certificates;
 pub mod content;
 pub mod credentials;
 pub mod desktop;
@@ -34,8 +37,10 @@ pub mod instance;
 pub mod job;
 pub mod logind;
 pub mod machine;
+pub mod memory;
 pub mod message_bus;
 pub mod namespace;
+pub mod nginx;
 pub mod ntlm;
 pub mod processes;
 pub mod proxy;

@@ -72,7 +72,7 @@ impl Job<'_> {
 }
 
 /// Memory with this in it that nobody can change any more.
-fn sealed(secret: &[u8]) -> rustix::io::Result<std::os::fd::OwnedFd> {
+pub(super) fn sealed(secret: &[u8]) -> rustix::io::Result<std::os::fd::OwnedFd> {
     let memory = memfd_create("ebb-secret", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     let mut rest = secret;
     while !rest.is_empty() {

@@ -78,7 +78,7 @@ impl ServiceTrouble {
             }
             Self::MaxDownloadTime => "allow it more time, or resume: the count begins anew",
             Self::VaultUnavailable => {
-                "set the custom headers and the credentials again, then resume; if that is refused \
+                "set the custom headers, the credentials and the client certificate again, then resume; if that is refused \
                  too, ask an administrator to look at the service's key"
             }
         }

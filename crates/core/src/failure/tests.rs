@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use Blocked as B;
+use CertificateTrouble as C;
 use DestinationTrouble as D;
 use NetworkTrouble as N;
 use ProxyTrouble as P;
@@ -73,6 +74,12 @@ fn position(failure: Failure) -> usize {
         Failure::Proxy(P::InvalidSettings) => 54,
         Failure::Server(R::DigestMismatch) => 55,
         Failure::Server(R::ReprDigestMismatch) => 56,
+        Failure::Certificate(C::Wanted) => 57,
+        Failure::Certificate(C::Refused) => 58,
+        Failure::Certificate(C::Unreadable) => 59,
+        Failure::Certificate(C::Invalid) => 60,
+        Failure::Certificate(C::Passphrase) => 61,
+        Failure::Certificate(C::NotSigned) => 62,
     }
 }
 
@@ -138,6 +145,7 @@ fn other_trouble_passes_or_lasts_by_who_can_mend_it() {
         Failure::Proxy(P::TimedOut),
         Failure::Proxy(P::ConnectionLost),
         Failure::Proxy(P::MalformedAnswer),
+        Failure::Certificate(C::NotSigned),
     ];
     for failure in FAILURES {
         let passes = failure.remedy() == Remedy::Retry;
@@ -202,7 +210,9 @@ fn a_number_is_a_failure_of_windows_or_bits_or_there_is_none() {
 fn every_failure_is_attributed_to_whoever_can_look_there() {
     for failure in FAILURES {
         let expected = match failure {
-            Failure::Network(_) | Failure::Proxy(_) => "general-transport",
+            Failure::Network(_) | Failure::Proxy(_) | Failure::Certificate(_) => {
+                "general-transport"
+            }
             Failure::Server(_) => "remote-file",
             Failure::Destination(_) => "local-file",
             Failure::Service(S::AgentLost) => "unknown",

@@ -40,6 +40,8 @@ pub enum Event {
     MakeHeadersWriteOnly,
     /// The owner wants this pair to log on with these; nothing: not any more.
     SetCredentials(AuthPair, Option<Sealed>),
+    /// The owner wants this certificate shown; nothing: none.
+    SetCertificate(Option<Sealed>),
     /// Somebody else becomes the owner.
     TakeOwnership(Token),
     /// A helper lends its identity.
@@ -201,6 +203,8 @@ pub struct Step {
     pub headers_changed: bool,
     /// Whether its credentials changed, which are kept apart from it, too.
     pub credentials_changed: bool,
+    /// Whether its client certificate changed, likewise.
+    pub certificate_changed: bool,
 }
 
 impl Step {

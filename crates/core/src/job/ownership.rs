@@ -21,6 +21,7 @@ impl Job {
             effects: [forgotten.effects, anew.effects].concat(),
             headers_changed: forgotten.headers_changed,
             credentials_changed: forgotten.credentials_changed,
+            certificate_changed: forgotten.certificate_changed,
             ..anew
         })
     }
@@ -60,6 +61,7 @@ impl Job {
         self.terms.notify_command = NotifyCommand::default();
         let step = self.helper_token_lost();
         let step = self.forget_headers(step);
-        self.forget_credentials(step)
+        let step = self.forget_credentials(step);
+        self.forget_certificate(step)
     }
 }

@@ -52,6 +52,7 @@ fn position(refusal: &Refusal) -> Option<usize> {
         Refusal::NotifyCommandNotAllowed => 40,
         Refusal::InvalidProxyInfo { .. } => 41,
         Refusal::SessionUnknown(_) => 42,
+        Refusal::NoClientCertificate => 43,
         Refusal::Unusable(_) => return None,
     })
 }

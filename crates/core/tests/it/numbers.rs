@@ -3,6 +3,27 @@
 
 /// An error by its name, and a test that provokes it.
 pub(crate) const PROVOKED: &[(&str, &str)] = &[
+    ("no-client-certificate", "a_certificate_is_its_owners_alone_and_goes_with_the_job"),
+    (
+        "client-certificate-unreadable",
+        "what_is_wrong_with_a_certificate_is_told_and_mended_and_it_stays_at_home",
+    ),
+    (
+        "client-certificate-invalid",
+        "what_is_wrong_with_a_certificate_is_told_and_mended_and_it_stays_at_home",
+    ),
+    (
+        "client-certificate-wanted",
+        "a_holder_that_does_not_sign_is_told_apart_from_a_server_that_says_no",
+    ),
+    (
+        "client-certificate-refused",
+        "a_holder_that_does_not_sign_is_told_apart_from_a_server_that_says_no",
+    ),
+    (
+        "client-certificate-not-signed",
+        "a_holder_that_does_not_sign_is_told_apart_from_a_server_that_says_no",
+    ),
     ("invalid-proxy-info", "lists_that_make_no_sense_are_refused_with_the_entry_that_makes_none"),
     ("proxy-timed-out", "a_proxy_that_says_nothing_is_given_up"),
     (

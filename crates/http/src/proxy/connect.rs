@@ -66,7 +66,7 @@ async fn reached(
     Ok(match proxy.kind {
         ProxyKind::Http | ProxyKind::Socks5 => (stream, in_hand),
         ProxyKind::Https => {
-            (stream.under_tls(trust, &proxy.host, Relaxed::default()).await?, in_hand)
+            (stream.under_tls(trust, &proxy.host, Relaxed::default(), None).await?, in_hand)
         }
     })
 }

@@ -125,7 +125,10 @@ impl From<TlsError> for ProxyTrouble {
         let its = |text: String| text.replacen("the server's", "its", 1);
         Self::Tls(match error {
             TlsError::Certificate(text) => TlsError::Certificate(its(text)),
-            TlsError::Handshake(text) => TlsError::Handshake(text),
+            other @ (TlsError::Handshake(_)
+            | TlsError::ClientCertificateWanted
+            | TlsError::ClientCertificateRefused(_)
+            | TlsError::NotSigned) => other,
         })
     }
 }

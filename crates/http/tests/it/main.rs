@@ -13,6 +13,7 @@
 mod support;
 
 mod auth;
+mod certificates;
 mod connections;
 mod continuing;
 mod digests;

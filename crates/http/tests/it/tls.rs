@@ -7,7 +7,7 @@ use ebb_http::{
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -34,16 +34,24 @@ impl Authority {
         Client::new(Trust::load(Some(&self.file)).unwrap())
     }
 
-    pub(crate) fn server_config(&self, params: CertificateParams) -> Arc<ServerConfig> {
+    /// A certificate of it, and its key.
+    pub(crate) fn leaf(
+        &self,
+        params: CertificateParams,
+    ) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        (certificate.into(), PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+    }
+
+    pub(crate) fn server_config(&self, params: CertificateParams) -> Arc<ServerConfig> {
+        let (certificate, key) = self.leaf(params);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.into()], key)
+            .with_single_cert(vec![certificate], key)
             .unwrap();
         Arc::new(config)
     }

@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use ebb_core::digest::{Digest, Hashed};
 use ebb_core::failure::{
-    DestinationTrouble, Failure, NetworkTrouble, ProxyTrouble, ServerTrouble, ServiceTrouble,
+    CertificateTrouble, DestinationTrouble, Failure, NetworkTrouble, ProxyTrouble, ServerTrouble,
+    ServiceTrouble,
 };
 use ebb_core::file::{File, Piece, Validators};
 use ebb_wire::Sandbox;
-use ebb_wire::net::{FetchId, FetchOptions, FromNet, Login, NetTrouble, ToNet};
+use ebb_wire::net::{CertificateId, FetchId, FetchOptions, FromNet, Login, NetTrouble, ToNet};
+use ebb_wire::sign::ClientIdentity;
 use tokio::sync::mpsc;
 
 use super::launcher::Process;
@@ -127,6 +129,27 @@ impl NetAgent {
         tokio::task::spawn_local(async move {
             // A dead agent takes nothing at all.
             let _ = channel.send(&ToNet::Limit { bucket, bytes_per_second }, None).await;
+        });
+    }
+
+    /// Has a certificate shown to servers; who has its key is at the other end of the channel.
+    pub(crate) async fn show(
+        &self,
+        identity: ClientIdentity,
+        signer: OwnedFd,
+    ) -> Result<CertificateId, Failure> {
+        let certificate = CertificateId(self.next.replace(self.next.get() + 1));
+        let message = ToNet::Certificate { certificate, identity };
+        let sent = self.channel.send(&message, Some(signer.as_fd())).await;
+        sent.map(|()| certificate).map_err(|_| LOST)
+    }
+
+    /// It is not shown any more.
+    pub(crate) fn forget(&self, certificate: CertificateId) {
+        let channel = Rc::clone(&self.channel);
+        tokio::task::spawn_local(async move {
+            // A dead agent shows nothing at all.
+            let _ = channel.send(&ToNet::Forget { certificate }, None).await;
         });
     }
 
@@ -389,6 +412,9 @@ pub(crate) fn failure_of(trouble: NetTrouble) -> Failure {
         NetTrouble::ConnectionLost => Failure::Network(NetworkTrouble::ConnectionLost),
         NetTrouble::TlsFailed => Failure::Network(NetworkTrouble::TlsFailed),
         NetTrouble::CertificateInvalid => Failure::Network(NetworkTrouble::CertificateInvalid),
+        NetTrouble::ClientCertificateWanted => Failure::Certificate(CertificateTrouble::Wanted),
+        NetTrouble::ClientCertificateRefused => Failure::Certificate(CertificateTrouble::Refused),
+        NetTrouble::NotSigned => Failure::Certificate(CertificateTrouble::NotSigned),
         NetTrouble::Status(status) => Failure::Server(ServerTrouble::Status(status)),
         NetTrouble::MalformedAnswer => Failure::Server(ServerTrouble::MalformedAnswer),
         NetTrouble::EncodedAnswer => Failure::Server(ServerTrouble::EncodedAnswer),

@@ -39,6 +39,8 @@ pub(super) fn asking(
             authority: flags.contains(SecurityFlags::IGNORE_AUTHORITY),
             usage: flags.contains(SecurityFlags::IGNORE_USAGE),
         },
+        // Said by whoever has it opened.
+        certificate: None,
         dynamic: terms.dynamic_content,
         sync_at_end: terms.high_performance,
         digest: file.digest.as_deref().map(digest_to_wire),

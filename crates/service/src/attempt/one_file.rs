@@ -130,7 +130,8 @@ impl Attempt {
             return Ok(());
         }
         let options = asking(&self.order.terms, &self.order.headers, &file, self.order.room);
-        let fetch = net.fetch(&file, self.how(options), fd, self.order.bucket).await.map_err(of)?;
+        let how = self.how(at, &file.url, &net, options).await?;
+        let fetch = net.fetch(&file, how, fd, self.order.bucket).await.map_err(of)?;
         let (held, halt) = (file.durable, self.halt.subscribe());
         let answer = Answer::Missing;
         self.follow(&net, Following { fetch, at, file, held, answer, durable: held, halt }).await

@@ -9,6 +9,7 @@
 //! there is dropped as everywhere: written down first. Then the pieces are chosen anew.
 
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 
 use ebb_core::failure::{Failure, ServerTrouble};
 use ebb_core::file::{File, Piece, Validators, Wanted};
@@ -65,7 +66,7 @@ impl Attempt {
     /// Brings what is wanted of a file, piece after piece.
     pub(super) async fn in_pieces(
         &self,
-        net: &NetAgent,
+        net: &Rc<NetAgent>,
         fd: &OwnedFd,
         at: u32,
         file: &mut File,
@@ -108,13 +109,14 @@ impl Attempt {
     }
 
     /// Asks how large the file is, where requests have to be cut to it.
-    async fn learn_size(&self, net: &NetAgent, at: u32, file: &mut File) -> Result<(), Break> {
+    async fn learn_size(&self, net: &Rc<NetAgent>, at: u32, file: &mut File) -> Result<(), Break> {
         if file.is_given_as_ranges() || file.size_at_server().is_some() {
             return Ok(());
         }
         let mut halt = self.halt.subscribe();
         let options = asking(&self.order.terms, &self.order.headers, file, None);
-        if let Some(size) = net.measure(&file.url, self.how(options), stopped(&mut halt)).await {
+        let how = self.how(at, &file.url, net, options).await?;
+        if let Some(size) = net.measure(&file.url, how, stopped(&mut halt)).await {
             file.told_size = Some(size);
             self.report(Report::Measured(at, size)).await;
         }
@@ -149,7 +151,7 @@ impl Attempt {
     /// One fetch, until its last word.
     async fn some_pieces(
         &self,
-        net: &NetAgent,
+        net: &Rc<NetAgent>,
         fd: OwnedFd,
         at: u32,
         file: &mut File,
@@ -158,10 +160,9 @@ impl Attempt {
     ) -> Result<(), Break> {
         let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
         let options = asking(&self.order.terms, &self.order.headers, file, self.order.room);
-        let fetch = net
-            .fetch_pieces(file, &pieces, self.how(options), fd, self.order.bucket)
-            .await
-            .map_err(of)?;
+        let how = self.how(at, &file.url, net, options).await?;
+        let fetch =
+            net.fetch_pieces(file, &pieces, how, fd, self.order.bucket).await.map_err(of)?;
         let (before, halt) = (file.durable, self.halt.subscribe());
         let answer = Answer::Missing;
         let known = file.modified;

@@ -4,6 +4,7 @@
 //! is not judged here.
 
 use ebb_api::names;
+use ebb_core::certificate::{ClientCertificate, Form};
 use ebb_core::credentials::AuthPair;
 use ebb_core::headers::Headers;
 use ebb_core::id::JobId;
@@ -247,6 +248,15 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
             let (target, scheme): (String, String) = body(message)?;
             Command::RemoveCredentials(id, AuthPair::parse(&target, &scheme)?)
         }
+        "SetClientCertificate" => {
+            type Set = (String, Vec<u8>, Vec<u8>, Vec<zbus::OwnedFd>);
+            let (form, certificate, key, passphrase): Set = body(message)?;
+            let (form, passphrase) = (Form::parse(&form)?, secrets::passphrase(&passphrase)?);
+            let it = ClientCertificate::new(form, &certificate, &key, passphrase)?;
+            Command::SetCertificate(id, it)
+        }
+        "RemoveClientCertificate" => nothing(message, Command::RemoveCertificate(id))?,
+        "GetClientCertificate" => nothing(message, Command::GetCertificate(id))?,
         "Register" => return Ok(Call::Register(nothing(message, id)?)),
         "Unregister" => nothing(message, Command::Unregister(id))?,
         "Explain" => nothing(message, Command::Explain(id))?,

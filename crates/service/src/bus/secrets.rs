@@ -30,6 +30,15 @@ pub(super) fn credentials(
     Credentials::new(pair.scheme, user.first().map(String::as_str), password)
 }
 
+/// At most one passphrase, in memory like a password.
+pub(super) fn passphrase(given: &[impl AsFd]) -> Result<Option<Vec<u8>>, Refusal> {
+    match given {
+        [] => Ok(None),
+        [one] => in_memory(one).map(Some),
+        _ => Err(Refusal::InvalidArgument("there is one passphrase, or none")),
+    }
+}
+
 fn in_memory(fd: impl AsFd) -> Result<Vec<u8>, Refusal> {
     const NO: Refusal = Refusal::InvalidArgument(
         "a password comes in memory that is sealed against writing, growing and shrinking",

@@ -123,6 +123,10 @@ pub(super) fn reply(to: &Message, shape: &Shape, answered: Answered) -> zbus::Re
             let lines: Vec<&str> = headers.lines().collect();
             message.build(&(lines,))
         }
+        Answer::ClientCertificate(it) => {
+            let opens = it.passphrase().is_some();
+            message.build(&(it.form().name(), it.certificate(), it.key(), opens))
+        }
         Answer::Explanation(lines) => {
             let lines = lines.iter().map(|line| {
                 (

@@ -75,6 +75,7 @@ impl MainLoop {
             Command::Unregister(job) => self.unregister(caller, asker.connection, job),
             Command::Explain(job) => self.explain(caller, job),
             Command::GetHeaders(job) => self.get_headers(caller, job),
+            Command::GetCertificate(job) => self.get_certificate(caller, job),
             Command::OpenTokenOptions(job) => self.open_token_options(&asker, job),
             Command::AddFiles(job, files) => return self.add_files(asker, job, files, reply, turn),
             Command::FileHeaders(job, file) => self.file_headers(caller, job, file),
@@ -93,6 +94,12 @@ impl MainLoop {
             }
             Command::RemoveCredentials(job, pair) => {
                 return self.remove_credentials(caller, job, pair, reply, turn);
+            }
+            Command::SetCertificate(job, certificate) => {
+                return self.set_certificate(caller, job, &certificate, reply, turn);
+            }
+            Command::RemoveCertificate(job) => {
+                return self.remove_certificate(caller, job, reply, turn);
             }
             Command::TakeOwnership(job) => return self.take_ownership(asker, job, reply, turn),
             Command::ReplaceRemotePrefix(job, old, new) => {

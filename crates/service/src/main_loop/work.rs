@@ -18,7 +18,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::{After, MainLoop, Turn};
 use crate::attempt::kept::KeptFiles;
-use crate::attempt::{Attempt, Order, logins, room};
+use crate::attempt::{Attempt, Entrusted, Order, logins, room};
 use crate::clock;
 use crate::command::{Answer, Answered, Message, Notice};
 use crate::finish::Finish;
@@ -246,9 +246,12 @@ impl MainLoop {
         if job.state.attempt() != Some(attempt) {
             return;
         }
-        let identities =
-            (job.identity_for(Resource::LocalFile), job.identity_for(Resource::Network));
-        let (Ok(file_identity), Ok(network_identity)) = identities else {
+        let identities = (
+            job.identity_for(Resource::LocalFile),
+            job.identity_for(Resource::Network),
+            job.certificate_identity(),
+        );
+        let (Ok(file_identity), Ok(network_identity), Ok(reader)) = identities else {
             return;
         };
         let Ok(headers) = super::headers::of(job, &self.parts.vault) else {
@@ -257,6 +260,10 @@ impl MainLoop {
         let Ok(credentials) = super::credentials::of(job, &self.parts.vault) else {
             return self.fail_at_once(id, attempt);
         };
+        let Ok(certificate) = super::certificates::of(job, &self.parts.vault) else {
+            return self.fail_at_once(id, attempt);
+        };
+        let entrusted = certificate.zip(reader.cloned());
         let order = Order {
             job: id,
             attempt,
@@ -273,6 +280,7 @@ impl MainLoop {
             files: job.to_fetch().map(|at| (at, job.files[at as usize].clone())).collect(),
             headers,
             logins: logins(&credentials),
+            entrusted: entrusted.map(|(certificate, reader)| Entrusted { certificate, reader }),
             only_requested: job.terms.on_demand,
             bucket: self.buckets.of(id),
         };

@@ -17,6 +17,7 @@ pub(crate) fn number_of(failure: Failure) -> Option<i64> {
         Failure::Proxy(ProxyTrouble::SocksRefused(reply)) => Some(reply.into()),
         Failure::Network(_)
         | Failure::Proxy(_)
+        | Failure::Certificate(_)
         | Failure::Server(_)
         | Failure::Destination(_)
         | Failure::Service(_)
@@ -82,7 +83,9 @@ mod tests {
             blocked-by-battery-saver blocked-by-battery-policy \
             proxy-dns-failure proxy-connect-failure proxy-timed-out proxy-connection-lost \
             proxy-tls-failure proxy-certificate-invalid proxy-refused proxy-socks-refused \
-            proxy-auth-required proxy-malformed-answer invalid-proxy-info";
+            proxy-auth-required proxy-malformed-answer invalid-proxy-info \
+            client-certificate-wanted client-certificate-refused client-certificate-unreadable \
+            client-certificate-invalid client-certificate-passphrase client-certificate-not-signed";
         let found = FAILURES.map(Failure::name).join(" ");
         assert_eq!(found, names);
     }

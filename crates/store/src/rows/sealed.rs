@@ -13,8 +13,10 @@ use rusqlite::types::Value;
 use crate::StoreError;
 use crate::cells::{Cells, Reader, Table};
 
-/// Header fields. Every other kind is of credentials: their target, a hyphen, their scheme.
+/// Header fields. Every kind with a hyphen is of credentials: their target, the hyphen, their scheme.
 const HEADERS: &str = "headers";
+/// Where the client certificate is.
+const CERTIFICATE: &str = "certificate";
 
 pub(crate) static SEALED: Table =
     Table { name: "sealed", key: &["job"], columns: &["kind", "nonce", "bytes"] };
@@ -27,9 +29,13 @@ pub(crate) const PUT: &str = "INSERT OR REPLACE INTO sealed (job, kind, nonce, b
 pub(crate) const DROP_HEADERS: &str =
     "DELETE FROM sealed WHERE kind = 'headers' AND job = (SELECT seq FROM job WHERE id = ?1)";
 
+/// Drops its client certificate; its parameter is the job's id.
+pub(crate) const DROP_CERTIFICATE: &str =
+    "DELETE FROM sealed WHERE kind = 'certificate' AND job = (SELECT seq FROM job WHERE id = ?1)";
+
 /// Drops all its credentials; its parameter is the job's id.
 pub(crate) const DROP_CREDENTIALS: &str =
-    "DELETE FROM sealed WHERE kind <> 'headers' AND job = (SELECT seq FROM job WHERE id = ?1)";
+    "DELETE FROM sealed WHERE kind LIKE '%-%' AND job = (SELECT seq FROM job WHERE id = ?1)";
 
 pub(crate) fn headers(job: JobId, sealed: &Sealed) -> Vec<Value> {
     cells(job, HEADERS.to_owned(), sealed)
@@ -37,6 +43,10 @@ pub(crate) fn headers(job: JobId, sealed: &Sealed) -> Vec<Value> {
 
 pub(crate) fn credentials(job: JobId, pair: AuthPair, sealed: &Sealed) -> Vec<Value> {
     cells(job, format!("{}-{}", pair.target.name(), pair.scheme.name()), sealed)
+}
+
+pub(crate) fn certificate(job: JobId, sealed: &Sealed) -> Vec<Value> {
+    cells(job, CERTIFICATE.to_owned(), sealed)
 }
 
 fn cells(job: JobId, kind: String, sealed: &Sealed) -> Vec<Value> {
@@ -49,7 +59,7 @@ fn cells(job: JobId, kind: String, sealed: &Sealed) -> Vec<Value> {
 pub(crate) fn take(cells: &mut Reader<'_>, job: &mut Job) -> Result<(), StoreError> {
     let kind: String = cells.take()?;
     let pair = kind.split_once('-').and_then(|(to, by)| AuthPair::parse(to, by).ok());
-    if pair.is_none() && kind != HEADERS {
+    if pair.is_none() && kind != HEADERS && kind != CERTIFICATE {
         return Err(cells.nonsense("not a kind of ours"));
     }
     let nonce: Vec<u8> = cells.take()?;
@@ -59,6 +69,7 @@ pub(crate) fn take(cells: &mut Reader<'_>, job: &mut Job) -> Result<(), StoreErr
     let sealed = Sealed { nonce, bytes: cells.take()? };
     let before = match pair {
         Some(pair) => job.credentials.insert(pair, sealed),
+        None if kind == CERTIFICATE => job.certificate.replace(sealed),
         None => job.headers.sealed.replace(sealed),
     };
     debug_assert!(before.is_none(), "job and kind are the key");

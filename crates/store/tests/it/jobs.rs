@@ -274,6 +274,12 @@ fn credentials() -> impl Strategy<Value = BTreeMap<AuthPair, Sealed>> {
     btree_map(pair, sealed, 0..4)
 }
 
+fn certificate() -> impl Strategy<Value = Option<Sealed>> {
+    let sealed = (any::<[u8; 12]>(), vec(any::<u8>(), 0..40))
+        .prop_map(|(nonce, bytes)| Sealed { nonce, bytes });
+    option::of(sealed)
+}
+
 /// Any job, whether the rules could lead there or not.
 pub(crate) fn any_job() -> impl Strategy<Value = Job> {
     let flags = (0..8u32).prop_map(|bits| TokenFlags::from_bits(bits).unwrap());
@@ -290,7 +296,7 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
     (
         (any::<[u8; 16]>(), token(), option::of(token()), flags),
         (
-            (terms(), any::<bool>(), (headers(), credentials())),
+            (terms(), any::<bool>(), (headers(), credentials(), certificate())),
             state(),
             option::of(trouble()),
             any::<u32>(),
@@ -306,6 +312,7 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
             terms: what.0.0,
             headers: what.0.2.0,
             credentials: what.0.2.1,
+            certificate: what.0.2.2,
             resumed: what.0.1,
             state: what.1,
             error: what.2,

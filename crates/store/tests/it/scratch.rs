@@ -46,6 +46,7 @@ pub(crate) fn put(batch: &mut Batch, job: &Job) {
     batch.put_job(job);
     batch.put_headers(job);
     batch.put_credentials(job);
+    batch.put_certificate(job);
     for (index, file) in (0..).zip(&job.files) {
         let (index, file): (u32, &File) = (index, file);
         batch.put_file(job.id, index, file);

@@ -12,7 +12,7 @@ use super::{
     DETAIL_MAX, DecodeError, EncodeError, FIELDS_COUNT_MAX, FIELDS_MAX, Message, PIECES_MAX, Part,
     Reader, URL_MAX, VALIDATOR_MAX, Writer,
 };
-use crate::net::{FetchId, FromNet, NetTrouble, Piece, ToNet, Validators};
+use crate::net::{CertificateId, FetchId, FromNet, NetTrouble, Piece, ToNet, Validators};
 
 impl Message for ToNet {
     fn encode(&self) -> Result<Vec<u8>, EncodeError> {
@@ -47,6 +47,10 @@ impl Message for ToNet {
             Self::Check { fetch, url, length, server, owner } => {
                 Writer::new(7).put(fetch).text(url, URL_MAX).put(length).put(server).put(owner)
             }
+            Self::Certificate { certificate, identity } => {
+                Writer::new(20).put(certificate).put(identity)
+            }
+            Self::Forget { certificate } => Writer::new(21).put(certificate),
             Self::Proceed { fetch } => Writer::new(2).put(fetch),
             Self::Stop { fetch } => Writer::new(3).put(fetch),
         }
@@ -75,6 +79,8 @@ impl Message for ToNet {
                 options: from.get()?,
                 stall_timeout_ms: from.get()?,
             },
+            20 => Self::Certificate { certificate: from.get()?, identity: from.get()? },
+            21 => Self::Forget { certificate: from.get()? },
             6 => Self::Login { fetch: from.get()?, login: from.get()? },
             5 => Self::Limit { bucket: from.get()?, bytes_per_second: from.get()? },
             7 => Self::Check {
@@ -90,7 +96,7 @@ impl Message for ToNet {
     }
 
     fn carries_descriptor(&self) -> bool {
-        matches!(self, Self::Fetch { .. } | Self::Check { .. })
+        matches!(self, Self::Fetch { .. } | Self::Check { .. } | Self::Certificate { .. })
     }
 }
 
@@ -185,6 +191,16 @@ impl Part for Field {
     }
 }
 
+impl Part for CertificateId {
+    fn put(&self, to: &mut Writer) {
+        self.0.put(to);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        from.get().map(Self)
+    }
+}
+
 impl Part for Validators {
     fn put(&self, to: &mut Writer) {
         self.etag.clone().map(Field).put(to);
@@ -260,7 +276,7 @@ impl Reader<'_> {
 }
 
 /// The troubles that are a number and nothing else; their places in this list are not the wire.
-const PLAIN: [(u8, NetTrouble); 20] = [
+const PLAIN: [(u8, NetTrouble); 23] = [
     (1, NetTrouble::NameNotResolved),
     (2, NetTrouble::ConnectFailed),
     (3, NetTrouble::TimedOut),
@@ -281,6 +297,9 @@ const PLAIN: [(u8, NetTrouble); 20] = [
     (21, NetTrouble::SizeLimit),
     (22, NetTrouble::DigestMismatch),
     (23, NetTrouble::ReprDigestMismatch),
+    (40, NetTrouble::ClientCertificateWanted),
+    (41, NetTrouble::ClientCertificateRefused),
+    (42, NetTrouble::NotSigned),
 ];
 /// The one with an HTTP status.
 const STATUS: u8 = 7;

@@ -8,8 +8,8 @@ use crate::Sandbox;
 use crate::files::{FileTrouble, FromFiles, Look, Place, Temporary, ToFiles};
 use crate::launcher::{AgentId, DenyReason, FromLauncher, Identity, Role, ToLauncher};
 use crate::net::{
-    AuthScheme, AuthTarget, Digest, FetchId, FetchOptions, FromNet, Hashed, Header, Login,
-    NetTrouble, Piece, Redirects, Relaxed, Secret, ToNet, Validators,
+    AuthScheme, AuthTarget, CertificateId, Digest, FetchId, FetchOptions, FromNet, Hashed, Header,
+    Login, NetTrouble, Piece, Redirects, Relaxed, Secret, ToNet, Validators,
 };
 use crate::notify::{FromNotify, ToNotify};
 use proptest::collection::vec;
@@ -209,17 +209,19 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
         authority,
         usage,
     });
-    let flags = (redirects, relaxed, any::<[bool; 3]>(), proxy::way());
+    let flags = (redirects, relaxed, any::<[bool; 3]>(), option::of(any::<u64>()), proxy::way());
     let most = (option::of(any::<u64>()), option::of(digest()));
     ("[A-Z_]{0,20}", vec(header, 0..5), flags, most).prop_map(
         |(method, headers, flags, (most_bytes, digest))| {
-            let (redirects, relaxed, [allow_downgrade, dynamic, sync_at_end], way) = flags;
+            let (redirects, relaxed, bits, certificate, way) = flags;
+            let [allow_downgrade, dynamic, sync_at_end] = bits;
             FetchOptions {
                 method,
                 headers,
                 redirects,
                 allow_downgrade,
                 relaxed,
+                certificate: certificate.map(CertificateId),
                 dynamic,
                 sync_at_end,
                 most_bytes,
@@ -275,6 +277,7 @@ fn to_net() -> impl Strategy<Value = ToNet> {
                 owner,
             }
         ),
+        sign::to_net(),
         fetch().prop_map(|fetch| ToNet::Proceed { fetch }),
         fetch().prop_map(|fetch| ToNet::Stop { fetch }),
         (any::<u32>(), option::of(any::<u64>()))
@@ -313,6 +316,9 @@ fn net_trouble() -> impl Strategy<Value = NetTrouble> {
         Just(NetTrouble::SizeLimit),
         Just(NetTrouble::DigestMismatch),
         Just(NetTrouble::ReprDigestMismatch),
+        Just(NetTrouble::ClientCertificateWanted),
+        Just(NetTrouble::ClientCertificateRefused),
+        Just(NetTrouble::NotSigned),
         Just(NetTrouble::NoSpace),
         any::<i32>().prop_map(NetTrouble::WriteFailed),
         proxy::proxy_trouble().prop_map(NetTrouble::Proxy),

@@ -9,13 +9,19 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::sync::Arc;
 
 /// An authority, as PEM, and what a server needs to answer in its name.
-#[derive(Debug)]
 pub struct Authority {
     /// The certificate to trust.
     pub pem: String,
     /// The leaf and its key, as PEM, for a server that is a program of its own.
     pub leaf: (String, String),
     pub(super) config: Arc<ServerConfig>,
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Authority")
+    }
 }
 
 impl Authority {
@@ -55,7 +61,22 @@ impl Authority {
             .with_single_cert(vec![leaf.der().clone()], key)
             .expect("key and certificate are a pair");
         let leaf = (leaf.pem(), leaf_key.serialize_pem());
-        Self { pem: authority.pem(), leaf, config: Arc::new(config) }
+        let (pem, config) = (authority.pem(), Arc::new(config));
+        Self { pem, leaf, config, issuer: authority }
+    }
+
+    /// Another certificate for these names, and its key, as PEM.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::new`]; or a name is none.
+    #[must_use]
+    pub fn issue(&self, names: &[&str]) -> (String, String) {
+        let key = KeyPair::generate().expect("a key");
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let leaf = CertificateParams::new(names).expect("plain names");
+        let leaf = leaf.signed_by(&key, &self.issuer).expect("a leaf");
+        (leaf.pem(), key.serialize_pem())
     }
 }
 

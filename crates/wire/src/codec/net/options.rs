@@ -14,6 +14,7 @@ impl Part for FetchOptions {
         self.redirects.put(to);
         self.allow_downgrade.put(to);
         self.relaxed.put(to);
+        self.certificate.put(to);
         self.dynamic.put(to);
         self.sync_at_end.put(to);
         self.most_bytes.put(to);
@@ -28,6 +29,7 @@ impl Part for FetchOptions {
             redirects: from.get()?,
             allow_downgrade: from.get()?,
             relaxed: from.get()?,
+            certificate: from.get()?,
             dynamic: from.get()?,
             sync_at_end: from.get()?,
             most_bytes: from.get()?,

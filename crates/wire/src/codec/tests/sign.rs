@@ -10,6 +10,16 @@ fn identity() -> impl Strategy<Value = ClientIdentity> {
         .prop_map(|(chain, schemes)| ClientIdentity { chain, schemes })
 }
 
+/// What the service tells a network agent of certificates.
+pub(super) fn to_net() -> impl Strategy<Value = ToNet> {
+    let id = || any::<u64>().prop_map(CertificateId);
+    prop_oneof![
+        (id(), identity())
+            .prop_map(|(certificate, identity)| ToNet::Certificate { certificate, identity }),
+        id().prop_map(|certificate| ToNet::Forget { certificate }),
+    ]
+}
+
 fn to_sign() -> impl Strategy<Value = ToSign> {
     (any::<u64>(), bytes_to(PATH_MAX), bytes_to(PATH_MAX), option::of(bytes_to(300))).prop_map(
         |(key, certificate, private_key, passphrase)| ToSign::Open {
