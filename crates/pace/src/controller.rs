@@ -1,0 +1,443 @@
+//! The law itself: one window for one path.
+//!
+//! Each tick tells what has happened since the last one and gives the window until the next. All of
+//! the path's connections are one: their bytes are added, and the queue is the smallest that any of
+//! them sees, since a queue they share is seen by all.
+//!
+//! ```text
+//!  what is seen                              what is done, per round trip
+//!  ----------------------------------------  ------------------------------------------------------
+//!  loss                                      halve, once in two round trips; the buffer is now known
+//!  the lowest round trip not seen for 10 s   slow down to two segments for two round trips, look
+//!  queue < T/4, and calm                     grow by a quarter: nobody queues, take it
+//!  queue <= T                                creep: the path is full
+//!  queue > T                                 shrink by how much it is too long, at most by half
+//!  others have begun, says the card          a quarter of it, at once
+//! ```
+//!
+//! Never more than twice what arrives in a round trip (the tether: by Little's law the rest would
+//! lie in a queue), and never less than two segments.
+
+use crate::guests::Guests;
+use crate::noise::Noise;
+use crate::numbers::{duration, real, whole};
+use crate::rate::Rate;
+use crate::surge::Card;
+use crate::surge::Surge;
+use crate::{LARGEST_TARGET, Manners};
+use std::time::Duration;
+
+/// What a segment carries if nobody says.
+const SEGMENT: f64 = 1448.0;
+/// Segments under way at the beginning, as a sender's own window is then (RFC 6928).
+const FIRST: f64 = 10.0;
+/// Segments that may always be under way.
+const FLOOR: f64 = 2.0;
+/// The largest window there is, in bytes.
+const LARGEST: f64 = 1e9;
+/// After so long without the lowest round trip, somebody has to look.
+const DOUBT: Duration = Duration::from_secs(10);
+/// A path that has brought nothing for so long is begun anew.
+const IDLE: Duration = Duration::from_secs(1);
+/// A round trip nobody has measured.
+const UNKNOWN: Duration = Duration::from_millis(100);
+/// The target never falls below this for a small buffer's sake.
+const SMALLEST_TARGET: f64 = 0.004;
+
+/// What one connection has shown since the last tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Bytes received.
+    pub bytes: u64,
+    /// Round trip with the queues in it, measured at the receiver; nothing without timestamps.
+    pub rtt: Option<Duration>,
+    /// The lowest round trip of this connection's peer.
+    pub base: Option<Duration>,
+    /// Segments that came out of order: what came before them was lost.
+    pub lost: u32,
+}
+
+/// What a path has shown since the last tick.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample<'a> {
+    /// Now, on a clock that only goes forward.
+    pub now: Duration,
+    /// Each of our connections on the path.
+    pub connections: &'a [Seen],
+    /// What the card has received since then, if it could be read.
+    pub card: Option<Card>,
+    /// The most that may be received, in bytes per second.
+    pub limit: Option<u64>,
+}
+
+/// How much may be under way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grant {
+    /// Bytes, for all connections of the path together.
+    pub window: u64,
+    /// When to ask again.
+    pub next: Duration,
+    /// What the law is doing, for whoever wants to know.
+    pub course: Course,
+}
+
+/// What the law is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// Nobody queues: the path is being taken.
+    Taking,
+    /// The path is full, by us.
+    Creeping,
+    /// Somebody queues.
+    Yielding,
+    /// Something was lost.
+    Halved,
+    /// Holding still, to see the path without us.
+    Looking,
+    /// Others on this machine have begun.
+    Alarmed,
+    /// What arrives bounds it: the server, or a limit.
+    Tethered,
+}
+
+/// Which signals are live, and what they say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signals {
+    /// Lowest round trip.
+    pub base: Option<Duration>,
+    /// Queue that is being kept up, by whomever.
+    pub queue: Option<Duration>,
+    /// Queue that is aimed at.
+    pub target: Duration,
+    /// Whether the card could be read.
+    pub card: bool,
+    /// Bytes per second of late.
+    pub rate: u64,
+}
+
+/// When the card last said that somebody else has begun.
+pub type Alarm = Option<Duration>;
+
+/// A slowdown under way.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    until: Duration,
+    window: f64,
+}
+
+/// The law of one path.
+#[derive(Clone, Debug)]
+pub struct Controller {
+    manners: Manners,
+    window: f64,
+    segment: f64,
+    last: Option<Duration>,
+    /// When anything arrived last.
+    arrived: Duration,
+    rate: Rate,
+    /// Queue the buffer held when it overflowed, in seconds.
+    buffer: f64,
+    buffer_at: Duration,
+    /// Highest queue of the last round trips.
+    queues: Vec<(Duration, f64)>,
+    lost_at: Option<Duration>,
+    crowded_at: Option<Duration>,
+    guests: Guests,
+    look: Option<Look>,
+    /// Where a slowdown began, and may be gone back to quickly.
+    back_to: f64,
+    seen_at: Duration,
+    noise: Noise,
+    surge: Surge,
+    alarm: Alarm,
+    signals: Signals,
+    /// The lowest round trip of the path, for whoever has no own.
+    base: Option<Duration>,
+}
+
+impl Controller {
+    /// A path of which nothing is known but perhaps the highest rate its card has shown, in bytes
+    /// per second.
+    #[must_use]
+    pub fn new(manners: Manners, highest_rate: u64) -> Self {
+        Self {
+            manners,
+            window: FIRST * SEGMENT,
+            segment: SEGMENT,
+            last: None,
+            arrived: Duration::ZERO,
+            rate: Rate::over(Duration::from_millis(100)),
+            buffer: f64::INFINITY,
+            buffer_at: Duration::ZERO,
+            queues: Vec::new(),
+            lost_at: None,
+            crowded_at: None,
+            guests: Guests::default(),
+            look: None,
+            back_to: 0.0,
+            seen_at: Duration::ZERO,
+            noise: Noise::default(),
+            surge: Surge::new(real(highest_rate)),
+            alarm: None,
+            signals: Signals::default(),
+            base: None,
+        }
+    }
+
+    /// Changes the manners at once.
+    pub fn set_manners(&mut self, manners: Manners) {
+        self.manners = manners;
+    }
+
+    /// What a segment carries on this path, in bytes.
+    pub fn set_segment(&mut self, bytes: u32) {
+        self.segment = f64::from(bytes.clamp(256, 65_535));
+    }
+
+    /// Whether it holds still to see the path without us.
+    #[must_use]
+    pub fn is_looking(&self) -> bool {
+        self.look.is_some()
+    }
+
+    /// What was seen last.
+    #[must_use]
+    pub fn signals(&self) -> Signals {
+        self.signals
+    }
+
+    /// The highest rate the card has shown, in bytes per second.
+    #[must_use]
+    pub fn highest_rate(&self) -> u64 {
+        whole(self.surge.highest())
+    }
+
+    /// When others on this machine last began, as far as the card tells.
+    #[must_use]
+    pub fn alarm(&self) -> Alarm {
+        self.alarm
+    }
+
+    /// Takes notice of a sample, and says how much may be under way until the next.
+    pub fn tick(&mut self, sample: &Sample<'_>) -> Grant {
+        let now = self.last.map_or(sample.now, |last| last.max(sample.now));
+        let length = self.last.map_or(Duration::ZERO, |last| now - last);
+        self.last = Some(now);
+        let bytes =
+            sample.connections.iter().fold(0_u64, |sum, seen| sum.saturating_add(seen.bytes));
+        if bytes > 0 {
+            if now.saturating_sub(self.arrived) > IDLE {
+                self.begin_anew();
+            }
+            self.arrived = now;
+        }
+        self.rate.add(now, length, bytes);
+        let path = Path::of(sample.connections);
+        let rtt = path.rtt.or(path.base).or(self.base).unwrap_or(UNKNOWN).as_secs_f64().max(1e-6);
+        let target = self.target(now, &path);
+        let mut course = self.follow(now, length, bytes, rtt, target, &path);
+        if self.alarmed(now, length, sample, rtt) {
+            self.window /= 4.0;
+            self.crowded_at = Some(now);
+            self.alarm = Some(now);
+            course = Course::Alarmed;
+        }
+        if let Some(bound) = self.bound(rtt, sample.limit)
+            && self.window > bound
+        {
+            self.window = bound;
+            course = Course::Tethered;
+        }
+        self.window = self.window.clamp(self.floor(), LARGEST);
+        self.signals = Signals {
+            base: path.base,
+            queue: path.queue.map(duration),
+            target: duration(target),
+            card: sample.card.is_some(),
+            rate: whole(self.rate.per_second().unwrap_or(0.0)),
+        };
+        Grant { window: whole(self.window), next: now + patience(rtt), course }
+    }
+
+    /// What has stood still is begun anew: what was known of the queue is old.
+    fn begin_anew(&mut self) {
+        self.window = self.window.min(FIRST * self.segment);
+        self.queues.clear();
+        self.noise.interrupt();
+        self.look = None;
+    }
+
+    fn floor(&self) -> f64 {
+        FLOOR * self.segment
+    }
+
+    /// The queue that is aimed at, in seconds.
+    fn target(&mut self, now: Duration, path: &Path) -> f64 {
+        let asked = self.manners.target.as_secs_f64();
+        let long = path.base.map_or(0.0, |base| base.as_secs_f64() / 4.0);
+        let largest = LARGEST_TARGET.as_secs_f64();
+        let noise = 10.0 * self.noise.jump();
+        // Each minute without loss the buffer is believed to be half as large again.
+        while self.buffer.is_finite()
+            && now.saturating_sub(self.buffer_at) >= Duration::from_secs(60)
+        {
+            self.buffer_at += Duration::from_secs(60);
+            self.buffer *= 1.5;
+            if self.buffer > 10.0 {
+                self.buffer = f64::INFINITY;
+            }
+        }
+        let wanted = asked.max(long.max(noise).min(largest));
+        wanted.min((self.buffer / 2.0).max(SMALLEST_TARGET))
+    }
+
+    /// The law. Returns what it did.
+    fn follow(
+        &mut self,
+        now: Duration,
+        length: Duration,
+        bytes: u64,
+        rtt: f64,
+        target: f64,
+        path: &Path,
+    ) -> Course {
+        let trip = duration(rtt);
+        let queue = path.queue;
+        if let Some(queue) = queue {
+            self.queues.retain(|(at, _)| now.saturating_sub(*at) <= 3 * trip);
+            self.queues.push((now, queue));
+            if queue > 2.0 * target {
+                self.guests.come(now);
+            }
+            if queue > target {
+                self.crowded_at = Some(now);
+            }
+            if queue > 2.0 * target {
+                self.noise.interrupt();
+            } else if let Some(rtt) = path.fresh {
+                self.noise.see(rtt);
+            }
+            if queue <= path.base.map_or(0.0, |base| base.as_secs_f64() / 16.0).max(0.001) {
+                self.seen_at = now;
+            }
+        }
+        self.base = path.base.or(self.base);
+        if path.lost && self.lost_at.is_none_or(|at| now.saturating_sub(at) > 2 * trip) {
+            self.lose(now);
+            return Course::Halved;
+        }
+        if let Some(look) = self.look {
+            if now < look.until {
+                return Course::Looking;
+            }
+            self.look = None;
+            self.seen_at = now;
+            self.window = (look.window / 2.0).max(self.floor());
+            self.back_to = look.window;
+        }
+        // How much of a round trip has passed: by what came, and by the clock.
+        let came = (real(bytes) / self.window).min(1.0);
+        let passed = came.max((length.as_secs_f64() / rtt).min(1.0));
+        let Some(queue) = queue else {
+            // The queue cannot be seen: the tether holds.
+            self.window += 0.25 * self.window * came;
+            return Course::Taking;
+        };
+        if now.saturating_sub(self.seen_at) > DOUBT && self.window > 8.0 * self.segment {
+            self.look = Some(Look { until: now + 2 * trip, window: self.window });
+            self.window = self.floor();
+            return Course::Looking;
+        }
+        if queue > target {
+            let cut = (queue / target - 1.0).min(2.0 * (queue - target) / rtt).min(0.75);
+            self.window *= 1.0 - cut * passed;
+            self.back_to = 0.0;
+            return Course::Yielding;
+        }
+        if self.window < self.back_to {
+            self.window = (self.window * (1.0 + came)).min(self.back_to);
+            return Course::Taking;
+        }
+        self.back_to = 0.0;
+        let expected = self.guests.are_expected(now);
+        let wanted = if expected { 5 * self.manners.calm / 2 } else { self.manners.calm };
+        let calm = |at: Option<Duration>| at.is_none_or(|at| now.saturating_sub(at) >= wanted);
+        if queue < target / 4.0 && calm(self.crowded_at) && calm(self.lost_at) {
+            self.window += 0.25 * self.window * came;
+            return Course::Taking;
+        }
+        let step = self.segment.max(self.window / 128.0);
+        self.window += if expected { step / 2.0 } else { step } * came;
+        Course::Creeping
+    }
+
+    /// Something was lost: the buffer holds no more than was in it.
+    fn lose(&mut self, now: Duration) {
+        let highest = self.queues.iter().map(|(_, queue)| *queue).fold(0.0, f64::max);
+        if highest > 0.0 {
+            self.buffer = self.buffer.min(highest);
+            self.buffer_at = now;
+        }
+        self.lost_at = Some(now);
+        self.look = None;
+        self.back_to = 0.0;
+        self.window = (self.window / 2.0).max(self.floor());
+    }
+
+    fn alarmed(&mut self, now: Duration, length: Duration, sample: &Sample<'_>, rtt: f64) -> bool {
+        let Some(card) = sample.card else { return false };
+        let rest = Duration::from_millis(200).max(4 * duration(rtt));
+        let sure = sample.connections.len() < 2;
+        let sudden = self.surge.see(now, length, card, sure, rest);
+        sudden && self.manners.alarm
+    }
+
+    /// The most that may be under way, whatever the law says.
+    fn bound(&self, rtt: f64, limit: Option<u64>) -> Option<f64> {
+        let tether = self.rate.per_second().map(|rate| 2.0 * rate * rtt + 8.0 * self.segment);
+        let base = self.base.map_or(rtt, |base| base.as_secs_f64());
+        let headroom = self.surge.headroom().filter(|_| self.manners.alarm).map(|rate| rate * base);
+        let limit = limit.map(|limit| real(limit) * rtt);
+        [tether, headroom, limit].into_iter().flatten().reduce(f64::min)
+    }
+}
+
+/// How long until the next tick.
+fn patience(rtt: f64) -> Duration {
+    duration(rtt / 4.0).clamp(Duration::from_millis(4), Duration::from_millis(20))
+}
+
+/// What all connections of a path together show.
+struct Path {
+    rtt: Option<Duration>,
+    base: Option<Duration>,
+    /// Seconds.
+    queue: Option<f64>,
+    fresh: Option<Duration>,
+    lost: bool,
+}
+
+impl Path {
+    /// Of those that received something, the one that sees the shortest queue speaks for the path;
+    /// when none did, of all.
+    fn of(connections: &[Seen]) -> Self {
+        let seen = |only_live: bool| {
+            let live = connections.iter().filter(move |seen| !only_live || seen.bytes > 0);
+            live.filter_map(|seen| {
+                let (rtt, base) = (seen.rtt?, seen.base?);
+                Some((rtt.saturating_sub(base), rtt, base, seen.bytes > 0))
+            })
+            .min()
+        };
+        let found = seen(true).or_else(|| seen(false));
+        Self {
+            rtt: found.map(|(_, rtt, ..)| rtt),
+            base: found
+                .map(|(_, _, base, _)| base)
+                .or_else(|| connections.iter().filter_map(|seen| seen.base).min()),
+            queue: found.map(|(queue, ..)| queue.as_secs_f64()),
+            fresh: found.and_then(|(_, rtt, _, live)| live.then_some(rtt)),
+            lost: connections.iter().any(|seen| seen.lost > 0),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The law on simulated links, on what a real kernel showed, and on whatever may come.
+
+mod anything;
+mod link;
+mod traces;
+
+use crate::{Controller, Course, Manners};
+use link::{HOUSE, Link, Moment, Others, Sight, part, queue_p95, run};
+
+fn ours(moment: &Moment) -> f64 {
+    moment.ours
+}
+
+fn theirs(moment: &Moment) -> f64 {
+    moment.theirs
+}
+
+fn alone(link: Link, manners: Manners, connections: usize) -> Vec<Moment> {
+    let mut law = Controller::new(manners, 0);
+    run(link, &mut law, Others::Nobody, Sight::Full, None, (connections, 20.0))
+}
+
+#[test]
+fn alone_it_takes_the_whole_path_and_keeps_the_queue_at_its_target() {
+    for (manners, most) in [(Manners::LOW, 0.015), (Manners::NORMAL, 0.027), (Manners::HIGH, 0.075)]
+    {
+        let moments = alone(HOUSE, manners, 1);
+        let (share, queue) =
+            (part(HOUSE, &moments, (2.0, 20.0), ours), queue_p95(&moments, 2.0, 20.0));
+        assert!(share >= 0.97 && queue <= most, "{manners:?}: {share:.3}, {queue:.4} s");
+    }
+}
+
+#[test]
+fn the_path_is_taken_within_half_a_second() {
+    let moments = alone(HOUSE, Manners::LOW, 1);
+    assert!(part(HOUSE, &moments, (0.5, 1.0), ours) > 0.9);
+}
+
+#[test]
+fn four_connections_are_as_polite_as_one() {
+    let moments = alone(HOUSE, Manners::LOW, 4);
+    let (share, queue) = (part(HOUSE, &moments, (2.0, 20.0), ours), queue_p95(&moments, 2.0, 20.0));
+    assert!(share >= 0.97 && queue <= 0.015, "{share:.3}, {queue:.4} s");
+}
+
+#[test]
+fn long_and_fast_paths_are_filled_too() {
+    let long = Link { rtt: 0.080, ..HOUSE };
+    let fast = Link { rate: 25_000_000.0, buffer: 0.100, ..HOUSE };
+    for link in [long, fast] {
+        let moments = alone(link, Manners::LOW, 1);
+        let share = part(link, &moments, (3.0, 20.0), ours);
+        assert!(share >= 0.95, "{share:.3}");
+    }
+}
+
+#[test]
+fn on_a_path_that_wavers_it_finds_its_target_itself() {
+    let radio = Link { jitter: 0.020, ..HOUSE };
+    let mut law = Controller::new(Manners::LOW, 0);
+    let moments = run(radio, &mut law, Others::Nobody, Sight::Full, None, (1, 30.0));
+    let share = part(radio, &moments, (5.0, 30.0), ours);
+    assert!(share >= 0.95, "{share:.3} with {:?}", law.signals());
+    assert!(law.signals().target <= crate::LARGEST_TARGET);
+}
+
+#[test]
+fn a_download_of_others_keeps_the_path_and_it_is_given_back_within_two_seconds() {
+    for manners in [Manners::LOW, Manners::NORMAL] {
+        let mut law = Controller::new(manners, 0);
+        let bulk = Others::Bulk { from: 5.0, until: 20.0 };
+        let moments = run(HOUSE, &mut law, bulk, Sight::Full, None, (1, 25.0));
+        let kept = part(HOUSE, &moments, (8.0, 20.0), theirs);
+        assert!(kept >= 0.95, "{manners:?}: {kept:.3}");
+        assert!(part(HOUSE, &moments, (8.0, 20.0), ours) < 0.03, "{manners:?}");
+        assert!(part(HOUSE, &moments, (22.0, 25.0), ours) > 0.8, "{manners:?}");
+    }
+}
+
+#[test]
+fn it_moves_on_beside_others_however_long_they_stay() {
+    let mut law = Controller::new(Manners::LOW, 0);
+    let bulk = Others::Bulk { from: 1.0, until: 60.0 };
+    let moments = run(HOUSE, &mut law, bulk, Sight::Full, None, (1, 60.0));
+    for second in 2..59 {
+        let share = part(HOUSE, &moments, (f64::from(second), f64::from(second) + 1.0), ours);
+        assert!(share > 0.0005, "nothing in second {second}");
+    }
+}
+
+#[test]
+fn a_small_buffer_is_recognised_and_kept_half_empty() {
+    let small = Link { buffer: 0.015, ..HOUSE };
+    let mut law = Controller::new(Manners::HIGH, 0);
+    let moments = run(small, &mut law, Others::Nobody, Sight::Full, None, (1, 30.0));
+    assert!(law.signals().target <= std::time::Duration::from_millis(9), "{:?}", law.signals());
+    assert!(queue_p95(&moments, 10.0, 30.0) < 0.013);
+}
+
+#[test]
+fn without_round_trips_the_tether_still_gives_way() {
+    let mut law = Controller::new(Manners::LOW, 0);
+    let bulk = Others::Bulk { from: 5.0, until: 20.0 };
+    let moments = run(HOUSE, &mut law, bulk, Sight::NoRoundTrip, None, (1, 20.0));
+    assert!(moments.iter().any(|moment| moment.grant.course == Course::Tethered));
+    assert_eq!(law.signals().queue, None);
+    let share = part(HOUSE, &moments, (10.0, 20.0), ours);
+    assert!(share < 0.5, "{share:.3}");
+}
+
+#[test]
+fn others_on_this_machine_are_fled_from_before_they_queue() {
+    let call = Others::Steady { from: 5.0, rate: 1_000_000.0 };
+    let mut law = Controller::new(Manners::LOW, 0);
+    let moments = run(HOUSE, &mut law, call, Sight::Card, None, (1, 15.0));
+    let alarm = moments.iter().find(|moment| moment.grant.course == Course::Alarmed).unwrap();
+    assert!((5.0..5.2).contains(&alarm.at), "{}", alarm.at);
+    assert!(queue_p95(&moments, 7.0, 15.0) < 0.004, "their way is not free of our queue");
+    let share = part(HOUSE, &moments, (7.0, 15.0), ours);
+    assert!(share > 0.5, "{share:.3}");
+    let mut deaf = Controller::new(Manners { alarm: false, ..Manners::LOW }, 0);
+    let moments = run(HOUSE, &mut deaf, call, Sight::Card, None, (1, 15.0));
+    assert!(moments.iter().all(|moment| moment.grant.course != Course::Alarmed));
+}
+
+#[test]
+fn a_limit_is_kept_by_the_window() {
+    let mut law = Controller::new(Manners::NORMAL, 0);
+    let moments = run(HOUSE, &mut law, Others::Nobody, Sight::Full, Some(1_000_000), (1, 20.0));
+    let share = part(HOUSE, &moments, (2.0, 20.0), ours) * HOUSE.rate;
+    assert!((900_000.0..=1_050_000.0).contains(&share), "{share:.0}");
+}
