@@ -37,6 +37,7 @@ mod notifications;
 mod notify_command;
 mod on_demand;
 mod ownership;
+mod politeness;
 mod processes;
 mod properties;
 mod proxies;

@@ -9,6 +9,9 @@ use crate::job::{Job, Priority, State};
 use crate::schedule::{SLICE, SLICE_BYTES};
 use crate::time::{Moment, Now, WallTime};
 
+mod path;
+pub use path::{Course, Path};
+
 /// What one condition means for the job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -48,6 +51,8 @@ pub struct Standing<'a> {
     pub slots: Occupied,
     /// The owner is not logged on, and has to be.
     pub owner_away: bool,
+    /// How it gives way, if it transfers and does.
+    pub path: Option<Path>,
 }
 
 /// Who holds the slots that the job could have.
@@ -97,6 +102,7 @@ pub fn explain(job: &Job, standing: &Standing<'_>) -> Vec<Line> {
         lines.push(hours(standing, wanting));
         lines.extend(limit(job));
     }
+    lines.extend(standing.path.map(path::line));
     lines.extend(slice(job, standing));
     if job.state == State::Queued {
         lines.push(slot(job, standing));

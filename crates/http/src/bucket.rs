@@ -5,8 +5,11 @@
 //! more may be read. So a bucket starts at once, is never more than a quarter of a second's worth
 //! ahead, and needs no task of its own. A new rate holds from the next byte.
 //!
+//! A bucket also says how its fetches behave towards others on their path; see `polite.rs`.
+//!
 //! It reads nothing itself, and knows nothing of connections; see `pace.rs`.
 
+use ebb_pace::Manners;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -27,6 +30,7 @@ pub struct Bucket(Mutex<State>);
 #[derive(Debug)]
 struct State {
     rate: Option<u64>,
+    manners: Option<Manners>,
     paid_until: Instant,
 }
 
@@ -45,12 +49,26 @@ impl Bucket {
     /// A bucket with a rate in bytes per second; without one, it holds nobody back.
     #[must_use]
     pub fn new(rate: Option<u64>) -> Self {
-        Self(Mutex::new(State { rate, paid_until: Instant::now() }))
+        Self(Mutex::new(State { rate, manners: None, paid_until: Instant::now() }))
     }
 
     /// Changes the rate, also for whoever is reading now. With 0 nothing is read.
     pub fn set(&self, rate: Option<u64>) {
         self.state().rate = rate;
+    }
+
+    /// Changes how those who take from it behave, also those who are reading now. Without manners
+    /// they give way to nobody.
+    pub fn behave(&self, manners: Option<Manners>) {
+        self.state().manners = manners;
+    }
+
+    pub(crate) fn manners(&self) -> Option<Manners> {
+        self.state().manners
+    }
+
+    pub(crate) fn rate(&self) -> Option<u64> {
+        self.state().rate
     }
 
     pub(crate) fn grant(&self, now: Instant) -> Grant {

@@ -22,6 +22,7 @@ use crate::certificate::ClientCertificate;
 use crate::connect::{ConnectError, Origin, Route, connect};
 use crate::order::{Options, Relaxed};
 use crate::pace::Pace;
+use crate::polite::Pacer;
 use crate::proxy::{Proxy, ProxyError, ProxyTrouble, ProxyUse, Way};
 use crate::request::whole_target;
 use crate::resolve::{Lookups, Resolver, system};
@@ -68,6 +69,7 @@ pub struct Client {
     resolver: Resolver,
     kept: Mutex<Kept>,
     pub(crate) accounts: Accounts,
+    pub(crate) pacer: Arc<Pacer>,
 }
 
 #[derive(Default)]
@@ -164,13 +166,21 @@ impl Client {
     #[must_use]
     pub fn with_tickets(trust: Trust, tickets: Option<Arc<dyn Tickets>>) -> Arc<Self> {
         let accounts = Accounts::with(tickets);
-        Arc::new(Self { trust, resolver: system, kept: Mutex::default(), accounts })
+        let (kept, pacer) = (Mutex::default(), Arc::default());
+        Arc::new(Self { trust, resolver: system, kept, accounts, pacer })
     }
 
     #[cfg(test)]
     pub(crate) fn with_resolver(trust: Trust, resolver: Resolver) -> Arc<Self> {
         let accounts = Accounts::default();
-        Arc::new(Self { trust, resolver, kept: Mutex::default(), accounts })
+        let (kept, pacer) = (Mutex::default(), Arc::default());
+        Arc::new(Self { trust, resolver, kept, accounts, pacer })
+    }
+
+    /// What steers the connections of background fetches.
+    #[must_use]
+    pub fn pacer(&self) -> &Pacer {
+        &self.pacer
     }
 
     /// For the lookups of one fetch, which must wait for their end.
@@ -316,6 +326,7 @@ impl Link {
     ) -> Result<Self, ExchangeError> {
         let pace = Arc::new(Pace::default());
         pace.set(terms.bucket.clone());
+        pace.set_fine(terms.bucket.as_ref().is_some_and(|bucket| bucket.manners().is_some()));
         let (stream, socket) =
             connect(&route, trust, lookups, Arc::clone(&pace), &terms.told).await?;
         let (sender, connection) = handshake(stream).await?;

@@ -13,6 +13,7 @@
 
 use crate::auth::{Account, Login, Told};
 use crate::certificate::ClientCertificate;
+use crate::kernel;
 use crate::order::Relaxed;
 use crate::pace::{Pace, Paced};
 use crate::proxy::connect::through;
@@ -28,7 +29,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use url::{Host, Url};
 
@@ -202,7 +203,9 @@ pub(crate) async fn reach(
     lookups: &mut Lookups,
     pace: Arc<Pace>,
 ) -> Result<(Paced, OwnedFd), Unreached> {
-    let socket = first_of(resolve(host, port, lookups).await?).await.map_err(Unreached::Socket)?;
+    let socket = first_of(resolve(host, port, lookups).await?, pace.is_fine())
+        .await
+        .map_err(Unreached::Socket)?;
     prepare(&socket).map_err(Unreached::Socket)?;
     let in_hand = socket.as_fd().try_clone_to_owned().map_err(Unreached::Socket)?;
     Ok((Paced::new(socket, pace), in_hand))
@@ -242,14 +245,14 @@ fn interleaved(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
 
 /// The first address to take a connection. The attempts are held here, not spawned: when this is
 /// dropped, they are over.
-async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+async fn first_of(addresses: Vec<SocketAddr>, fine: bool) -> io::Result<TcpStream> {
     let mut waiting = addresses.into_iter();
     let mut attempts = FuturesUnordered::new();
     let mut last = io::Error::other("it has no address");
     loop {
         let next = waiting.next();
         let patience = if next.is_some() { STAGGER } else { CONNECT_TIMEOUT };
-        attempts.extend(next.map(TcpStream::connect));
+        attempts.extend(next.map(|address| to(address, fine)));
         match timeout(patience, attempts.next()).await {
             Ok(Some(Ok(socket))) => return Ok(socket),
             Ok(Some(Err(error))) => last = error,
@@ -257,6 +260,15 @@ async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
             Err(_not_yet) => {}
         }
     }
+}
+
+/// A connection to this address; its window can be told finely if it is to be steered.
+async fn to(address: SocketAddr, fine: bool) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+    if fine {
+        kernel::prepare(&socket);
+    }
+    socket.connect(address).await
 }
 
 fn prepare(socket: &TcpStream) -> io::Result<()> {
@@ -290,8 +302,8 @@ mod tests {
             let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
             listener.local_addr().unwrap()
         };
-        let reached = first_of(vec![closed, open.local_addr().unwrap()]).await.unwrap();
+        let reached = first_of(vec![closed, open.local_addr().unwrap()], false).await.unwrap();
         assert_eq!(reached.peer_addr().unwrap(), open.local_addr().unwrap());
-        assert!(first_of(vec![closed, closed]).await.is_err());
+        assert!(first_of(vec![closed, closed], true).await.is_err());
     }
 }

@@ -81,11 +81,6 @@ pub trait Reports {
     fn hashed(&mut self, hashed: Hashed) {
         drop(hashed);
     }
-
-    /// Bytes now come through this socket; whoever sets the pace may measure and steer it.
-    fn connected(&mut self, socket: Arc<OwnedFd>) {
-        drop(socket);
-    }
 }
 
 /// How a fetch ended.
@@ -383,7 +378,10 @@ impl<R: Reports> Run<'_, R> {
         from: u64,
         until: Option<u64>,
     ) -> Result<u64, FetchError> {
-        self.reports.connected(link.socket());
+        let length = until.map(|until| until.saturating_sub(from));
+        let bucket = self.order.bucket.as_ref();
+        let steered =
+            bucket.and_then(|bucket| self.client.pacer.join(link.socket(), bucket, length));
         let mut tick = interval(REPORT_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let patience = self.order.stall_timeout;
@@ -426,6 +424,7 @@ impl<R: Reports> Run<'_, R> {
             let short = "the server closed it before everything had come";
             return Err(ExchangeError::Lost(short.to_owned()).into());
         }
+        drop(steered);
         self.client.keep(link);
         Ok(position)
     }

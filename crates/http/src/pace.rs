@@ -21,11 +21,21 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub(crate) struct Pace {
     bucket: Mutex<Option<Arc<Bucket>>>,
     held_back: AtomicBool,
+    fine: AtomicBool,
 }
 
 impl Pace {
     pub(crate) fn set(&self, bucket: Option<Arc<Bucket>>) {
         *self.bucket.lock().unwrap_or_else(PoisonError::into_inner) = bucket;
+    }
+
+    /// Whether the window of a connection that is to be made will be steered.
+    pub(crate) fn set_fine(&self, fine: bool) {
+        self.fine.store(fine, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_fine(&self) -> bool {
+        self.fine.load(Ordering::Relaxed)
     }
 
     /// Whether it was our own doing, since this was asked last, that nothing was read.

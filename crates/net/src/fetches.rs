@@ -14,6 +14,7 @@
 use crate::certificates::Certificates;
 use crate::descriptor::is_writable_file;
 use crate::logins::Waiting;
+use crate::paths;
 use crate::translate::{
     asked, detail, digest, hashed, order, piece, redirect, retry_after, told, trouble,
 };
@@ -154,11 +155,14 @@ impl Fetches {
                 }
             }
             ToNet::Forget { certificate } => self.certificates.forget(certificate),
-            ToNet::Limit { bucket, bytes_per_second } => {
+            ToNet::Limit { bucket, bytes_per_second, manners } => {
                 if let Some(bucket) = self.bucket(bucket) {
                     bucket.set(bytes_per_second);
+                    bucket.behave(manners.map(paths::manners));
                 }
             }
+            // Without a descriptor there is none; one that tells no number is never believed.
+            ToNet::Card => file.into_iter().for_each(|file| self.client.pacer().watch_card(file)),
             ToNet::Proceed { fetch } => {
                 // One that is unknown has ended meanwhile; its end is under way.
                 if let Some(steering) = self.running.get(&fetch) {
@@ -172,6 +176,18 @@ impl Fetches {
             }
         }
         Ok(())
+    }
+
+    /// Whether any is in hand.
+    pub(crate) fn are_running(&self) -> bool {
+        !self.running.is_empty()
+    }
+
+    /// Tells how the paths are doing on which fetches give way.
+    pub(crate) fn tell_paths(&self) {
+        for standing in self.client.pacer().standings() {
+            self.tell(FromNet::Path(paths::told(&standing)));
+        }
     }
 
     /// Waits until a fetch has ended, and forgets it. Without any, waits for ever.

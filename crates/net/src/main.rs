@@ -24,6 +24,7 @@ mod certificates;
 mod descriptor;
 mod fetches;
 mod logins;
+mod paths;
 mod proxies;
 mod serve;
 mod settings;

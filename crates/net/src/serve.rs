@@ -17,9 +17,14 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::{MissedTickBehavior, interval};
+
+/// How often is told how paths are doing.
+const TELL_PATHS_EVERY: Duration = Duration::from_secs(1);
 
 /// The channel is of no more use.
 #[derive(Debug, thiserror::Error)]
@@ -75,8 +80,11 @@ fn register(channel: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 }
 
 async fn take(channel: &AsyncFd<OwnedFd>, mut fetches: Fetches) -> Result<Leave, ServeError> {
+    let mut paths = interval(TELL_PATHS_EVERY);
+    paths.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            _ = paths.tick(), if fetches.are_running() => fetches.tell_paths(),
             () = fetches.one_ended() => {
                 if fetches.are_over_and_misled() {
                     return Ok(Leave::Misled);

@@ -26,9 +26,12 @@ use ebb_core::file::{Destination, Temporary};
 use ebb_core::token::Token;
 use ebb_wire::Sandbox;
 use ebb_wire::launcher::{DenyReason, Identity, Role};
+use ebb_wire::net::{Manners, Path};
 use tokio::sync::{Semaphore, watch};
 
+use crate::agents::net::Pace;
 use crate::attempt::kept;
+use crate::conditions::card;
 use crate::groups::Groups;
 pub(crate) use channel::Channel;
 pub(crate) use ebb_sandbox::Demand as SandboxDemand;
@@ -58,8 +61,8 @@ pub(crate) struct Agents {
     files: Pool<files::FileAgent>,
     nets: Pool<net::NetAgent>,
     signers: Pool<sign::SignAgent>,
-    /// What each bucket may take, in bytes a second; those that may take all are not in it.
-    limits: net::Limits,
+    /// How each bucket goes about it; those that do as they like are not in it.
+    paces: net::Paces,
     /// How many descriptors attempts may still leave behind for those that follow.
     pub(crate) room: Arc<Semaphore>,
 }
@@ -165,7 +168,7 @@ impl Agents {
             files: Pool::new(),
             nets: Pool::new(),
             signers: Pool::new(),
-            limits: Rc::default(),
+            paces: Rc::default(),
             room,
         }
     }
@@ -254,9 +257,11 @@ impl Agents {
             return Ok(agent);
         }
         let (channel, process) = self.start(Role::Network, &pair).await?;
-        let (agent, sandbox) =
-            within(GREETING, net::NetAgent::greet(channel, process, Rc::clone(&self.limits)))
-                .await?;
+        let (agent, sandbox) = within(
+            GREETING,
+            net::NetAgent::greet(channel, process, Rc::clone(&self.paces), card::counter()),
+        )
+        .await?;
         self.judge(sandbox)?;
         self.nets.keep(pair, &agent);
         Ok(agent)
@@ -283,19 +288,33 @@ impl Agents {
         Ok(agent)
     }
 
-    /// From now on the fetches of this bucket take so much together, in bytes a second, whichever
-    /// agents they are in; nothing: what they can get.
-    pub(crate) fn limit(&self, bucket: u32, rate: Option<u64>) {
-        let before = match rate {
-            Some(rate) => self.limits.borrow_mut().insert(bucket, rate),
-            None => self.limits.borrow_mut().remove(&bucket),
+    /// From now on the fetches of this bucket go about it so, whichever agents they are in.
+    pub(crate) fn pace(&self, bucket: u32, pace: Pace) {
+        let before = match pace == Pace::default() {
+            true => self.paces.borrow_mut().remove(&bucket),
+            false => self.paces.borrow_mut().insert(bucket, pace),
         };
-        if before == rate {
+        if before.unwrap_or_default() == pace {
             return;
         }
         for slot in self.nets.agents.borrow().values() {
-            slot.agent.limit(bucket, rate);
+            slot.agent.pace(bucket, pace);
         }
+    }
+
+    /// There is another way out: what was known of paths counts no more.
+    pub(crate) fn another_network(&self) {
+        for slot in self.nets.agents.borrow().values() {
+            if let Some(card) = card::counter() {
+                slot.agent.watch_card(card);
+            }
+        }
+    }
+
+    /// How the path is doing on which this owner's fetches of these manners give way.
+    pub(crate) fn path(&self, owner: u32, token: &Token, manners: Manners) -> Option<Path> {
+        let agents = self.nets.agents.borrow();
+        agents.get(&Pair::of(owner, token))?.agent.path(manners)
     }
 
     /// Closes the channels of agents that have had nothing to do for a while.

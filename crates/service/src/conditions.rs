@@ -6,10 +6,12 @@
 //!
 //! | file     | watches                                                     |
 //! |----------|-------------------------------------------------------------|
+//! | `card`   | which card leads out, and its counter                        |
 //! | `routes` | whether there is a network: the kernel's routes              |
 //! | `desktop` | what it costs, and the power: other services on the bus     |
 //! | `zone`   | which time the machine's clocks show                        |
 
+pub(crate) mod card;
 mod desktop;
 mod routes;
 mod zone;

@@ -96,7 +96,11 @@ fn confine(
 ) -> Result<(), ebb_sandbox::SandboxError> {
     let own = vec![arguments.state_dir.clone(), arguments.runtime_dir.clone()];
     let config = arguments.config.parent().map(Path::to_owned);
-    let readable = config.into_iter().chain([BOOT_ID.into(), ZONES.into()]).collect();
+    let readable = config
+        .into_iter()
+        .chain([BOOT_ID.into(), ZONES.into()])
+        .chain(conditions::card::DEVICES.map(Into::into))
+        .collect();
     let role = Confinement::Service { own, readable, groups };
     let sandbox = ebb_sandbox::enter(role, arguments.sandbox)?;
     if sandbox.landlock_abi == 0 || !sandbox.seccomp {

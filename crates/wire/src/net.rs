@@ -10,10 +10,12 @@
 
 mod digest;
 mod login;
+mod path;
 mod proxy;
 
 pub use digest::{Digest, Hashed};
 pub use login::{AuthScheme, AuthTarget, Login, Secret};
+pub use path::{Course, Manners, Path};
 pub use proxy::{Bypass, Proxy, ProxyKind, ProxyTrouble, Scheme, Way};
 
 use crate::sign::ClientIdentity;
@@ -215,7 +217,12 @@ pub enum ToNet {
         bucket: u32,
         /// How much; nothing: what they can get.
         bytes_per_second: Option<u64>,
+        /// How they behave towards others on their path; nothing: they give way to nobody.
+        manners: Option<Manners>,
     },
+    /// The descriptor that comes with this message tells what the machine's way to the network has
+    /// received: a file that holds one number, in bytes.
+    Card,
     /// Stop this fetch: close its connection, sync, answer `Stopped`. An unknown or ended fetch is
     /// no error and gets no answer of its own (its `Done` or `Failed` is under way).
     Stop {
@@ -270,6 +277,8 @@ pub enum FromNet {
         /// Bytes from the beginning that have been written.
         received: u64,
     },
+    /// How a path is doing on which fetches give way. Sent about once a second while there are any.
+    Path(Path),
     /// Everything is there and synced.
     Done {
         /// Which fetch.

@@ -45,6 +45,7 @@ fn standing(rules: &Rules) -> Standing<'_> {
         surroundings: Surroundings::default(),
         slots: Occupied { all: 3, ..Occupied::default() },
         owner_away: false,
+        path: None,
     }
 }
 

@@ -16,9 +16,12 @@ use ebb_core::failure::{
 };
 use ebb_core::file::{File, Piece, Validators};
 use ebb_wire::Sandbox;
-use ebb_wire::net::{CertificateId, FetchId, FetchOptions, FromNet, Login, NetTrouble, ToNet};
+use ebb_wire::net::{
+    CertificateId, FetchId, FetchOptions, FromNet, Login, Manners, NetTrouble, Path, ToNet,
+};
 use ebb_wire::sign::ClientIdentity;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::launcher::Process;
 use super::{Channel, Listening};
@@ -27,13 +30,24 @@ use super::{Channel, Listening};
 pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// Not a byte for this long, and the agent gives the connection up.
 const STALL_TIMEOUT_MS: u32 = 60_000;
+/// What was told of a path longer ago says nothing any more.
+const PATH_IS_OLD: Duration = Duration::from_secs(3);
 /// A server that does not tell a size at once is not waited for.
 const MEASURE_TIMEOUT_MS: u32 = 10_000;
 
 const LOST: Failure = Failure::Service(ServiceTrouble::AgentLost);
 
-/// What each bucket may take, in bytes a second; those that may take all are not in it.
-pub(crate) type Limits = Rc<RefCell<HashMap<u32, u64>>>;
+/// How the fetches of a bucket go about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// What they may take together, in bytes a second; nothing: what they can get.
+    pub(crate) bytes_per_second: Option<u64>,
+    /// How they behave towards others; nothing: they give way to nobody.
+    pub(crate) manners: Option<Manners>,
+}
+
+/// How each bucket goes about it; those that do as they like are not in it.
+pub(crate) type Paces = Rc<RefCell<HashMap<u32, Pace>>>;
 
 /// One running `ebb-net`.
 pub(crate) struct NetAgent {
@@ -41,7 +55,9 @@ pub(crate) struct NetAgent {
     process: Rc<Process>,
     next: Cell<u64>,
     fetches: Rc<RefCell<Fetches>>,
-    limits: Limits,
+    paces: Paces,
+    /// How the paths are doing on which its fetches give way, and since when that is known.
+    paths: Rc<RefCell<HashMap<Manners, (Instant, Path)>>>,
     /// Buckets it has heard of.
     buckets: RefCell<HashSet<u32>>,
     listening: Listening,
@@ -90,6 +106,7 @@ impl Fetch {
                 FromNet::Head { .. }
                 | FromNet::Progress { .. }
                 | FromNet::Measured { .. }
+                | FromNet::Path(_)
                 | FromNet::Hello { .. } => {}
             }
         }
@@ -101,7 +118,8 @@ impl NetAgent {
     pub(crate) async fn greet(
         channel: Channel,
         process: Process,
-        limits: Limits,
+        paces: Paces,
+        card: Option<OwnedFd>,
     ) -> Result<(Rc<Self>, Sandbox), Failure> {
         let hello = channel.receive::<FromNet>().await;
         let Ok(Some((FromNet::Hello { sandbox }, None))) = hello else {
@@ -109,10 +127,15 @@ impl NetAgent {
         };
         let (channel, process) = (Rc::new(channel), Rc::new(process));
         let fetches = Rc::new(RefCell::new(Fetches::default()));
-        let task = listen(Rc::clone(&channel), Rc::clone(&process), Rc::clone(&fetches));
+        let paths = Rc::default();
+        let told = Told { fetches: Rc::clone(&fetches), paths: Rc::clone(&paths) };
+        let task = listen(Rc::clone(&channel), Rc::clone(&process), told);
         let listening = Listening::begin(task);
         let (next, buckets) = (Cell::new(1), RefCell::default());
-        let this = Self { channel, process, next, fetches, limits, buckets, listening };
+        if let Some(card) = card {
+            channel.send(&ToNet::Card, Some(card.as_fd())).await.map_err(|_| LOST)?;
+        }
+        let this = Self { channel, process, next, fetches, paces, paths, buckets, listening };
         Ok((Rc::new(this), sandbox))
     }
 
@@ -120,15 +143,33 @@ impl NetAgent {
         !self.fetches.borrow().over
     }
 
-    /// Tells a new limit, if it is one for fetches of this agent.
-    pub(crate) fn limit(&self, bucket: u32, bytes_per_second: Option<u64>) {
+    /// How the path is doing on which fetches of these manners give way; nothing if that is long ago.
+    pub(crate) fn path(&self, manners: Manners) -> Option<Path> {
+        let paths = self.paths.borrow();
+        paths
+            .get(&manners)
+            .filter(|(since, _)| since.elapsed() < PATH_IS_OLD)
+            .map(|(_, path)| *path)
+    }
+
+    /// Another card leads out of the machine.
+    pub(crate) fn watch_card(&self, card: OwnedFd) {
+        let channel = Rc::clone(&self.channel);
+        tokio::task::spawn_local(async move {
+            // A dead agent gives way to nobody.
+            let _ = channel.send(&ToNet::Card, Some(card.as_fd())).await;
+        });
+    }
+
+    /// Tells a new pace, if it is one for fetches of this agent.
+    pub(crate) fn pace(&self, bucket: u32, pace: Pace) {
         if !self.buckets.borrow().contains(&bucket) {
             return;
         }
         let channel = Rc::clone(&self.channel);
         tokio::task::spawn_local(async move {
             // A dead agent takes nothing at all.
-            let _ = channel.send(&ToNet::Limit { bucket, bytes_per_second }, None).await;
+            let _ = channel.send(&limit(bucket, pace), None).await;
         });
     }
 
@@ -153,16 +194,15 @@ impl NetAgent {
         });
     }
 
-    /// Fetches of this bucket take no more than it may; 0 may take all.
+    /// Fetches of this bucket go about it as it does; those of 0 as they like.
     async fn know(&self, bucket: u32) -> Result<(), Failure> {
         // Known before it is asked: a change from now on is told, too.
         self.buckets.borrow_mut().insert(bucket);
-        let bytes_per_second = self.limits.borrow().get(&bucket).copied();
-        if bytes_per_second.is_none() {
-            return Ok(());
+        let pace = self.paces.borrow().get(&bucket).copied();
+        match pace {
+            Some(pace) => self.channel.send(&limit(bucket, pace), None).await.map_err(|_| LOST),
+            None => Ok(()),
         }
-        let limit = ToNet::Limit { bucket, bytes_per_second };
-        self.channel.send(&limit, None).await.map_err(|_| LOST)
     }
 
     /// Hands a file and its descriptor to the agent, which asks for it in this way.
@@ -303,22 +343,36 @@ impl NetAgent {
 /// Hands what is heard to whoever waits for it, until the agent is gone. One that breaks the
 /// protocol is killed. Whoever waits for more hears that there is none when nothing is done under
 /// its identity any more, and not before (R9).
-async fn listen(channel: Rc<Channel>, process: Rc<Process>, fetches: Rc<RefCell<Fetches>>) {
-    hand_out(&channel, &fetches).await;
-    fetches.borrow_mut().over = true;
+async fn listen(channel: Rc<Channel>, process: Rc<Process>, told: Told) {
+    hand_out(&channel, &told).await;
+    told.fetches.borrow_mut().over = true;
     process.kill().await;
     channel.is_closed::<FromNet>().await;
-    fetches.borrow_mut().listeners.clear();
+    told.fetches.borrow_mut().listeners.clear();
 }
 
-async fn hand_out(channel: &Channel, fetches: &RefCell<Fetches>) {
+/// Who and what is told of what is heard.
+struct Told {
+    fetches: Rc<RefCell<Fetches>>,
+    paths: Rc<RefCell<HashMap<Manners, (Instant, Path)>>>,
+}
+
+fn limit(bucket: u32, pace: Pace) -> ToNet {
+    ToNet::Limit { bucket, bytes_per_second: pace.bytes_per_second, manners: pace.manners }
+}
+
+async fn hand_out(channel: &Channel, told: &Told) {
     while let Ok(Some((message, None))) = channel.receive::<FromNet>().await {
+        if let FromNet::Path(path) = message {
+            told.paths.borrow_mut().insert(path.manners, (Instant::now(), path));
+            continue;
+        }
         let Some(fetch) = fetch_of(&message) else {
             eprintln!("a network agent sent a message that does not fit");
             break;
         };
         let last = is_last(&message);
-        let mut fetches = fetches.borrow_mut();
+        let mut fetches = told.fetches.borrow_mut();
         let Some(listener) = fetches.listeners.get(&fetch) else {
             break;
         };
@@ -332,7 +386,7 @@ async fn hand_out(channel: &Channel, fetches: &RefCell<Fetches>) {
 
 fn fetch_of(message: &FromNet) -> Option<FetchId> {
     match message {
-        FromNet::Hello { .. } => None,
+        FromNet::Hello { .. } | FromNet::Path(_) => None,
         FromNet::Head { fetch, .. }
         | FromNet::Progress { fetch, .. }
         | FromNet::Hashed { fetch, .. }
@@ -347,6 +401,7 @@ fn size_in(answer: FromNet) -> Option<u64> {
     match answer {
         FromNet::Measured { size, .. } => size,
         FromNet::Hello { .. }
+        | FromNet::Path(_)
         | FromNet::Head { .. }
         | FromNet::Progress { .. }
         | FromNet::Hashed { .. }
@@ -359,6 +414,7 @@ fn size_in(answer: FromNet) -> Option<u64> {
 fn is_last(message: &FromNet) -> bool {
     match message {
         FromNet::Hello { .. }
+        | FromNet::Path(_)
         | FromNet::Head { .. }
         | FromNet::Hashed { .. }
         | FromNet::Progress { .. } => false,

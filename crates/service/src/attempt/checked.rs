@@ -55,6 +55,7 @@ impl Attempt {
                 | FromNet::Hashed { .. }
                 | FromNet::Progress { .. }
                 | FromNet::Measured { .. }
+                | FromNet::Path(_)
                 | FromNet::Stopped { .. },
             ) => self.out_of_its_mind(net, at).await,
             None => Err(lost(at)),

@@ -196,6 +196,7 @@ impl Attempt {
                     FromNet::Progress { .. }
                     | FromNet::Done { .. }
                     | FromNet::Measured { .. }
+                    | FromNet::Path(_)
                     | FromNet::Stopped { .. }
                     | FromNet::Hello { .. },
                 ) => return self.out_of_its_mind(net, one.at).await,

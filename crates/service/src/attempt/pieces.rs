@@ -245,6 +245,7 @@ impl Attempt {
                     FromNet::Progress { .. }
                     | FromNet::Done { .. }
                     | FromNet::Measured { .. }
+                    | FromNet::Path(_)
                     | FromNet::Stopped { .. }
                     | FromNet::Hello { .. },
                 ) => {

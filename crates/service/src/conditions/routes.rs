@@ -62,6 +62,11 @@ impl Routes {
         if self.any { Network::Up } else { Network::Down }
     }
 
+    /// The device that leads out; one of them, if there are several.
+    pub(super) fn way_out(&self) -> Option<u32> {
+        self.defaults.first().map(|(device, _)| *device)
+    }
+
     /// Whether this is a network where there was none, or another way out than before.
     fn came_after(&self, before: &Self) -> bool {
         self.any && (!before.any || !self.defaults.is_subset(&before.defaults))

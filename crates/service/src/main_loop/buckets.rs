@@ -8,10 +8,13 @@ use std::collections::HashMap;
 
 use ebb_core::conditions;
 use ebb_core::id::JobId;
-use ebb_core::job::Priority;
+use ebb_core::job::{Job, Priority};
 use ebb_core::time::Now;
+use ebb_core::token::Resource;
+use ebb_wire::net::{Manners, Path};
 
 use super::MainLoop;
+use crate::agents::net::Pace;
 
 /// Which job has which bucket.
 #[derive(Debug, Default)]
@@ -47,7 +50,7 @@ impl MainLoop {
     pub(super) fn share_bandwidth(&mut self, now: Now) {
         let running: Vec<JobId> = self.queue.running().collect();
         for bucket in self.buckets.keep(&running) {
-            self.parts.agents.limit(bucket, None);
+            self.parts.agents.pace(bucket, Pace::default());
         }
         let time = self.parts.zone.local_time(now.wall);
         for priority in Priority::ALL {
@@ -58,15 +61,32 @@ impl MainLoop {
             let limit = self.parts.policy.conditions.bandwidth.rate(priority, time);
             let own: Vec<_> = class.iter().map(|id| self.own_limit(*id)).collect();
             let shares = conditions::share(limit, &own);
-            for (job, share) in class.iter().zip(shares) {
-                self.parts.agents.limit(self.buckets.of(*job), share);
+            for (job, bytes_per_second) in class.iter().zip(shares) {
+                let pace = Pace { bytes_per_second, manners: manners_of(priority) };
+                self.parts.agents.pace(self.buckets.of(*job), pace);
             }
         }
+    }
+
+    /// How the path of a running job is doing, if it gives way on it.
+    pub(super) fn path_of(&self, job: &Job) -> Option<Path> {
+        let token = job.identity_for(Resource::Network).ok()?;
+        self.parts.agents.path(job.owner.uid, token, manners_of(job.terms.priority)?)
     }
 
     fn own_limit(&self, id: JobId) -> Option<u64> {
         let limit = self.jobs.get(&id)?.job.terms.bandwidth_limit;
         (limit > 0).then_some(limit)
+    }
+}
+
+/// How jobs of this priority behave towards others: the more urgent, the more queue they may keep up.
+pub(super) fn manners_of(priority: Priority) -> Option<Manners> {
+    match priority {
+        Priority::Foreground => None,
+        Priority::High => Some(Manners::High),
+        Priority::Normal => Some(Manners::Normal),
+        Priority::Low => Some(Manners::Low),
     }
 }
 

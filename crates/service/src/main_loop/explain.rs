@@ -2,7 +2,9 @@
 //!
 //! Whoever may see the job may ask. Of other owners' jobs only whether there are some goes in.
 
-use ebb_core::explain::{Occupied, Standing, explain};
+use std::time::Duration;
+
+use ebb_core::explain::{Course, Occupied, Path, Standing, explain};
 use ebb_core::id::JobId;
 use ebb_core::job::{Job, Priority, State};
 use ebb_core::policy::Caller;
@@ -23,6 +25,9 @@ impl MainLoop {
             surroundings: self.parts.surroundings,
             slots: self.occupied(entry),
             owner_away: self.is_held(job.owner.uid),
+            path: matches!(job.state, State::Transferring { .. })
+                .then(|| self.path_of(job).map(path))
+                .flatten(),
         };
         Ok(Answer::Explanation(explain(job, &standing)))
     }
@@ -62,5 +67,29 @@ impl MainLoop {
             others_wait,
             since: entry.work.slice(job, entry.sums.held).map(|(since, _)| since),
         }
+    }
+}
+
+/// What an agent tells of a path, in the core's words.
+fn path(told: ebb_wire::net::Path) -> Path {
+    use ebb_wire::net::Course as Told;
+    let duration = |micros: u32| Duration::from_micros(micros.into());
+    Path {
+        course: match told.course {
+            Told::Taking => Course::Taking,
+            Told::Creeping => Course::Creeping,
+            Told::Yielding => Course::Yielding,
+            Told::Halved => Course::Halved,
+            Told::Looking => Course::Looking,
+            Told::Alarmed => Course::Alarmed,
+            Told::Tethered => Course::Tethered,
+        },
+        connections: told.connections,
+        window: told.window,
+        rate: told.rate,
+        base: told.base_us.map(duration),
+        queue: told.queue_us.map(duration),
+        target: duration(told.target_us),
+        card: told.card,
     }
 }

@@ -68,6 +68,9 @@ impl MainLoop {
             Sighting::Power(power) => (Surroundings { power, ..before }, false),
         };
         self.parts.surroundings = now;
+        if came {
+            self.parts.agents.another_network();
+        }
         if before != self.parts.surroundings {
             println!("the surroundings are now {:?}", self.parts.surroundings);
         }

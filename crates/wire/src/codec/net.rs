@@ -6,6 +6,7 @@
 mod digest;
 mod login;
 mod options;
+mod path;
 mod proxy;
 
 use super::{
@@ -40,9 +41,10 @@ impl Message for ToNet {
             Self::Measure { fetch, url, options, stall_timeout_ms } => {
                 Writer::new(4).put(fetch).text(url, URL_MAX).put(options).put(stall_timeout_ms)
             }
-            Self::Limit { bucket, bytes_per_second } => {
-                Writer::new(5).put(bucket).put(bytes_per_second)
+            Self::Limit { bucket, bytes_per_second, manners } => {
+                Writer::new(5).put(bucket).put(bytes_per_second).put(manners)
             }
+            Self::Card => Writer::new(30),
             Self::Login { fetch, login } => Writer::new(6).put(fetch).put(login),
             Self::Check { fetch, url, length, server, owner } => {
                 Writer::new(7).put(fetch).text(url, URL_MAX).put(length).put(server).put(owner)
@@ -82,7 +84,11 @@ impl Message for ToNet {
             20 => Self::Certificate { certificate: from.get()?, identity: from.get()? },
             21 => Self::Forget { certificate: from.get()? },
             6 => Self::Login { fetch: from.get()?, login: from.get()? },
-            5 => Self::Limit { bucket: from.get()?, bytes_per_second: from.get()? },
+            5 => Self::Limit {
+                bucket: from.get()?,
+                bytes_per_second: from.get()?,
+                manners: from.get()?,
+            },
             7 => Self::Check {
                 fetch: from.get()?,
                 url: from.text(URL_MAX)?,
@@ -90,13 +96,17 @@ impl Message for ToNet {
                 server: from.get()?,
                 owner: from.get()?,
             },
+            30 => Self::Card,
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)
     }
 
     fn carries_descriptor(&self) -> bool {
-        matches!(self, Self::Fetch { .. } | Self::Check { .. } | Self::Certificate { .. })
+        matches!(
+            self,
+            Self::Fetch { .. } | Self::Check { .. } | Self::Certificate { .. } | Self::Card
+        )
     }
 }
 
@@ -132,6 +142,7 @@ impl Message for FromNet {
             Self::Stopped { fetch, durable } => Writer::new(6).put(fetch).put(durable),
             Self::Hashed { fetch, hashed } => Writer::new(8).put(fetch).put(hashed),
             Self::Measured { fetch, size } => Writer::new(7).put(fetch).put(size),
+            Self::Path(path) => Writer::new(30).put(path),
         }
         .finish()
     }
@@ -162,6 +173,7 @@ impl Message for FromNet {
             6 => Self::Stopped { fetch: from.get()?, durable: from.get()? },
             7 => Self::Measured { fetch: from.get()?, size: from.get()? },
             8 => Self::Hashed { fetch: from.get()?, hashed: from.get()? },
+            30 => Self::Path(from.get()?),
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)

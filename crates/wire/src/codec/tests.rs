@@ -1,5 +1,6 @@
 //! Whatever comes: what we write we can read, and what we did not write never gets through.
 
+mod path;
 mod proxy;
 mod sign;
 
@@ -280,8 +281,8 @@ fn to_net() -> impl Strategy<Value = ToNet> {
         sign::to_net(),
         fetch().prop_map(|fetch| ToNet::Proceed { fetch }),
         fetch().prop_map(|fetch| ToNet::Stop { fetch }),
-        (any::<u32>(), option::of(any::<u64>()))
-            .prop_map(|(bucket, bytes_per_second)| ToNet::Limit { bucket, bytes_per_second }),
+        path::limit(),
+        Just(ToNet::Card),
         (fetch(), text(), fetch_options(), any::<u32>()).prop_map(
             |(fetch, url, options, stall_timeout_ms)| ToNet::Measure {
                 fetch,
@@ -359,6 +360,7 @@ fn from_net() -> impl Strategy<Value = FromNet> {
         (fetch(), hashed()).prop_map(|(fetch, hashed)| FromNet::Hashed { fetch, hashed }),
         (fetch(), option::of(any::<u64>()))
             .prop_map(|(fetch, size)| FromNet::Measured { fetch, size }),
+        path::path().prop_map(FromNet::Path),
     ]
 }
 

@@ -1,0 +1,318 @@
+//! Giving way: the connections of background fetches, steered by the law of `ebb_pace`.
+//!
+//! A connection joins when a body worth steering begins to come on it and leaves when that is over.
+//! While any has joined, one task looks at all of them every few milliseconds, and makes what the law
+//! grants the receive window of the live sockets. Everything that comes is read at once: it is the
+//! server that sends less.
+//!
+//! This module answers one question: *what has each path shown, and what may be under way on it?*
+//! What to make of it is `ebb_pace`'s business, and what a socket says `kernel`'s. Connections with
+//! the same manners share one law; one with larger targets makes one with smaller targets yield, as
+//! its queue is seen by all.
+
+use crate::bucket::Bucket;
+use crate::kernel::{SMALLEST, Shown, clamp, mark, shown, unclamp};
+use ebb_pace::{
+    Base, Card, Controller, Course, Grant, Manners, Sample, Seen, Share, Signals, shares,
+};
+use rustix::net::getpeername;
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// A body shorter than this has come before anybody could steer it, in bytes.
+const WORTH_STEERING: u64 = 64 * 1024;
+/// Headers of a segment on the card, in bytes: Ethernet, IP, TCP with timestamps.
+const HEADERS: u64 = 66;
+/// What a segment carries if the kernel does not say.
+const SEGMENT: u32 = 1448;
+/// So many peers' lowest round trips are remembered.
+const MOST_PEERS: usize = 256;
+
+/// How one path is doing, for whoever wants to know.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    /// Those of these manners.
+    pub manners: Manners,
+    /// How many connections there are.
+    pub connections: usize,
+    /// What may be under way to all of them, in bytes.
+    pub window: u64,
+    /// What the law is doing.
+    pub course: Course,
+    /// What it sees.
+    pub signals: Signals,
+}
+
+/// Steers the connections of one identity.
+#[derive(Default)]
+pub struct Pacer(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    members: BTreeMap<u64, Member>,
+    next: u64,
+    laws: Vec<Law>,
+    bases: HashMap<Peer, Base>,
+    card: Option<(OwnedFd, Option<u64>)>,
+    epoch: Option<Instant>,
+    steering: bool,
+}
+
+struct Law {
+    manners: Manners,
+    controller: Controller,
+    grant: Option<Grant>,
+    connections: usize,
+}
+
+/// Connections that lead to the same place: the first 24 or 48 bits of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Peer {
+    V4([u8; 3]),
+    V6([u8; 6]),
+}
+
+struct Member {
+    socket: Arc<OwnedFd>,
+    bucket: Arc<Bucket>,
+    peer: Peer,
+    before: Shown,
+    seen: Seen,
+    /// It has manners, and the kernel has been told.
+    steered: bool,
+}
+
+/// A connection that is being steered. It leaves when this is dropped, and is free again.
+pub(crate) struct Joined {
+    pacer: Arc<Pacer>,
+    number: u64,
+}
+
+impl Pacer {
+    /// Reads the card's counter here from now on: a file that holds one number, the bytes received.
+    /// It is another network, too: what was known of its paths is forgotten.
+    pub fn watch_card(&self, counter: OwnedFd) {
+        let mut state = self.state();
+        state.card = Some((counter, None));
+        state.bases.clear();
+        state.laws.clear();
+    }
+
+    /// How the paths are doing.
+    #[must_use]
+    pub fn standings(&self) -> Vec<Standing> {
+        let state = self.state();
+        let laws = state.laws.iter().filter(|law| law.connections > 0);
+        laws.filter_map(|law| {
+            let grant = law.grant?;
+            Some(Standing {
+                manners: law.manners,
+                connections: law.connections,
+                window: grant.window,
+                course: grant.course,
+                signals: law.controller.signals(),
+            })
+        })
+        .collect()
+    }
+
+    /// Steers this connection, whose body has so many bytes, as its bucket says.
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        socket: Arc<OwnedFd>,
+        bucket: &Arc<Bucket>,
+        length: Option<u64>,
+    ) -> Option<Joined> {
+        if length.is_some_and(|length| length < WORTH_STEERING) {
+            return None;
+        }
+        // Nobody shares a path with what does not leave the machine.
+        let peer = Peer::of(&socket)?;
+        let before = shown(&socket).ok()?;
+        let mut state = self.state();
+        let number = state.next;
+        state.next += 1;
+        let seen = Seen { bytes: 0, rtt: None, base: None, lost: 0 };
+        let bucket = Arc::clone(bucket);
+        let member = Member { socket, bucket, peer, before, seen, steered: false };
+        state.members.insert(number, member);
+        if !std::mem::replace(&mut state.steering, true) {
+            tokio::spawn(steer(Arc::downgrade(self)));
+        }
+        Some(Joined { pacer: Arc::clone(self), number })
+    }
+
+    /// Looks at all connections, and says when to look again; nothing when there are none.
+    fn tick(&self) -> Option<Instant> {
+        let mut state = self.state();
+        if state.members.is_empty() {
+            state.steering = false;
+            return None;
+        }
+        let epoch = *state.epoch.get_or_insert_with(Instant::now);
+        let (now, next) = state.tick(epoch);
+        Some(epoch + next.max(now))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn steer(pacer: Weak<Pacer>) {
+    loop {
+        let Some(next) = pacer.upgrade().and_then(|pacer| pacer.tick()) else { return };
+        sleep_until(next).await;
+    }
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        if let Some(mut member) = self.pacer.state().members.remove(&self.number) {
+            member.let_go();
+        }
+    }
+}
+
+impl State {
+    /// Returns now, and when to look again.
+    fn tick(&mut self, epoch: Instant) -> (Duration, Duration) {
+        // The card first: what arrives between the two readings counts as ours.
+        let all = self.card_received();
+        let now = epoch.elapsed();
+        let own = self.look(now);
+        let card = all.map(|all| Card { all, own });
+        let mut next = now + Duration::from_secs(1);
+        let mut laws = std::mem::take(&mut self.laws);
+        for manners in self.manners() {
+            if !laws.iter().any(|law| law.manners == manners) {
+                let controller = Controller::new(manners, 0);
+                laws.push(Law { manners, controller, grant: None, connections: 0 });
+            }
+        }
+        for law in &mut laws {
+            let grant = self.follow(now, card, law);
+            next = next.min(grant.map_or(next, |grant| grant.next));
+        }
+        self.laws = laws;
+        (now, next)
+    }
+
+    /// What the card has received since it was read last.
+    fn card_received(&mut self) -> Option<u64> {
+        let (counter, before) = self.card.as_mut()?;
+        let mut text = [0; 32];
+        let length = rustix::io::pread(&*counter, &mut text, 0).ok()?;
+        let all: u64 = std::str::from_utf8(&text[..length]).ok()?.trim().parse().ok()?;
+        let since = before.map(|before| all.saturating_sub(before));
+        *before = Some(all);
+        since
+    }
+
+    /// Asks the kernel about each connection. Returns what all of them have received on the card.
+    fn look(&mut self, now: Duration) -> u64 {
+        let mut own: u64 = 0;
+        if self.bases.len() > MOST_PEERS {
+            self.bases.clear();
+        }
+        for member in self.members.values_mut() {
+            let Ok(after) = shown(&member.socket) else { continue };
+            let bytes = after.bytes.saturating_sub(member.before.bytes);
+            let segments = after.segments.wrapping_sub(member.before.segments);
+            own = own.saturating_add(bytes.saturating_add(HEADERS * u64::from(segments)));
+            let base = self.bases.entry(member.peer).or_default();
+            // Before data has flowed the receiver knows no round trip.
+            if let Some(rtt) = after.rtt.or(after.lowest) {
+                base.see(now, rtt);
+            }
+            if member.bucket.manners().is_none() {
+                member.let_go();
+            }
+            let lost = after.out_of_order.wrapping_sub(member.before.out_of_order);
+            member.seen = Seen { bytes, rtt: after.rtt, base: base.lowest(), lost };
+            member.before = after;
+        }
+        own
+    }
+
+    fn manners(&self) -> Vec<Manners> {
+        let mut all: Vec<Manners> = Vec::new();
+        for manners in self.members.values().filter_map(|member| member.bucket.manners()) {
+            if !all.contains(&manners) {
+                all.push(manners);
+            }
+        }
+        all
+    }
+
+    /// Has one law look at its connections, and tells the kernel what it grants.
+    fn follow(&mut self, now: Duration, card: Option<Card>, law: &mut Law) -> Option<Grant> {
+        let of_law = |member: &&mut Member| member.bucket.manners() == Some(law.manners);
+        let mut members: Vec<&mut Member> = self.members.values_mut().filter(of_law).collect();
+        law.connections = members.len();
+        let segment = members.iter().map(|member| member.before.segment).max()?;
+        law.controller.set_segment(if segment == 0 { SEGMENT } else { segment });
+        let seen: Vec<Seen> = members.iter().map(|member| member.seen).collect();
+        let sample = Sample { now, connections: &seen, card, limit: None };
+        let grant = law.controller.tick(&sample);
+        let out = shares(now, grant.window, u64::from(segment.max(1)), members.len());
+        for (member, share) in members.iter_mut().zip(out) {
+            member.take(share);
+        }
+        law.grant = Some(grant);
+        Some(grant)
+    }
+}
+
+impl Member {
+    /// Makes a share the window of the live socket, every time: the kernel forgets it.
+    fn take(&mut self, share: Share) {
+        if !std::mem::replace(&mut self.steered, true) {
+            mark(&self.socket, true);
+        }
+        let bytes = match share {
+            Share::Move(bytes) => bytes,
+            Share::Wait => u64::from(SMALLEST),
+        };
+        clamp(&self.socket, bytes.min(self.limit().unwrap_or(bytes)));
+    }
+
+    /// It gives way to nobody any more.
+    fn let_go(&mut self) {
+        if std::mem::take(&mut self.steered) {
+            unclamp(&self.socket);
+            mark(&self.socket, false);
+        }
+    }
+
+    /// What a limited bandwidth brings in a round trip. A little more is left to the bucket.
+    fn limit(&self) -> Option<u64> {
+        let rate = u128::from(self.bucket.rate()?);
+        let rtt = self.seen.rtt.or(self.seen.base)?.max(Duration::from_millis(20));
+        let window = rate * rtt.as_micros() / 1_000_000 * 5 / 4;
+        Some(u64::try_from(window).unwrap_or(u64::MAX).max(u64::from(SMALLEST)))
+    }
+}
+
+impl Peer {
+    /// Nothing for a socket that leads to this machine itself, or nowhere any more.
+    fn of(socket: &OwnedFd) -> Option<Self> {
+        let address = getpeername(socket).ok().flatten()?;
+        let address = SocketAddr::try_from(address).ok()?.ip();
+        Some(match address.to_canonical() {
+            here if here.is_loopback() => return None,
+            IpAddr::V4(address) => {
+                let [a, b, c, _] = address.octets();
+                Self::V4([a, b, c])
+            }
+            IpAddr::V6(address) => {
+                let [a, b, c, d, e, f, ..] = address.octets();
+                Self::V6([a, b, c, d, e, f])
+            }
+        })
+    }
+}

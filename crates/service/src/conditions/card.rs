@@ -1,0 +1,45 @@
+//! The network card that leads out of the machine, and its counter.
+//!
+//! The kernel's default route names a device; its count of bytes received is a file that anybody may
+//! read. Network agents read it, some hundred times a second, and open no file: so it is opened here
+//! and handed to them.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use super::routes;
+
+/// Where the kernel lists its devices, and where those really are.
+pub(crate) const DEVICES: [&str; 2] = ["/sys/class/net", "/sys/devices"];
+
+/// The counter of bytes received of the device the default route leads over; nothing if there is no
+/// such route, or the counter cannot be had.
+pub(crate) fn counter() -> Option<OwnedFd> {
+    let device = routes::look().ok()?.way_out()?;
+    let named = named(Path::new(DEVICES[0]), device)?;
+    Some(fs::File::open(named.join("statistics/rx_bytes")).ok()?.into())
+}
+
+/// The device with this number.
+fn named(devices: &Path, number: u32) -> Option<PathBuf> {
+    let number = number.to_string();
+    fs::read_dir(devices).ok()?.filter_map(Result::ok).map(|entry| entry.path()).find(|device| {
+        fs::read_to_string(device.join("ifindex")).is_ok_and(|text| text.trim() == number)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_found_by_its_number_and_its_counter_is_a_number() {
+        // The loopback device has this number in every network namespace.
+        let loopback = named(Path::new(DEVICES[0]), 1).unwrap();
+        assert!(loopback.ends_with("lo"));
+        let text = fs::read_to_string(loopback.join("statistics/rx_bytes")).unwrap();
+        text.trim().parse::<u64>().unwrap();
+        assert_eq!(named(Path::new(DEVICES[0]), u32::MAX), None);
+    }
+}

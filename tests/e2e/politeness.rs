@@ -1,0 +1,80 @@
+//! Promise: background transfers give way. The kernel is told so for each live connection, a change of
+//! priority counts at once, and `ebb explain` says what is seen and done.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Instant;
+
+use support::content::Content;
+use support::instance::{Instance, Setup};
+use support::job::Job;
+use support::namespace::Namespace;
+use support::server::{Gate, PATIENCE, Resource, Server};
+use support::users::{User, needs_root};
+
+const FILE: Content = Content::new(71, 4_000_000);
+
+/// Asks again and again: nobody tells when a path has been looked at.
+fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(thing) = found() {
+            return thing;
+        }
+        assert!(Instant::now() < end, "waited in vain: {what}");
+    }
+}
+
+/// What the kernel says of the connections in there: traffic class and priority with each.
+fn connections(namespace: &Namespace) -> String {
+    let [ip, words @ ..] = namespace.wrapper();
+    let output = Command::new(ip).args(words).args(["ss", "-tnH", "--tos"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The line about its path, if there is one.
+fn path(instance: &Instance, job: &Job<'_>) -> Option<String> {
+    let told = instance.must(&User::alice(), &["explain", "--verbose", &job.id]);
+    let mut lines = told.lines().map(str::trim_start);
+    lines.find(|line| line.starts_with("path")).map(str::to_owned)
+}
+
+#[test]
+fn a_background_connection_gives_way_and_a_foreground_one_does_not_from_the_moment_it_is_one() {
+    if !needs_root("a network namespace of its own") {
+        return;
+    }
+    let namespace = Namespace::new();
+    let instance = Setup::new().under(&namespace.wrapper()).start();
+    let server = Server::http_at(SocketAddr::new(namespace.machine(), 0));
+    let gate = Arc::new(Gate::after(FILE.size / 2));
+    server.put("/f", Resource::new(FILE).through(&gate));
+    let alice = User::alice();
+    let bus = instance.bus(&alice);
+    let job = Job::create(&bus, "polite");
+    let destination = instance.directory_of(&alice).join("f");
+    job.add(&server.url("/f"), &destination);
+    job.resume();
+    job.wait_for_bytes(FILE.size / 2);
+
+    let told = until("the path is told", || path(&instance, &job));
+    assert!(told.contains("its share of it 20.0 ms"), "{told}");
+    assert!(told.contains("this machine's card."), "{told}");
+    let marked = || connections(&namespace).contains("tos:0x4");
+    until("the mark is on", || marked().then_some(()));
+
+    job.set("Priority", "low".into()).unwrap();
+    let low = || path(&instance, &job).filter(|line| line.contains("10.0 ms"));
+    until("the target is that of low priority", low);
+
+    job.set("Priority", "foreground".into()).unwrap();
+    let silent = || path(&instance, &job).is_none().then_some(());
+    until("it gives way no more", silent);
+    until("the mark is off", || (!marked()).then_some(()));
+
+    gate.open();
+    job.finish();
+    assert_eq!(std::fs::read(&destination).unwrap(), FILE.bytes());
+}
