@@ -16,6 +16,8 @@
 //! Where proxies lead to the server, they are tried in their order until one is reached; what that one
 //! says is the answer. One that was out of reach is tried after the others for a while.
 
+mod told;
+
 use crate::auth::{Account, Accounts, InHand, Logins, Tickets, Told, in_turns};
 use crate::bucket::Bucket;
 use crate::certificate::ClientCertificate;
@@ -27,9 +29,8 @@ use crate::proxy::{Proxy, ProxyError, ProxyTrouble, ProxyUse, Way};
 use crate::request::whole_target;
 use crate::resolve::{Lookups, Resolver, system};
 use crate::response::AnswerError;
-use crate::shown::printable;
 use crate::stream::Stream;
-use crate::tls::{Trust, about_our_certificate};
+use crate::tls::Trust;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -44,6 +45,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
+use told::told;
 use url::Url;
 
 /// One read from the socket. Below 256 KiB the system calls begin to show in the CPU time.
@@ -472,36 +474,4 @@ pub(crate) async fn drive<F: Future>(
         wanted.as_mut().poll(context)
     })
     .await
-}
-
-/// What hyper ran into, in our words.
-fn told(error: &hyper::Error) -> ExchangeError {
-    if error.is_parse_too_large() {
-        return AnswerError::HeadTooLarge.into();
-    }
-    if error.is_parse() {
-        return AnswerError::Malformed("its head cannot be read").into();
-    }
-    let cause = std::error::Error::source(error);
-    let io = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>());
-    // In TLS 1.3 the server says what it thinks of our certificate when we believe we are through.
-    if let Some(error) = io.and_then(about_our_certificate) {
-        return ConnectError::Tls(error).into();
-    }
-    let kind = io.map(|io| {
-        let from_tls = io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
-        (io.kind(), from_tls)
-    });
-    match kind {
-        Some((std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput, false)) => {
-            AnswerError::Malformed("its chunks cannot be read").into()
-        }
-        _ if error.is_incomplete_message() => {
-            ExchangeError::Lost("the server closed it before everything had come".to_owned())
-        }
-        _ => {
-            let text = cause.map_or_else(|| error.to_string(), ToString::to_string);
-            ExchangeError::Lost(printable(&text))
-        }
-    }
 }
