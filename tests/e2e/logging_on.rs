@@ -5,6 +5,7 @@
 //! What counts is what Apache and the key distribution center have logged.
 
 use std::os::unix::fs::MetadataExt;
+use std::time::Instant;
 use support::apache::Apache;
 use support::content::Content;
 use support::credentials::{holding, set, set_implicit};
@@ -12,6 +13,7 @@ use support::instance::{Instance, Setup};
 use support::job::{Job, NETWORK};
 use support::ntlm::NtlmServer;
 use support::realm::Realm;
+use support::server::PATIENCE;
 use support::users::{User, needs_root};
 use zbus::Variant;
 
@@ -79,17 +81,25 @@ fn apache_hears_a_wrong_password_once_and_the_job_says_which_scheme_it_was() {
     FILE.check(&directory.join("four"));
 }
 
-/// An instance in a realm, and a server there. Root and the helper both have tickets.
-fn in_a_realm() -> (Realm, Apache, Instance) {
-    let realm = Realm::start();
+/// A realm, an instance in it, and a server there.
+fn within(realm: Realm) -> (Realm, Apache, Instance) {
     for name in ["alice", "admin"] {
         realm.add_user(name, PASSWORD);
     }
     let server = Apache::start_in(&realm);
     server.put("f", FILE);
-    let wrapper = realm.wrapper();
+    let instance = under(&realm.wrapper());
+    (realm, server, instance)
+}
+
+fn under(wrapper: &[String]) -> Instance {
     let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
-    let instance = Setup::new().under(&wrapper).start();
+    Setup::new().under(&wrapper).start()
+}
+
+/// The same where root and the helper both have tickets.
+fn in_a_realm() -> (Realm, Apache, Instance) {
+    let (realm, server, instance) = within(Realm::start());
     realm.log_in(&User::root(), "admin", PASSWORD);
     realm.log_in(&User::alice(), "alice", PASSWORD);
     (realm, server, instance)
@@ -225,6 +235,69 @@ fn tickets_that_are_gone_are_told_and_new_ones_are_used_without_a_restart() {
     job.finish();
     FILE.check(&path);
     assert!(server.log("ticket/f", 3).contains(&"alice@EBBTEST 200".to_owned()));
+}
+
+/// Why Alice's own job does not get past the server with the tickets she has; nothing if it does.
+fn why_not(server: &Apache, instance: &Instance) -> Option<String> {
+    let alice = User::alice();
+    let (bus, path) = (instance.bus(&alice), instance.directory_of(&alice).join("f"));
+    let job = Job::create(&bus, "no good tickets");
+    set_implicit(&job, "server", "negotiate").unwrap();
+    job.add(&server.url("ticket/f"), &path);
+    job.resume();
+    if job.wait_for(&["error", "transferred"]) == "transferred" {
+        job.finish();
+        return None;
+    }
+    let error = job.error();
+    assert_eq!(error["Name"], "http-401");
+    let message = &error["Message"];
+    assert!(message.contains("the server"), "{message}");
+    assert!(message.contains("Negotiate could not be used: "), "{message}");
+    Some(message.clone())
+}
+
+#[test]
+fn tickets_that_have_expired_are_told_as_that_and_the_server_hears_of_none() {
+    if !needs_root("tickets that expire") {
+        return;
+    }
+    let (realm, server, instance) = within(Realm::start());
+    drop(instance);
+    let instance = under(&realm.strict_wrapper());
+    realm.log_in_for(&User::alice(), "alice", PASSWORD, "1s");
+    let end = Instant::now() + PATIENCE;
+    let message = loop {
+        match why_not(&server, &instance) {
+            Some(message) => break message,
+            // They still hold.
+            None => assert!(Instant::now() < end, "they do not expire"),
+        }
+    };
+    assert!(message.to_lowercase().contains("expired"), "{message}");
+    assert_eq!(server.log("ticket/f", 1).last().map(String::as_str), Some("- 401"));
+}
+
+#[test]
+fn tickets_in_the_kernels_keyring_are_said_to_be_out_of_reach_by_the_name_of_their_cache() {
+    if !needs_root("tickets in a keyring") {
+        return;
+    }
+    let (realm, server, instance) = within(Realm::with_caches("KEYRING:persistent:%{uid}"));
+    let message = why_not(&server, &instance).unwrap();
+    let cache = format!("KEYRING:persistent:{}", User::alice().uid);
+    assert!(message.contains(&cache) && message.contains("FILE:"), "{message}");
+    assert!(server.log("ticket/f", 1).iter().all(|line| line == "- 401"));
+    // With a password there is no need of them.
+    let alice = User::alice();
+    let (bus, path) = (instance.bus(&alice), instance.directory_of(&alice).join("f"));
+    let job = Job::create(&bus, "by password");
+    set(&job, "server", "negotiate", "alice@EBBTEST", PASSWORD).unwrap();
+    job.add(&server.url("ticket/f"), &path);
+    job.resume();
+    job.finish();
+    FILE.check(&path);
+    drop(realm);
 }
 
 #[test]

@@ -7,6 +7,9 @@
 //! makes a new file in its place, which we could not read. So before tickets are used we look at
 //! what is there now. If it is another, this process has outlived its tickets: it says so and ends,
 //! and the next one begins with the new ones. What it had in hand is tried again by itself.
+//!
+//! Tickets in the kernel's keyring are out of reach: no agent may speak of keys with the kernel, for what
+//! it was started from had a keyring, too. That is said with the name of the cache, and nothing is sent.
 
 use ebb_gss::{Context, Gss, GssError, Step};
 use ebb_http::{Spoken, Talk, Tickets};
@@ -25,6 +28,8 @@ pub(crate) struct Cache {
     place: Option<PathBuf>,
     /// What was there when we began: device and inode.
     then: Option<(u64, u64)>,
+    /// What it is called, if it is where we cannot look.
+    out_of_reach: Option<String>,
 }
 
 impl Cache {
@@ -34,7 +39,8 @@ impl Cache {
         let name = gss.as_ref().ok().and_then(|gss| gss.default_cache().ok());
         let place = name.as_deref().and_then(place);
         let then = place.as_deref().and_then(ours);
-        Self { gss, place, then }
+        let out_of_reach = name.filter(|name| is_out_of_reach(name));
+        Self { gss, place, then, out_of_reach }
     }
 
     /// What has to be readable for them to be used.
@@ -52,6 +58,12 @@ impl Cache {
 impl Tickets for Cache {
     fn begin(&self, host: &str, login: Option<(&str, &str)>) -> Result<Box<dyn Talk>, String> {
         let gss = self.gss.as_ref().map_err(ToString::to_string)?;
+        if let (Some(name), None) = (&self.out_of_reach, login) {
+            return Err(format!(
+                "the tickets are to be in the kernel's keyring ({name}), which cannot be used here; \
+                 let default_ccache_name in krb5.conf name a FILE: or a DIR:"
+            ));
+        }
         let begun = match login {
             Some((user, password)) => gss.begin_as(SERVICE, host, user, password),
             None if self.is_another() => end(),
@@ -72,6 +84,11 @@ impl Talk for Talking {
             Step::Done => Ok(Spoken::Done),
         }
     }
+}
+
+/// Whether a cache of this name is in the kernel's keyring.
+fn is_out_of_reach(name: &str) -> bool {
+    name.starts_with("KEYRING:")
 }
 
 /// The path in the name of a cache. Caches that are no files have none, and need none.
@@ -130,7 +147,10 @@ mod tests {
     fn a_file_in_the_place_of_another_is_noticed_and_what_is_not_ours_is_none() {
         let path = std::env::temp_dir().join(format!("ebb-net-cache-{}", std::process::id()));
         std::fs::write(&path, "old").unwrap();
-        let found = |then| Cache { gss: Err(GssError::NoLibrary), place: Some(path.clone()), then };
+        let found = |then| {
+            let (gss, place) = (Err(GssError::NoLibrary), Some(path.clone()));
+            Cache { gss, place, then, out_of_reach: None }
+        };
         let cache = found(ours(&path));
         assert!(!cache.is_another() && cache.readable().is_some());
         assert!(found(None).is_another(), "there was none");

@@ -45,9 +45,24 @@ impl Realm {
     /// When this is not root, or the programs are missing.
     #[must_use]
     pub fn start() -> Self {
-        let (directory, address) = (scratch_directory(), own_address());
-        let mut this = Self { directory, center: None, address };
-        this.write_configuration();
+        let directory = scratch_directory();
+        let caches = format!("FILE:{}/caches/cc_%{{uid}}", directory.display());
+        Self::start_in(directory, &caches)
+    }
+
+    /// The same where tickets are kept in caches of this name.
+    ///
+    /// # Panics
+    ///
+    /// As [`Realm::start`].
+    #[must_use]
+    pub fn with_caches(name: &str) -> Self {
+        Self::start_in(scratch_directory(), name)
+    }
+
+    fn start_in(directory: PathBuf, caches: &str) -> Self {
+        let mut this = Self { directory, center: None, address: own_address() };
+        this.write_configuration(caches);
         this.run("kdb5_util", &["create", "-s", "-r", REALM, "-P", "a master key for a test"]);
         let events = watch(&this.directory);
         let mut center = Self::tool("krb5kdc");
@@ -61,15 +76,15 @@ impl Realm {
         this
     }
 
-    fn write_configuration(&self) {
+    fn write_configuration(&self, caches: &str) {
         let (directory, address) = (self.directory.display(), &self.address);
-        let caches = self.directory.join("caches");
-        fs::create_dir(&caches).expect("our own directory");
-        fs::set_permissions(&caches, fs::Permissions::from_mode(0o1777)).expect("ours");
+        let place = self.directory.join("caches");
+        fs::create_dir(&place).expect("our own directory");
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o1777)).expect("ours");
         let client = format!(
             "[libdefaults]\n default_realm = {REALM}\n dns_lookup_kdc = false\n \
              dns_lookup_realm = false\n dns_canonicalize_hostname = false\n rdns = false\n \
-             udp_preference_limit = 1\n default_ccache_name = FILE:{directory}/caches/cc_%{{uid}}\n\
+             udp_preference_limit = 1\n default_ccache_name = {caches}\n\
              [realms]\n {REALM} = {{\n  kdc = {address}:{PORT}\n }}\n"
         );
         let center = format!(
@@ -78,6 +93,8 @@ impl Realm {
              key_stash_file = {directory}/stash\n  acl_file = {directory}/acl\n  \
              max_life = 10h\n }}\n[logging]\n kdc = FILE:{directory}/kdc.log\n"
         );
+        let strict = client.replacen("[libdefaults]", "[libdefaults]\n clockskew = 0", 1);
+        fs::write(self.directory.join("strict.conf"), strict).expect("our own directory");
         fs::write(self.configuration(), client).expect("our own directory");
         fs::write(self.directory.join("kdc.conf"), center).expect("our own directory");
     }
@@ -100,7 +117,17 @@ impl Realm {
     /// The words that start a program, without any environment, as one of this realm.
     #[must_use]
     pub fn wrapper(&self) -> Vec<String> {
-        let configuration = self.configuration();
+        Self::under(&self.configuration())
+    }
+
+    /// The same with a clock that nobody else's may differ from: what has expired is not used for some
+    /// minutes more.
+    #[must_use]
+    pub fn strict_wrapper(&self) -> Vec<String> {
+        Self::under(&self.directory.join("strict.conf"))
+    }
+
+    fn under(configuration: &Path) -> Vec<String> {
         let ours = format!(
             "mount --bind '{}' /etc/krb5.conf && exec \"$0\" \"$@\"",
             configuration.display()
@@ -159,8 +186,17 @@ impl Realm {
     ///
     /// When there is none.
     pub fn log_in(&self, user: &User, name: &str, password: &str) {
+        self.log_in_for(user, name, password, "1h");
+    }
+
+    /// The same with a ticket that lives so long.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    pub fn log_in_for(&self, user: &User, name: &str, password: &str, time: &str) {
         let mut command = user.command(Path::new("/usr/bin/kinit"));
-        command.arg(name).envs(self.environment());
+        command.args(["-l", time, name]).envs(self.environment());
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("kinit can be started");
         let mut input = child.stdin.take().expect("it was asked for");
