@@ -13,6 +13,7 @@ mod dispatch;
 mod introspect;
 mod notices;
 mod options;
+mod pace;
 mod peer;
 mod secrets;
 mod socket;

@@ -1,5 +1,7 @@
 //! The clocks and chance, asked in one place and passed to the rules.
 
+use std::cell::Cell;
+
 use ebb_core::id::JobId;
 use ebb_core::time::{Moment, Now, WallTime};
 use rustix::time::{ClockId, clock_gettime};
@@ -12,8 +14,21 @@ pub(crate) fn now() -> Now {
     Now {
         moment: Moment(u64::try_from(milliseconds).unwrap_or(0)),
         wall: WallTime(wall.tv_sec),
-        dice: u32::from_ne_bytes(random()),
+        dice: dice(),
     }
+}
+
+/// Chance for what need not be a secret: asking the kernel for each decision would cost more than
+/// the decision. The finisher of SplitMix64, over a count that begins anywhere.
+fn dice() -> u32 {
+    thread_local! {
+        static COUNT: Cell<u64> = Cell::new(u64::from_ne_bytes(random()));
+    }
+    let count = COUNT.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+    COUNT.set(count);
+    let mixed = (count ^ (count >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed >> 32) as u32
 }
 
 /// A new job id.

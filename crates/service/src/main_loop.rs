@@ -62,7 +62,7 @@ mod turns;
 mod views;
 mod work;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 use ebb_core::conditions::Surroundings;
@@ -173,7 +173,20 @@ impl Entry {
 #[derive(Default)]
 struct Turn {
     batch: Batch,
+    /// Jobs that changed again after they were put.
+    again: HashSet<JobId>,
     after: Vec<After>,
+}
+
+impl Turn {
+    /// Has a job recorded as it is at the end of the turn.
+    fn put_job(&mut self, job: &Job) {
+        if self.batch.has_job(job.id) {
+            self.again.insert(job.id);
+        } else {
+            self.batch.put_job(job);
+        }
+    }
 }
 
 /// What is done once the turn is on disk.
@@ -231,6 +244,8 @@ impl MainLoop {
             let mut turn = Turn::default();
             if let Ok(Some(message)) = first {
                 self.hear(message, &mut turn);
+                // Who else has something to say by now shares the transaction.
+                tokio::task::yield_now().await;
             }
             for _ in 0..TURN {
                 let Ok(message) = self.parts.inbox.try_recv() else {
@@ -247,6 +262,9 @@ impl MainLoop {
     /// Records the turn, then acts on it.
     async fn finish_turn(&mut self, mut turn: Turn) -> Result<(), ebb_store::StoreError> {
         self.schedule(&mut turn);
+        for entry in turn.again.iter().filter_map(|id| self.jobs.get(id)) {
+            turn.batch.put_job(&entry.job);
+        }
         self.parts.writer.commit(turn.batch).await?;
         for after in turn.after {
             match after {
@@ -332,7 +350,7 @@ impl MainLoop {
         now: Now,
     ) -> Result<(), Refusal> {
         let entry = self.jobs.get_mut(&id).ok_or(Refusal::NotFound)?;
-        let before = views::Before::of(&entry.job, &entry.sums);
+        let before = views::Before::of(&entry.job, &entry.sums, &event);
         let (number, standing) = (entry.number, entry.standing());
         let untold = event::Before::of(&entry.job, Some(&event));
         let file_before = sums::Before::of(&entry.job, &event);
@@ -341,7 +359,7 @@ impl MainLoop {
         entry.sums.follow(&file_before, &entry.job, &step.files_changed);
         debug_assert_eq!(entry.sums, Sums::of(&entry.job), "sums are kept true");
         if step.job_changed {
-            turn.batch.put_job(&entry.job);
+            turn.put_job(&entry.job);
         }
         if step.headers_changed {
             turn.batch.put_headers(&entry.job);
@@ -413,6 +431,7 @@ impl MainLoop {
 
     fn live(&mut self, id: JobId, attempt: AttemptId, file: u32, received: u64) {
         let now = clock::now();
+        let heard = self.is_heard(id);
         let Some(entry) = self.jobs.get_mut(&id) else {
             return;
         };
@@ -420,6 +439,9 @@ impl MainLoop {
             return;
         }
         entry.work.live.insert(file, received);
+        if !heard {
+            return;
+        }
         let view = entry.view(now);
         let (number, what) = (view.last_event, NoticeKind::Changed(Box::new(view)));
         let owner = entry.job.owner.uid;

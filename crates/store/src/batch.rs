@@ -5,6 +5,7 @@
 //! that hid whether it was recorded, ends in the same place: everything here is safe to repeat.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use ebb_core::credentials::AuthPair;
 use ebb_core::event::Happening;
@@ -21,10 +22,14 @@ const RECORDING: &str = "record a batch";
 /// Changes that are recorded all or not at all.
 #[derive(Debug, Default)]
 pub struct Batch {
-    changes: Vec<Change>,
-    /// Where a job's own columns stand among the changes. Put again, they take their own place:
-    /// what is recorded is the last word, once.
+    /// Nothing: taken back.
+    changes: Vec<Option<Change>>,
+    /// Where a row stands among the changes. Put again, it takes its own place: what is recorded is
+    /// the last word, once.
     jobs: HashMap<JobId, usize>,
+    files: HashMap<(JobId, u32), usize>,
+    events: HashMap<u64, usize>,
+    missing: HashMap<u32, usize>,
 }
 
 #[derive(Debug)]
@@ -51,27 +56,27 @@ impl Batch {
     /// Puts the job's own columns, new or changed; not its files.
     pub fn put_job(&mut self, job: &Job) {
         let change = Change::Job(rows::job::cells(job));
-        match self.jobs.get(&job.id) {
-            Some(&at) => self.changes[at] = change,
-            None => {
-                self.jobs.insert(job.id, self.changes.len());
-                self.changes.push(change);
-            }
-        }
+        place(&mut self.changes, self.jobs.entry(job.id), change);
+    }
+
+    /// Whether the job's own columns were put.
+    #[must_use]
+    pub fn has_job(&self, job: JobId) -> bool {
+        self.jobs.contains_key(&job)
     }
 
     /// Puts one file, new or changed. Its job must have been put before.
     pub fn put_file(&mut self, job: JobId, index: u32, file: &File) {
         let key = [Value::Blob(job.as_bytes().to_vec()), Value::from(index)];
         let cells = key.into_iter().chain(rows::file::cells(file)).collect();
-        self.changes.push(Change::File(job, cells));
+        place(&mut self.changes, self.files.entry((job, index)), Change::File(job, cells));
     }
 
     /// Puts a job's header fields as they are now, or that it has none. The job must have been put
     /// before.
     pub fn put_headers(&mut self, job: &Job) {
         let cells = job.headers.sealed.as_ref().map(|sealed| rows::sealed::headers(job.id, sealed));
-        self.changes.push(Change::Headers(job.id, cells));
+        self.push(Change::Headers(job.id, cells));
     }
 
     /// Puts all a job's credentials as they are now. The job must have been put before.
@@ -79,46 +84,65 @@ impl Batch {
         let cells =
             |(pair, sealed): (&AuthPair, _)| rows::sealed::credentials(job.id, *pair, sealed);
         let cells = job.credentials.iter().map(cells).collect();
-        self.changes.push(Change::Credentials(job.id, cells));
+        self.push(Change::Credentials(job.id, cells));
     }
 
     /// Puts a job's client certificate as it is now, or that it has none. The job must have been put
     /// before.
     pub fn put_certificate(&mut self, job: &Job) {
         let cells = job.certificate.as_ref().map(|it| rows::sealed::certificate(job.id, it));
-        self.changes.push(Change::Certificate(job.id, cells));
+        self.push(Change::Certificate(job.id, cells));
     }
 
     /// Drops the job and its files. A job that is not there is as good as dropped.
     pub fn forget(&mut self, job: JobId) {
         self.jobs.remove(&job);
-        self.changes.push(Change::Forget(job));
+        self.files.retain(|(of, _), _| *of != job);
+        self.push(Change::Forget(job));
     }
 
     /// Puts something that happened, under its number.
     pub fn put_event(&mut self, number: u64, happening: &Happening) {
-        self.changes.push(Change::Event(number, rows::event::cells(happening)));
+        let change = Change::Event(number, rows::event::cells(happening));
+        place(&mut self.changes, self.events.entry(number), change);
     }
 
-    /// Drops an event. One that is not there is as good as dropped.
+    /// Drops an event. One that is not there is as good as dropped, and one that was put into this
+    /// batch is not recorded at all.
     pub fn drop_event(&mut self, number: u64) {
-        self.changes.push(Change::DropEvent(number));
+        match self.events.remove(&number) {
+            Some(at) => self.changes[at] = None,
+            None => self.push(Change::DropEvent(number)),
+        }
     }
 
     /// Notes that somebody knows of an event.
     pub fn acknowledge_event(&mut self, number: u64) {
-        self.changes.push(Change::Acknowledged(number));
+        self.push(Change::Acknowledged(number));
     }
 
     /// Notes that events about jobs of `owner` are missing, up to this number.
     pub fn put_missing(&mut self, owner: u32, up_to: u64) {
-        self.changes.push(Change::Missing(owner, up_to));
+        place(&mut self.changes, self.missing.entry(owner), Change::Missing(owner, up_to));
     }
 
     /// Whether there is nothing to record.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.changes.iter().all(Option::is_none)
+    }
+
+    fn push(&mut self, change: Change) {
+        self.changes.push(Some(change));
+    }
+}
+
+/// Puts a row in its place, or in a new one.
+fn place<K>(changes: &mut Vec<Option<Change>>, at: Entry<'_, K, usize>, change: Change) {
+    let at = *at.or_insert(changes.len());
+    match changes.get_mut(at) {
+        Some(known) => *known = Some(change),
+        None => changes.push(Some(change)),
     }
 }
 
@@ -171,7 +195,7 @@ impl<'a> Recorder<'a> {
         }
         // Dropped without a commit, it is rolled back.
         let transaction = self.connection.unchecked_transaction().map_err(sqlite(RECORDING))?;
-        batch.changes.into_iter().try_for_each(|change| self.write(change))?;
+        batch.changes.into_iter().flatten().try_for_each(|change| self.write(change))?;
         transaction.commit().map_err(sqlite(RECORDING))
     }
 

@@ -16,6 +16,7 @@ use rustix::net::{
     SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg,
     sendmsg, socketpair,
 };
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -133,12 +134,24 @@ pub fn send<M: Message>(
 ///
 /// See [`ReceiveError`]. After anything but `WouldBlock` the channel is of no more use.
 pub fn receive<M: Message>(channel: impl AsFd) -> Result<Received<M>, ReceiveError> {
-    let mut bytes = [0; MESSAGE_MAX];
+    BUFFER.with_borrow_mut(|bytes| receive_into(bytes, channel))
+}
+
+thread_local! {
+    /// Where a message is while it is understood. Most are a hundredth of the longest, and to have
+    /// a clean place for each would cost more than to read it.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; MESSAGE_MAX]);
+}
+
+fn receive_into<M: Message>(
+    bytes: &mut [u8],
+    channel: impl AsFd,
+) -> Result<Received<M>, ReceiveError> {
     // Room for a second one, so that it is seen; a third is cut off by the kernel and flagged.
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let result = retry_on_intr(|| {
-        let mut parts = [IoSliceMut::new(&mut bytes)];
+        let mut parts = [IoSliceMut::new(bytes)];
         recvmsg(&channel, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)
     })
     .map_err(|errno| ReceiveError::Io(errno.into()))?;
@@ -149,7 +162,10 @@ pub fn receive<M: Message>(channel: impl AsFd) -> Result<Received<M>, ReceiveErr
     if result.bytes == 0 && descriptors.is_empty() {
         return Ok(Received::Closed);
     }
-    let message = M::decode(&bytes[..result.bytes]).map_err(ReceiveError::Malformed)?;
+    let message = M::decode(&bytes[..result.bytes]);
+    // It may have been a password.
+    bytes[..result.bytes].fill(0);
+    let message = message.map_err(ReceiveError::Malformed)?;
     if descriptors.len() != usize::from(message.carries_descriptor()) {
         return Err(ReceiveError::Descriptor);
     }

@@ -5,12 +5,15 @@
 
 use ebb_api::names;
 use ebb_core::policy::Caller;
+use ebb_core::time::Moment;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::sync::mpsc;
 use zbus::Connection;
 use zbus::names::OwnedUniqueName;
 
+use super::pace::Views;
 use super::values;
+use crate::clock;
 use crate::command::{Notice, NoticeKind, Notification};
 
 /// Sends what is heard to one subscriber, until the connection ends.
@@ -20,8 +23,22 @@ pub(super) async fn forward(
     caller: Caller,
     mut heard: Receiver<Notice>,
 ) {
+    let mut views = Views::default();
     loop {
-        let notice = match heard.recv().await {
+        let heard = tokio::select! {
+            biased;
+            () = until(views.due()) => {
+                for notice in views.take_due(clock::now().moment) {
+                    let Ok(signal) = signal(&notice, destination.as_ref()) else { continue };
+                    if connection.send(&signal).await.is_err() {
+                        return;
+                    }
+                }
+                continue;
+            }
+            heard = heard.recv() => heard,
+        };
+        let notice = match heard {
             Ok(notice) => notice,
             // A slow reader misses notices, is told so, and asks what changed since its last one.
             Err(RecvError::Lagged(missed)) => {
@@ -37,12 +54,23 @@ pub(super) async fn forward(
         if caller.uid != notice.owner && !caller.administrator {
             continue;
         }
+        let Some(notice) = views.take(notice, clock::now().moment) else {
+            continue;
+        };
         let Ok(signal) = signal(&notice, destination.as_ref()) else {
             continue;
         };
         if connection.send(&signal).await.is_err() {
             return;
         }
+    }
+}
+
+/// Returns at this moment; without one, never.
+async fn until(due: Option<Moment>) {
+    match due {
+        Some(due) => tokio::time::sleep(due.since(clock::now().moment)).await,
+        None => std::future::pending().await,
     }
 }
 

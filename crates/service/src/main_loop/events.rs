@@ -146,7 +146,7 @@ impl MainLoop {
         if entry.job.state.is_final() && !before.state.is_final() {
             notices.push(notice(last, NoticeKind::Removed));
         }
-        if any || before.differs(&entry.job, &entry.sums) {
+        if self.is_heard(id) && (any || before.differs(&entry.job, &entry.sums)) {
             notices.push(notice(last, NoticeKind::Changed(Box::new(self.view(entry, now)))));
         }
         // After a notice that work has stopped, none of it may run: it waits for the stop.

@@ -165,6 +165,11 @@ impl MainLoop {
         Ok(Answer::Done)
     }
 
+    /// Whether anybody is told how a job looks.
+    pub(super) fn is_heard(&self, id: JobId) -> bool {
+        self.parts.notices.receiver_count() > 0 || self.registered.has(id)
+    }
+
     /// Tells everybody what is on disk and may be told: those who listen, and those registered.
     pub(super) fn say(&mut self, notice: Notice) {
         self.notify(&notice);

@@ -5,7 +5,7 @@
 
 use ebb_core::failure::Blocked;
 use ebb_core::file::{File, Progress, Wanted};
-use ebb_core::job::{Job, State, Trouble};
+use ebb_core::job::{Event, Job, State, Trouble};
 use ebb_core::ranges::TO_END;
 use ebb_core::time::Now;
 
@@ -22,7 +22,8 @@ pub(super) struct Before {
 #[derive(PartialEq)]
 struct Facts {
     owner: u32,
-    terms: ebb_core::job::Terms,
+    /// Nothing where they cannot change.
+    terms: Option<ebb_core::job::Terms>,
     helper: Option<u32>,
     flags: u32,
     files: usize,
@@ -31,10 +32,10 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(job: &Job, sums: &Sums) -> Self {
+    fn of(job: &Job, sums: &Sums, with_terms: bool) -> Self {
         Self {
             owner: job.owner.uid,
-            terms: job.terms.clone(),
+            terms: with_terms.then(|| job.terms.clone()),
             helper: job.helper.as_ref().map(|token| token.uid),
             flags: job.flags.bits(),
             files: job.files.len(),
@@ -45,13 +46,16 @@ impl Facts {
 }
 
 impl Before {
-    pub(super) fn of(job: &Job, sums: &Sums) -> Self {
-        Self { state: job.state, job: Facts::of(job, sums) }
+    /// Of a job that is about to hear of an event. What agents report changes no terms.
+    pub(super) fn of(job: &Job, sums: &Sums, event: &Event) -> Self {
+        let with_terms = !matches!(event, Event::Report(..));
+        Self { state: job.state, job: Facts::of(job, sums, with_terms) }
     }
 
     /// Whether the job looks different now.
     pub(super) fn differs(&self, job: &Job, sums: &Sums) -> bool {
-        job.state.name() != self.state.name() || self.job != Facts::of(job, sums)
+        let now = Facts::of(job, sums, self.job.terms.is_some());
+        job.state.name() != self.state.name() || self.job != now
     }
 }
 

@@ -65,8 +65,10 @@ fn changes_are_left_out_before_anything_that_is_owed() {
         let owner = asker(OWNER, None);
         let (to, mut narrow) = mpsc::channel(8);
         let (other, mut wide) = mpsc::channel(100);
-        let flags = Command::Steer(job, Event::Set(Setting::NotifyFlags(0xb)));
-        stage.ask(&owner, flags).await.unwrap();
+        // What the attempt has to say meanwhile takes nobody's turn.
+        for setting in [Setting::NotifyFlags(0xb), Setting::NotificationInterval(0)] {
+            stage.ask(&owner, Command::Steer(job, Event::Set(setting))).await.unwrap();
+        }
         register(&stage, job, &to).await;
         let elsewhere =
             crate::command::Asker { connection: crate::command::ConnectionId(77), ..owner.clone() };
