@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use support::bus::{JOB, No};
-use support::certificates::{Pair, rsa, secrets, set, set_pem};
+use support::certificates::{Pair, openssl, rsa, secrets, set, set_pem};
 use support::content::Content;
 use support::credentials::holding;
 use support::instance::{Instance, Setup};
@@ -195,4 +195,49 @@ fn what_is_wrong_with_a_certificate_is_told_and_mended_and_it_stays_at_home() {
     sent.wait_for(&["error"]);
     assert_eq!(sent.error_name(), "http-400");
     assert_eq!(nginx.log("f", 3)[2], "- 400");
+}
+
+#[test]
+fn ebb_shows_a_certificate_whose_passphrase_comes_from_a_file() {
+    if !needs_root("a server that wants a client certificate") {
+        return;
+    }
+    let authority = Authority::new();
+    let instance = Setup::new().trusting(&authority).start();
+    let owner = User::alice();
+    let mine = instance.directory_of(&owner);
+    let pair = rsa(&mine, "by-hand");
+    let [p12, word, path] = ["c.p12", "word", "f"].map(|name| mine.join(name));
+    let [p12_text, word_text, path_text] = [&p12, &word, &path].map(|it| it.to_str().unwrap());
+    let (certificate, key) = (pair.certificate.to_str().unwrap(), pair.key.to_str().unwrap());
+    let export = ["pkcs12", "-export", "-passout", "pass:open-sesame-2", "-inkey", key];
+    openssl(&[&export[..], &["-in", certificate, "-out", p12_text]].concat());
+    std::fs::write(&word, "open-sesame-2\n").unwrap();
+    for file in [&p12, &word] {
+        std::os::unix::fs::chown(file, Some(owner.uid), Some(owner.gid)).unwrap();
+        std::fs::set_permissions(file, PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    let nginx = Nginx::start(&authority, &read(&pair.certificate));
+    nginx.put("f", FILE);
+    let ebb = |words: &[&str]| {
+        let output = instance.run(&owner, words);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), said)
+    };
+    let url = nginx.url("f");
+    let shown = ["--cert", p12_text, "--cert-passphrase-file", word_text];
+    let got = ebb(&[&["get", &url, "-o", path_text][..], &shown].concat());
+    assert_eq!(got.0, Some(0), "{}", got.2);
+    FILE.check(&path);
+    assert_eq!(nginx.log("f", 1), ["CN=by-hand 200"]);
+    let (_, id, _) = ebb(&["create", "kept"]);
+    let id = id.trim();
+    assert_eq!(ebb(&[&["cert", "set", id][..], &shown].concat()).0, Some(0));
+    let told = format!("pkcs12 {p12_text} with a passphrase\n");
+    assert_eq!(ebb(&["cert", "show", id]).1, told);
+    assert_eq!(ebb(&["cert", "clear", id]).0, Some(0));
+    assert_eq!(ebb(&["cert", "show", id]).1, "none\n");
+    let alone = ebb(&["create", "no", "--key", key]);
+    assert!(alone.2.contains("--cert") && alone.0 != Some(0), "{}", alone.2);
+    assert_eq!(holding(instance.scratch(), "open-sesame-2"), [word]);
 }

@@ -4,6 +4,7 @@
 //! its name says so. What it may do is the service's to decide.
 
 mod add;
+mod cert;
 mod check_config;
 mod create;
 mod explain;
@@ -49,6 +50,7 @@ pub(crate) async fn run(call: &Invocation) -> Result<Exit, Failure> {
         "pause" | "resume" | "cancel" | "complete" | "take" => steer::run(call).await,
         "set" => set::run(call).await,
         "login" => login::run(call).await,
+        "cert" => cert::run(call).await,
         "verify" => verify::run(call).await,
         "rebase" => rebase::run(call).await,
         "helper" => helper::run(call).await,

@@ -60,7 +60,7 @@ struct Set {
 }
 
 /// Wiped when it is given back.
-struct Password(Vec<u8>);
+pub(crate) struct Password(pub(crate) Vec<u8>);
 
 impl Drop for Password {
     fn drop(&mut self) {
@@ -158,7 +158,7 @@ fn usual(files: &[NewFile]) -> Vec<String> {
 }
 
 /// The first line of a file that is its owner's alone.
-fn from_file(path: &OsStr) -> Result<Password, Failure> {
+pub(crate) fn from_file(path: &OsStr) -> Result<Password, Failure> {
     let cannot = |why: &str| Failure::usage(format!("cannot read {}: {why}", path.display()));
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let file = File::options().read(true).custom_flags(flags).open(path);

@@ -11,6 +11,7 @@
 
 mod args;
 mod attend;
+mod certificate;
 mod command;
 mod commands;
 mod connect;

@@ -8,6 +8,7 @@ use ebb_api::client::{Job, JobOptions, NewFile};
 use ebb_api::values::Priority;
 
 use crate::args::Invocation;
+use crate::certificate;
 use crate::credentials::{self, Credentials};
 use crate::escape::{lossless_path, shown};
 use crate::failure::{Failure, cannot};
@@ -17,14 +18,16 @@ use crate::headers::{self, Headers};
 pub(crate) struct Entrusted {
     headers: Option<Headers>,
     credentials: Credentials,
+    certificate: Option<certificate::Given>,
 }
 
-/// Header fields and credentials on the command line, for a job with these files.
+/// Header fields, credentials and a certificate on the command line, for a job with these files.
 ///
 /// # Errors
 /// A usage failure where they make no sense, or cannot be read.
 pub(crate) fn entrusted(call: &Invocation, files: &[NewFile]) -> Result<Entrusted, Failure> {
-    Ok(Entrusted { headers: headers::of(call)?, credentials: credentials::of(call, files)? })
+    let (headers, credentials) = (headers::of(call)?, credentials::of(call, files)?);
+    Ok(Entrusted { headers, credentials, certificate: certificate::of(call)? })
 }
 
 /// The terms on the command line; `auto-complete` unless told otherwise.
@@ -96,6 +99,7 @@ pub(crate) async fn make(
 async fn fill(job: &Job<'_>, entrusted: &Entrusted, files: &[NewFile]) -> Result<(), Failure> {
     headers::give(job, entrusted.headers.as_ref()).await?;
     credentials::give(job, &entrusted.credentials).await?;
+    certificate::give(job, entrusted.certificate.as_ref()).await?;
     if !files.is_empty() {
         job.add_files(files).await.map_err(cannot(&what(files)))?;
     }

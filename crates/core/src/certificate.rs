@@ -20,6 +20,8 @@ pub const PASSPHRASE_LIMIT: u32 = 4096;
 pub enum Form {
     /// Two files of PEM, or one with both.
     Pem,
+    /// One file of PKCS #12 with both.
+    Pkcs12,
 }
 
 /// Where a certificate and its key are, and what opens them.
@@ -37,13 +39,14 @@ struct Passphrase(Vec<u8>);
 
 impl Form {
     /// Every form.
-    pub const ALL: [Self; 1] = [Self::Pem];
+    pub const ALL: [Self; 2] = [Self::Pem, Self::Pkcs12];
 
     /// Its name on every interface.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Pem => "pem",
+            Self::Pkcs12 => "pkcs12",
         }
     }
 
@@ -54,7 +57,7 @@ impl Form {
     /// [`Refusal::NotSupported`] for anything else.
     pub fn parse(name: &str) -> Result<Self, Refusal> {
         let found = Self::ALL.into_iter().find(|form| form.name() == name);
-        found.ok_or(Refusal::NotSupported("the form of a client certificate is pem"))
+        found.ok_or(Refusal::NotSupported("the form of a client certificate is pem or pkcs12"))
     }
 }
 
@@ -81,6 +84,10 @@ impl ClientCertificate {
         let is_path = |place: &[u8]| place.first() == Some(&b'/') && !place.contains(&0);
         if !is_path(certificate) || !(key.is_empty() || is_path(key)) {
             let why = "a certificate and its key are named by absolute paths";
+            return Err(Refusal::InvalidArgument(why));
+        }
+        if form == Form::Pkcs12 && !key.is_empty() {
+            let why = "a file of pkcs12 has the key in it";
             return Err(Refusal::InvalidArgument(why));
         }
         if passphrase.as_ref().is_some_and(|it| it.0.len() > PASSPHRASE_LIMIT as usize) {
@@ -206,6 +213,14 @@ mod tests {
         }
         assert_eq!(pem(&format!("/{long}"), "", None), None);
         assert_eq!(pem("/c", "/k", Some(&format!("{long}x"))), None);
+    }
+
+    #[test]
+    fn a_file_of_pkcs12_has_the_key_in_it() {
+        let pkcs12 = |key: &[u8]| ClientCertificate::new(Form::Pkcs12, b"/c", key, None);
+        assert!(pkcs12(b"").is_ok() && pkcs12(b"/k").is_err());
+        let bytes = pkcs12(b"").unwrap().to_bytes();
+        assert_eq!(ClientCertificate::from_bytes(bytes).unwrap().form(), Form::Pkcs12);
     }
 
     #[test]

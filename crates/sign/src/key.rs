@@ -6,7 +6,7 @@
 //! of them is its own, in this process, until the key is forgotten.
 
 use crate::handshake::is_a_clients;
-use crate::pem;
+use crate::{pem, pkcs12};
 use ebb_wire::net::Secret;
 use ebb_wire::sign::{ClientIdentity, Form, SignTrouble};
 use rustls::SignatureScheme;
@@ -70,10 +70,11 @@ impl Key {
         form: Form,
         certificate: &[u8],
         private_key: &[u8],
-        _passphrase: Option<Secret>,
+        passphrase: Option<&Secret>,
     ) -> Result<Self, Unusable> {
         let (chain, key) = match form {
-            Form::Pem => pem::open(certificate, private_key)?,
+            Form::Pem => pem::open(certificate, private_key, passphrase)?,
+            Form::Pkcs12 => pkcs12::open(certificate, passphrase)?,
         };
         Self::of(chain, &key)
     }

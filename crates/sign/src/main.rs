@@ -23,6 +23,7 @@
 mod handshake;
 mod key;
 mod pem;
+mod pkcs12;
 mod serve;
 
 use ebb_sandbox::{Confinement, Demand};

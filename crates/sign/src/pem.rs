@@ -2,26 +2,35 @@
 //!
 //! Answers one question: *which certificates and which key are in these files?* Certificates are taken
 //! in the order of the file, the first being the one the key belongs to. Keys are PKCS #8, or what
-//! OpenSSL wrote before it (PKCS #1, SEC 1). What else stands in a file is no concern of ours.
+//! OpenSSL wrote before it (PKCS #1, SEC 1); with a passphrase, encrypted PKCS #8 (PBES2). What else stands in a file is no concern of ours.
 
 use crate::key::{Unusable, read};
 use ebb_wire::codec::{CERTIFICATES_MAX, CHAIN_MAX};
+use ebb_wire::net::Secret;
 use ebb_wire::sign::SignTrouble;
+use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// The certificates, and the key.
-type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+pub(crate) type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-/// What an encrypted key begins with.
-const ENCRYPTED: &[u8] = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
+/// What an encrypted key begins and ends with.
+const ENCRYPTED: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
+const ENCRYPTED_END: &str = "-----END ENCRYPTED PRIVATE KEY-----";
+/// How OpenSSL marked those it encrypted in a way of its own, by a hash nobody should use any more.
+const ENCRYPTED_OF_OLD: &str = "Proc-Type: 4,ENCRYPTED";
 
 /// Opens two files, or one with both.
-pub(crate) fn open(certificate: &[u8], private_key: &[u8]) -> Result<Pair, Unusable> {
+pub(crate) fn open(
+    certificate: &[u8],
+    private_key: &[u8],
+    passphrase: Option<&Secret>,
+) -> Result<Pair, Unusable> {
     let at_certificate = read(certificate)?;
     let chain = certificates(&at_certificate.0)?;
     let at_key = if private_key.is_empty() { at_certificate } else { read(private_key)? };
-    Ok((chain, key(&at_key.0)?))
+    Ok((chain, key(&at_key.0, passphrase)?))
 }
 
 fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Unusable> {
@@ -45,10 +54,15 @@ pub(crate) fn fits(chain: &[CertificateDer<'static>]) -> Result<(), Unusable> {
     Ok(())
 }
 
-fn key(text: &[u8]) -> Result<PrivateKeyDer<'static>, Unusable> {
-    if text.windows(ENCRYPTED.len()).any(|window| window == ENCRYPTED) {
-        let no = "the key is encrypted, and keys that are cannot be used yet";
-        return Err(Unusable::new(SignTrouble::Passphrase, no));
+fn key(text: &[u8], passphrase: Option<&Secret>) -> Result<PrivateKeyDer<'static>, Unusable> {
+    // What is no text holds no key either, and the parser will say so.
+    let readable = std::str::from_utf8(text).unwrap_or_default();
+    if let Some(section) = encrypted(readable) {
+        return opened(section, passphrase);
+    }
+    if readable.contains(ENCRYPTED_OF_OLD) {
+        let old = "the key is encrypted in an old way; write it anew: openssl pkcs8 -topk8";
+        return Err(Unusable::invalid(old));
     }
     PrivateKeyDer::from_pem_slice(text).map_err(|error| {
         Unusable::invalid(&if matches!(error, pem::Error::NoItemsFound) {
@@ -57,6 +71,24 @@ fn key(text: &[u8]) -> Result<PrivateKeyDer<'static>, Unusable> {
             format!("the key's file is damaged: {}", said(&error))
         })
     })
+}
+
+/// The section of an encrypted key.
+fn encrypted(text: &str) -> Option<&str> {
+    let section = &text[text.find(ENCRYPTED)?..];
+    section.get(..section.find(ENCRYPTED_END)? + ENCRYPTED_END.len())
+}
+
+fn opened(section: &str, passphrase: Option<&Secret>) -> Result<PrivateKeyDer<'static>, Unusable> {
+    let no = |text| Unusable::new(SignTrouble::Passphrase, text);
+    let passphrase = passphrase.ok_or_else(|| no("the key needs a passphrase"))?;
+    let damaged = "the key's file is damaged: what is encrypted cannot be read";
+    let (_, sealed) = SecretDocument::from_pem(section).map_err(|_| Unusable::invalid(damaged))?;
+    let sealed = EncryptedPrivateKeyInfoRef::try_from(sealed.as_bytes())
+        .map_err(|_| Unusable::invalid(damaged))?;
+    let key = sealed.decrypt(&passphrase.0);
+    let key = key.map_err(|_| no("the key does not open with this passphrase"))?;
+    Ok(PrivateKeyDer::Pkcs8(key.as_bytes().to_vec().into()))
 }
 
 /// What is wrong with a file, without a word of what is in it.

@@ -50,7 +50,7 @@ pub(crate) fn serve(service: BorrowedFd<'_>, sandbox: Sandbox) -> Result<(), Box
 fn open(request: ToSign, channel: OwnedFd, has_room: bool) -> (FromSign, Option<Signer>) {
     let ToSign::Open { key: name, form, certificate, private_key, passphrase } = request;
     let opened = if has_room {
-        Key::open(form, &certificate, &private_key, passphrase)
+        Key::open(form, &certificate, &private_key, passphrase.as_ref())
     } else {
         Err(Unusable::unreadable("too many keys are in use at the same time"))
     };

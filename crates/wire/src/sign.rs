@@ -16,6 +16,8 @@ pub struct KeyId(pub u64);
 pub enum Form {
     /// Two files of PEM, or one with both.
     Pem,
+    /// One file of PKCS #12.
+    Pkcs12,
 }
 
 /// From the service to a signing agent.

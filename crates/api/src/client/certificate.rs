@@ -15,7 +15,7 @@ use crate::errors::ClientError;
 /// How and where a certificate and its key are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// Its form; `pem`.
+    /// Its form: `pem`, or `pkcs12`.
     pub form: String,
     /// Where the certificate is.
     pub certificate: PathBuf,

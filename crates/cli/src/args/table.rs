@@ -181,6 +181,15 @@ const PROXY_USER: Opt = value("proxy-user", None, "NAME", "log on to the proxy a
 const PROXY_AUTH: Opt = value("proxy-auth", None, "SCHEMES", "as --auth, for the proxy");
 const PROXY_PASSWORD_FILE: Opt =
     value("proxy-password-file", None, "FILE", "as --password-file, for the proxy");
+const CERT: Opt = value(
+    "cert",
+    None,
+    "FILE",
+    "show this certificate to servers that want one: PEM, or .p12 and .pfx with the key in it",
+);
+const KEY: Opt = value("key", None, "FILE", "its key, if it is not in the same file");
+const CERT_PASSPHRASE: Opt =
+    value("cert-passphrase-file", None, "FILE", "whose first line opens the key; yours alone");
 const REMOVE: Opt = flag("remove", None, "take back what --auth and --proxy-auth name");
 const HTTP_METHOD: Opt = value("http-method", None, "NAME", "another method than GET");
 const NO_AUTO_COMPLETE: Opt =
@@ -233,6 +242,9 @@ const TERMS: &[&Opt] = &[
     &PROXY_USER,
     &PROXY_AUTH,
     &PROXY_PASSWORD_FILE,
+    &CERT,
+    &KEY,
+    &CERT_PASSPHRASE,
     &ON_COMPLETE,
     &ON_ERROR,
     &NO_AUTO_COMPLETE,
@@ -389,6 +401,14 @@ pub(crate) const COMMANDS: &[&Command] = &[
             &PROXY_PASSWORD_FILE,
             &REMOVE,
         ],
+    ),
+    &command(
+        "cert",
+        "set|clear|show JOB",
+        "the certificate a job shows where a server wants one",
+        "It is read as you, or as the job's helper if that is for certificates, and by nobody who \
+         speaks to the server. The passphrase is not shown to anybody.",
+        &[&CERT, &KEY, &CERT_PASSPHRASE],
     ),
     &command(
         "verify",

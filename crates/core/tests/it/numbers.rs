@@ -4,6 +4,7 @@
 /// An error by its name, and a test that provokes it.
 pub(crate) const PROVOKED: &[(&str, &str)] = &[
     ("no-client-certificate", "a_certificate_is_its_owners_alone_and_goes_with_the_job"),
+    ("client-certificate-passphrase", "an_encrypted_key_opens_with_its_passphrase_alone"),
     (
         "client-certificate-unreadable",
         "what_is_wrong_with_a_certificate_is_told_and_mended_and_it_stays_at_home",

@@ -91,6 +91,7 @@ impl SignAgent {
             key,
             form: match certificate.form() {
                 Form::Pem => sign::Form::Pem,
+                Form::Pkcs12 => sign::Form::Pkcs12,
             },
             certificate: certificate.certificate().to_vec(),
             private_key: certificate.key().to_vec(),

@@ -121,12 +121,14 @@ impl Part for Form {
     fn put(&self, to: &mut Writer) {
         match self {
             Self::Pem => 1_u8.put(to),
+            Self::Pkcs12 => 2_u8.put(to),
         }
     }
 
     fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         match from.get::<u8>()? {
             1 => Ok(Self::Pem),
+            2 => Ok(Self::Pkcs12),
             _ => Err(DecodeError::UnknownNumber),
         }
     }

@@ -21,15 +21,15 @@ pub(super) fn to_net() -> impl Strategy<Value = ToNet> {
 }
 
 fn to_sign() -> impl Strategy<Value = ToSign> {
-    (any::<u64>(), bytes_to(PATH_MAX), bytes_to(PATH_MAX), option::of(bytes_to(300))).prop_map(
-        |(key, certificate, private_key, passphrase)| ToSign::Open {
+    let form = prop_oneof![Just(Form::Pem), Just(Form::Pkcs12)];
+    (any::<u64>(), form, bytes_to(PATH_MAX), bytes_to(PATH_MAX), option::of(bytes_to(300)))
+        .prop_map(|(key, form, certificate, private_key, passphrase)| ToSign::Open {
             key: KeyId(key),
-            form: Form::Pem,
+            form,
             certificate,
             private_key,
             passphrase: passphrase.map(Secret),
-        },
-    )
+        })
 }
 
 fn from_sign() -> impl Strategy<Value = FromSign> {
