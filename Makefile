@@ -7,7 +7,7 @@ PREFIX ?= /usr
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 AGENTS = ebb-service ebb-files ebb-net ebb-notify ebb-sign
 
-.PHONY: all build test explore lint tables demo bench install
+.PHONY: all build test explore lint tables demo bench bench-politeness install
 
 all: build
 
@@ -42,6 +42,10 @@ bench:
 	bench/run
 	bench/small-files
 	bench/jobs
+
+# Beside others, on a simulated access line: what they keep, and what is left. Half an hour.
+bench-politeness:
+	bench/politeness
 
 # What libexec/ebb/ holds is not readable: the memory of a program one may run but not read is out of
 # the reach of all other processes of its user, from the first instruction on.
