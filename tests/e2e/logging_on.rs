@@ -7,13 +7,14 @@
 use std::os::unix::fs::MetadataExt;
 use std::time::Instant;
 use support::apache::Apache;
+use support::bound::Bound;
 use support::content::Content;
 use support::credentials::{holding, set, set_implicit};
 use support::instance::{Instance, Setup};
 use support::job::{Job, NETWORK};
 use support::ntlm::NtlmServer;
 use support::realm::Realm;
-use support::server::PATIENCE;
+use support::server::{Authority, PATIENCE};
 use support::users::{User, needs_root};
 use zbus::Variant;
 
@@ -276,6 +277,31 @@ fn tickets_that_have_expired_are_told_as_that_and_the_server_hears_of_none() {
     };
     assert!(message.to_lowercase().contains("expired"), "{message}");
     assert_eq!(server.log("ticket/f", 1).last().map(String::as_str), Some("- 401"));
+}
+
+#[test]
+fn tickets_over_tls_are_tied_to_the_certificate_of_the_server_and_its_library_says_so() {
+    if !needs_root("a server that takes tickets only if they are tied to it") {
+        return;
+    }
+    let (realm, alice) = (Realm::start(), User::alice());
+    realm.add_user("alice", PASSWORD);
+    let authority = Authority::with_leaf_for(&[&realm.address]);
+    let server = Bound::start(&realm, &authority, FILE);
+    let wrapper = realm.wrapper();
+    let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
+    let instance = Setup::new().trusting(&authority).under(&wrapper).start();
+    realm.log_in(&alice, "alice", PASSWORD);
+    let (bus, path) = (instance.bus(&alice), instance.directory_of(&alice).join("f"));
+    let job = Job::create(&bus, "tied to it");
+    set_implicit(&job, "server", "negotiate").unwrap();
+    job.add(&server.url("f"), &path);
+    job.resume();
+    let state = job.wait_for(&["error", "transferred"]);
+    assert_eq!(state, "transferred", "{:?}", server.log());
+    job.finish();
+    FILE.check(&path);
+    assert_eq!(server.log(), ["nobody", "bound: alice@EBBTEST"]);
 }
 
 #[test]

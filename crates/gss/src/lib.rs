@@ -116,6 +116,13 @@ impl Gss {
 }
 
 impl Context {
+    /// The same, tied to the connection that this is of (RFC 5929); before the first step.
+    #[must_use]
+    pub fn bound_to(mut self, binding: Option<&[u8]>) -> Self {
+        self.0.bind(binding);
+        self
+    }
+
     /// What to say to what they said; nothing to begin with.
     ///
     /// # Errors

@@ -47,6 +47,16 @@ struct Buffer {
     value: *mut c_void,
 }
 
+/// What a talk is tied to (`gss_channel_bindings_struct`): no addresses, and the rest.
+#[repr(C)]
+struct Bindings {
+    initiator_type: u32,
+    initiator: Buffer,
+    acceptor_type: u32,
+    acceptor: Buffer,
+    data: Buffer,
+}
+
 /// The name of a kind (`gss_OID_desc`).
 #[repr(C)]
 struct Oid {
@@ -95,7 +105,7 @@ type InitContext = unsafe extern "C" fn(
     *const Oid,
     u32,
     u32,
-    *const c_void,
+    *const Bindings,
     *const Buffer,
     *mut *const Oid,
     *mut Buffer,
@@ -127,6 +137,7 @@ pub(crate) struct Security {
     library: Library,
     target: Owned,
     credentials: Option<Owned>,
+    binding: Option<Vec<u8>>,
     context: Handled,
 }
 
@@ -292,7 +303,12 @@ impl Security {
         let credentials =
             login.map(|(user, password)| library.log_in(user, password)).transpose()?;
         let target = library.import(target, &HOST_BASED)?;
-        Ok(Self { library: library.clone(), target, credentials, context: null_mut() })
+        let (binding, context) = (None, null_mut());
+        Ok(Self { library: library.clone(), target, credentials, binding, context })
+    }
+
+    pub(crate) fn bind(&mut self, binding: Option<&[u8]>) {
+        self.binding = binding.map(<[u8]>::to_vec);
     }
 
     pub(crate) fn step(&mut self, said: Option<&[u8]>) -> Result<Outcome, GssError> {
@@ -303,11 +319,16 @@ impl Security {
         let (mut minor, mut message) = (0, self.library.empty());
         let (said, spnego) = (buffer(said), oid(&SPNEGO));
         let credentials = self.credentials.as_ref().map_or(null_mut(), |owned| owned.handle);
+        let bindings = self.binding.as_deref().map(|data| {
+            let [initiator, acceptor, data] = [&[], &[], data].map(buffer);
+            Bindings { initiator_type: 0, initiator, acceptor_type: 0, acceptor, data }
+        });
+        let bindings = bindings.as_ref().map_or(null(), std::ptr::from_ref);
         // SAFETY: pointers are to locals that outlive the call, and to what `self` owns: a context
         // that is ours, or null before the first step; a name; credentials, or null for the default
         // ones. The message is an empty buffer that the library fills and is given back. An empty
-        // buffer for what they said, no channel bindings and nulls for what we do not want told are
-        // as RFC 2744, 5.19, has them.
+        // buffer for what they said, nulls for no channel bindings and for what we do not want told are
+        // as RFC 2744, 5.19, has them; the bindings there are, and what they point to, outlive the call.
         // JUSTIFICATION: a function of C.
         let major = unsafe {
             (self.library.0.init_context)(
@@ -318,7 +339,7 @@ impl Security {
                 &raw const spnego,
                 MUTUAL | REPLAY,
                 0,
-                null(),
+                bindings,
                 &raw const said,
                 null_mut(),
                 &raw mut message.buffer,

@@ -7,6 +7,7 @@
 //! | `digest`    | the scheme Digest                                                 |
 //! | `ntlm`      | the scheme NTLM                                                   |
 //! | `talk`      | schemes that take several messages; where tickets come from       |
+//! | `binding`   | what ties a talk to the TLS under it (pure)                       |
 //! | `standing`  | what was accepted and rejected, and what is said next (pure)      |
 //! | `account`   | the same credentials in several fetches                           |
 //! | `exchange`  | an exchange in which we say who we are                            |
@@ -17,6 +18,7 @@
 //! time; anything is said to another origin than the one it was given for.
 
 mod account;
+pub(crate) mod binding;
 mod challenge;
 mod digest;
 mod exchange;

@@ -21,7 +21,7 @@ mod told;
 use crate::auth::{Account, Accounts, InHand, Logins, Tickets, Told, in_turns};
 use crate::bucket::Bucket;
 use crate::certificate::ClientCertificate;
-use crate::connect::{ConnectError, Origin, Route, connect};
+use crate::connect::{ConnectError, Origin, Route, Scheme, connect};
 use crate::order::{Options, Relaxed};
 use crate::pace::Pace;
 use crate::polite::Pacer;
@@ -91,6 +91,8 @@ pub(crate) struct Link {
     over: bool,
     sender: SendRequest<Empty<Bytes>>,
     socket: Arc<OwnedFd>,
+    /// What ties a talk to the TLS of the server.
+    binding: Option<Arc<[u8]>>,
 }
 
 /// What drives the exchanges on a stream.
@@ -331,8 +333,11 @@ impl Link {
         pace.set_fine(terms.bucket.as_ref().is_some_and(|bucket| bucket.manners().is_some()));
         let (stream, socket) =
             connect(&route, trust, lookups, Arc::clone(&pace), &terms.told).await?;
+        let secured = route.origin.scheme == Scheme::Https;
+        let binding = secured.then(|| stream.binding()).flatten().map(Arc::from);
         let (sender, connection) = handshake(stream).await?;
-        Ok(Self { route, pace, connection, over: false, sender, socket: Arc::new(socket) })
+        let socket = Arc::new(socket);
+        Ok(Self { route, pace, connection, over: false, sender, socket, binding })
     }
 
     /// Whether it was our own pace, since this was asked last, that nothing came.
@@ -343,6 +348,11 @@ impl Link {
     /// The socket under this connection, for whoever sets its pace.
     pub(crate) fn socket(&self) -> Arc<OwnedFd> {
         Arc::clone(&self.socket)
+    }
+
+    /// What ties a talk to the TLS of the server.
+    pub(crate) fn binding(&self) -> Option<Arc<[u8]>> {
+        self.binding.clone()
     }
 
     /// The proxy that reads what is asked here, if one does.

@@ -3,6 +3,7 @@
 //! Answers one question: *how is it read and written, however many layers lie under it?* The third
 //! form is https through an https proxy. Which form a connection needs is `connect`'s business.
 
+use crate::auth::binding;
 use crate::certificate::ClientCertificate;
 use crate::order::Relaxed;
 use crate::pace::Paced;
@@ -52,6 +53,20 @@ impl Stream {
                 return Err(TlsError::Handshake("it is secured twice already".to_owned()));
             }
         })
+    }
+}
+
+impl Stream {
+    /// What ties a talk to whom the topmost TLS is with.
+    pub(crate) fn binding(&self) -> Option<Vec<u8>> {
+        let certificates = match self {
+            Self::Tls(stream) => stream.get_ref().1.peer_certificates(),
+            Self::TlsInTls(stream) => stream.get_ref().1.peer_certificates(),
+            Self::Plain(_) => None,
+            #[cfg(any(test, feature = "checks"))]
+            Self::Memory(_) => None,
+        };
+        binding::to(certificates?.first()?)
     }
 }
 

@@ -56,7 +56,12 @@ impl Cache {
 }
 
 impl Tickets for Cache {
-    fn begin(&self, host: &str, login: Option<(&str, &str)>) -> Result<Box<dyn Talk>, String> {
+    fn begin(
+        &self,
+        host: &str,
+        login: Option<(&str, &str)>,
+        binding: Option<&[u8]>,
+    ) -> Result<Box<dyn Talk>, String> {
         let gss = self.gss.as_ref().map_err(ToString::to_string)?;
         if let (Some(name), None) = (&self.out_of_reach, login) {
             return Err(format!(
@@ -70,7 +75,7 @@ impl Tickets for Cache {
             None => gss.begin(SERVICE, host),
         };
         let context = begun.map_err(|error| error.to_string())?;
-        Ok(Box::new(Talking(context)))
+        Ok(Box::new(Talking(context.bound_to(binding))))
     }
 }
 

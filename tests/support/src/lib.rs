@@ -3,6 +3,7 @@
 //! * [`apache`], [`realm`]: a real server that wants to know who asks, and a realm with tickets;
 //! * [`nginx`]: a real server that wants a client certificate, of which [`certificates`] makes some;
 //! * [`memory`]: what is in the memory of a process;
+//! * [`bound`]: a server that takes tickets only if they are tied to its certificate;
 //! * [`ntlm`]: a server that checks proofs of NTLM with somebody else's hashes;
 //! * [`samba`]: Samba as somebody else's judge of NTLM;
 //! * [`content`]: made-up files of any size that nobody has to store;
@@ -26,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 pub mod apache;
+pub mod bound;
 pub mod bus;
 pub mod certificates;
 pub mod content;

@@ -40,7 +40,7 @@ pub fn challenges(bytes: &[u8]) {
             Next::Talk(login) => {
                 said = None;
                 let heard = challenges.token(login.scheme).map(<[u8]>::to_vec);
-                if let Ok(mut talk) = begin(&login, "server.example", None) {
+                if let Ok(mut talk) = begin(&login, "server.example", None, Some(b"x")) {
                     let _ = talk.answer(None);
                     let _ = talk.answer(heard.as_deref());
                 }

@@ -151,11 +151,14 @@ impl LogOn<'_> {
         response: Response<Incoming>,
     ) -> Result<Talked, ExchangeError> {
         let scheme = login.scheme;
+        // If another certificate answers next, that is no connection of this talk.
+        let binding = link.binding();
         let mut link = cleared(link, response.into_body(), self.terms.patience).await;
         let host = self.url.host_str().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let tickets = self.client.accounts.tickets();
-        let begun = self.lookups.block(move || begin(&login, &host, tickets.as_ref())).await;
+        let begin = move || begin(&login, &host, tickets.as_ref(), binding.as_deref());
+        let begun = self.lookups.block(begin).await;
         let mut talk = match begun {
             Some(Ok(talk)) => talk,
             Some(Err(why)) => return Ok(Talked::Unknown(Why::Unusable(why))),

@@ -27,6 +27,8 @@ const UNICODE: u32 = 0x0000_0001;
 
 /// The time, in what they know of the target.
 const TIMESTAMP: u16 = 7;
+/// What ties it to the TLS under it.
+const CHANNEL_BINDINGS: u16 = 10;
 /// Its end.
 const END: u16 = 0;
 /// Seconds between 1601 and 1970.
@@ -37,6 +39,8 @@ pub(super) struct Ntlm {
     domain: Secret,
     user: Secret,
     password: Secret,
+    /// What ties it to the TLS under it, hashed.
+    binding: Option<[u8; 16]>,
     state: State,
 }
 
@@ -65,11 +69,19 @@ impl Ntlm {
     pub(super) fn new(user: &str, password: &str) -> Self {
         let (domain, user) = user.split_once('\\').unwrap_or(("", user));
         let [domain, user, password] = [domain, user, password].map(Secret::of);
-        Self { domain, user, password, state: State::New }
+        Self { domain, user, password, binding: None, state: State::New }
+    }
+
+    /// The same, tied to that.
+    pub(super) fn bound_to(self, binding: Option<&[u8]>) -> Self {
+        Self { binding: binding.map(super::binding::hashed), ..self }
     }
 
     fn authenticate(&self, said: &[u8]) -> Option<Vec<u8>> {
         let challenge = Challenge::read(said)?;
+        let bound = self.binding.map(|binding| challenge.bound_to(&binding));
+        let challenge =
+            Challenge { target: bound.as_deref().unwrap_or(challenge.target), ..challenge };
         let mut nonce = [0; 8];
         let filled = rustix::rand::getrandom(&mut nonce, rustix::rand::GetRandomFlags::empty());
         if filled != Ok(nonce.len()) {
@@ -164,6 +176,29 @@ impl<'a> Challenge<'a> {
             }
         };
         Some(Self { nonce, target })
+    }
+
+    /// What they know of the target, with the binding before its end. Where they tell nothing of it,
+    /// they want to know nothing either.
+    fn bound_to(&self, binding: &[u8; 16]) -> Vec<u8> {
+        let mut bound = Vec::new();
+        let mut rest = self.target;
+        while let Some((head, body)) = rest.split_at_checked(4) {
+            let kind = u16::from_le_bytes([head[0], head[1]]);
+            let length = usize::from(u16::from_le_bytes([head[2], head[3]]));
+            let Some((value, next)) = body.split_at_checked(length) else { break };
+            if kind == END {
+                bound.extend_from_slice(&CHANNEL_BINDINGS.to_le_bytes());
+                bound.extend_from_slice(&16_u16.to_le_bytes());
+                bound.extend_from_slice(binding);
+                bound.extend_from_slice(rest);
+                return bound;
+            }
+            bound.extend_from_slice(head);
+            bound.extend_from_slice(value);
+            rest = next;
+        }
+        self.target.to_vec()
     }
 
     /// The time they tell, if they do.
@@ -271,6 +306,28 @@ mod tests {
         let (lm, nt) = (&last[64..88], &last[88..]);
         assert_eq!(lm, [0; 24]);
         assert_eq!(nt[16 + 8..16 + 16], [7; 8]);
+    }
+
+    #[test]
+    fn what_ties_it_to_the_tls_under_it_is_in_the_proof_before_the_end_of_what_they_know() {
+        let said = challenge(UNICODE, &pairs());
+        let bound = Ntlm::new("alice", "x").bound_to(Some(b"tls-server-end-point:hash"));
+        let last = bound.authenticate(&said).unwrap();
+        // Sixteen zeros for no addresses, the length, the text.
+        let mut hash = Md5::new();
+        hash.update([0; 16]);
+        hash.update([25, 0, 0, 0]);
+        hash.update(b"tls-server-end-point:hash");
+        let pair = [&[10, 0, 16, 0][..], &hash.finalize(), &[0; 4]].concat();
+        let at = last.windows(pair.len()).position(|part| part == pair).expect("it is there");
+        let names = pairs().len() - 4;
+        assert_eq!(last[at - names..at], pairs()[..names]);
+        let free = Ntlm::new("alice", "x").bound_to(None).authenticate(&said).unwrap();
+        assert_eq!(last.len(), free.len() + 20);
+        // Who knows nothing of the target gets no more than before.
+        let silent = challenge(UNICODE, &[]);
+        let bound = Ntlm::new("alice", "x").bound_to(Some(b"y")).authenticate(&silent).unwrap();
+        assert_eq!(bound.len(), Ntlm::new("alice", "x").authenticate(&silent).unwrap().len());
     }
 
     #[test]

@@ -10,12 +10,17 @@ use std::sync::Arc;
 /// Where tickets come from.
 pub trait Tickets: Send + Sync {
     /// Begins to talk to the service `HTTP` at this host: as this user with this password, or as
-    /// the identity we run as.
+    /// the identity we run as. The talk is tied to `binding`, if there is one.
     ///
     /// # Errors
     ///
     /// Why it cannot be begun, in words for a person.
-    fn begin(&self, host: &str, login: Option<(&str, &str)>) -> Result<Box<dyn Talk>, String>;
+    fn begin(
+        &self,
+        host: &str,
+        login: Option<(&str, &str)>,
+        binding: Option<&[u8]>,
+    ) -> Result<Box<dyn Talk>, String>;
 }
 
 /// A talk by tickets.
@@ -45,16 +50,19 @@ pub(super) fn begin(
     login: &Login,
     host: &str,
     tickets: Option<&Arc<dyn Tickets>>,
+    binding: Option<&[u8]>,
 ) -> Result<Box<dyn Talk>, String> {
     let explicit =
         login.explicit.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
     match (login.scheme, explicit) {
-        (LoginScheme::Ntlm, Some((user, password))) => Ok(Box::new(Ntlm::new(user, password))),
+        (LoginScheme::Ntlm, Some((user, password))) => {
+            Ok(Box::new(Ntlm::new(user, password).bound_to(binding)))
+        }
         (LoginScheme::Ntlm, None) => {
             Err("there is nothing on this machine that NTLM could use implicitly".to_owned())
         }
         (LoginScheme::Negotiate, explicit) => match tickets {
-            Some(tickets) => tickets.begin(host, explicit),
+            Some(tickets) => tickets.begin(host, explicit, binding),
             None => Err("there is no library for tickets here".to_owned()),
         },
         (LoginScheme::Basic | LoginScheme::Digest, _) => {

@@ -61,7 +61,7 @@ impl Told {
     ) -> Result<Self, String> {
         let scheme = login.scheme;
         let first = move || {
-            let mut talk = begin(&login, &host, tickets.as_ref())?;
+            let mut talk = begin(&login, &host, tickets.as_ref(), None)?;
             let spoken = talk.answer(None)?;
             Ok((talk, spoken))
         };

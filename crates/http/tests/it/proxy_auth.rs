@@ -106,7 +106,13 @@ async fn a_tunnel_is_asked_for_again_with_what_the_proxy_wants_to_know() {
 struct Booth;
 
 impl Tickets for Booth {
-    fn begin(&self, host: &str, login: Option<(&str, &str)>) -> Result<Box<dyn Talk>, String> {
+    fn begin(
+        &self,
+        host: &str,
+        login: Option<(&str, &str)>,
+        binding: Option<&[u8]>,
+    ) -> Result<Box<dyn Talk>, String> {
+        assert_eq!(binding, None, "there is no TLS");
         assert_eq!((host, login), ("127.0.0.1", None), "the proxy's, not the server's");
         Ok(Box::new(Self))
     }
@@ -212,7 +218,12 @@ async fn a_talk_with_a_proxy_that_leads_nowhere_is_not_begun_again() {
 struct Endless;
 
 impl Tickets for Endless {
-    fn begin(&self, _: &str, _: Option<(&str, &str)>) -> Result<Box<dyn Talk>, String> {
+    fn begin(
+        &self,
+        _: &str,
+        _: Option<(&str, &str)>,
+        _: Option<&[u8]>,
+    ) -> Result<Box<dyn Talk>, String> {
         Ok(Box::new(Self))
     }
 }
