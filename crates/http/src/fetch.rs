@@ -151,6 +151,11 @@ pub async fn fetch(
     };
     let counts = reaches(&file, length) && !order.options.restarts();
     let held = if counts { order.held.clone() } else { Held::nothing() };
+    let logins = &order.options.logins;
+    let account = match order.options.afresh {
+        true => client.accounts.afresh(logins),
+        false => client.accounts.of(logins),
+    };
     let mut disk = Disk::open(file, durable);
     if order.options.sync_at_end {
         disk = disk.synced_at_end();
@@ -158,7 +163,7 @@ pub async fn fetch(
     let mut run = Run {
         client,
         lookups: client.lookups(),
-        account: client.accounts.of(&order.options.logins),
+        account,
         url: without_user_info(&order.url),
         method: order.options.method.clone(),
         redirects: 0,

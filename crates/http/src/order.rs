@@ -74,6 +74,8 @@ pub struct Options {
     pub certificate: Option<ClientCertificate>,
     /// What is fetched is made while it is sent, and never twice the same.
     pub dynamic: bool,
+    /// Somebody has just asked for it: credentials that were rejected may be said again.
+    pub afresh: bool,
     /// Nothing is synced before the end: speed matters more than what is there after a crash.
     pub sync_at_end: bool,
     /// The most bytes there may be.
@@ -144,6 +146,7 @@ impl Default for Options {
             relaxed: Relaxed::default(),
             certificate: None,
             dynamic: false,
+            afresh: false,
             sync_at_end: false,
             most_bytes: None,
             digest: None,

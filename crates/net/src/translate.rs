@@ -68,6 +68,7 @@ pub(crate) fn asked(
         relaxed,
         certificate: None,
         dynamic: options.dynamic,
+        afresh: options.afresh,
         sync_at_end: options.sync_at_end,
         most_bytes: options.most_bytes,
         digest: options.digest.clone().map(digest),

@@ -41,7 +41,7 @@ mod way;
 pub(crate) use certificate::Entrusted;
 pub(crate) use open::PART;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use ebb_core::failure::Failure;
@@ -88,6 +88,8 @@ pub(crate) struct Order {
     pub(crate) logins: Rc<[Login]>,
     /// Where its client certificate is, and who may read it.
     pub(crate) entrusted: Option<Entrusted>,
+    /// Whether somebody has asked for it and nothing was tried since; the first fetch takes it.
+    pub(crate) afresh: Cell<bool>,
     /// Of files that can be asked for in pieces, only what was requested is fetched.
     pub(crate) only_requested: bool,
 }

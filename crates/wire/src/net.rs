@@ -110,6 +110,8 @@ pub struct FetchOptions {
     pub certificate: Option<CertificateId>,
     /// The content is made while it is fetched: nothing is ever continued.
     pub dynamic: bool,
+    /// Somebody has just asked for it: credentials that were rejected may be said again.
+    pub afresh: bool,
     /// Nothing is synced before the fetch ends, however it ends; so nothing is durable either.
     pub sync_at_end: bool,
     /// More bytes than this are [`NetTrouble::SizeLimit`].
@@ -130,6 +132,7 @@ impl Default for FetchOptions {
             relaxed: Relaxed::default(),
             certificate: None,
             dynamic: false,
+            afresh: false,
             sync_at_end: false,
             most_bytes: None,
             digest: None,

@@ -75,6 +75,16 @@ impl Accounts {
     }
 }
 
+impl Accounts {
+    /// The same for a fetch that somebody has just asked for: what was rejected may be said again,
+    /// once. Whoever is saying it at this moment says it for this fetch, too.
+    pub(crate) fn afresh(&self, logins: &Logins) -> Option<InHand> {
+        let in_hand = self.of(logins)?;
+        in_hand.0.forgive_all();
+        Some(in_hand)
+    }
+}
+
 impl Account {
     /// Where we stand with the job's proxies.
     pub(crate) fn at_proxies(&self) -> Arc<Seat> {
@@ -92,11 +102,15 @@ impl Account {
     /// Whoever was rejected may try again, if nobody is at it.
     fn forgive(&self) {
         if *lock(&self.users) == 0 {
-            let _ = self.each_standing(|standing| {
-                standing.forgive();
-                false
-            });
+            self.forgive_all();
         }
+    }
+
+    fn forgive_all(&self) {
+        let _ = self.each_standing(|standing| {
+            standing.forgive();
+            false
+        });
     }
 
     /// Does this wherever we stand; says whether any of it said yes.

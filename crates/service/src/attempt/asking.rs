@@ -42,6 +42,7 @@ pub(super) fn asking(
         // Said by whoever has it opened.
         certificate: None,
         dynamic: terms.dynamic_content,
+        afresh: false,
         sync_at_end: terms.high_performance,
         digest: file.digest.as_deref().map(digest_to_wire),
         most_bytes: room.map(|room| room.saturating_add(file.durable)),

@@ -159,7 +159,8 @@ impl Attempt {
         modified: &mut Option<i64>,
     ) -> Result<(), Break> {
         let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
-        let options = asking(&self.order.terms, &self.order.headers, file, self.order.room);
+        let mut options = asking(&self.order.terms, &self.order.headers, file, self.order.room);
+        options.afresh = self.order.afresh.take();
         let how = self.how(at, &file.url, net, options).await?;
         let fetch =
             net.fetch_pieces(file, &pieces, how, fd, self.order.bucket).await.map_err(of)?;

@@ -4,13 +4,14 @@
 //! stop has stopped; whoever asked for the stop is answered after it ("no byte is sent or written
 //! under the old identity after the method has returned", R9), and listeners are told after it.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
 use ebb_core::file::{File, Progress};
 use ebb_core::id::{AttemptId, JobId};
-use ebb_core::job::{Effect, Event, Job};
+use ebb_core::job::{Effect, Event, Job, Patience};
 use ebb_core::refusal::Refusal;
 use ebb_core::time::Moment;
 use ebb_core::token::Resource;
@@ -281,6 +282,7 @@ impl MainLoop {
             headers,
             logins: logins(&credentials),
             entrusted: entrusted.map(|(certificate, reader)| Entrusted { certificate, reader }),
+            afresh: Cell::new(job.patience == Patience::default()),
             only_requested: job.terms.on_demand,
             bucket: self.buckets.of(id),
         };

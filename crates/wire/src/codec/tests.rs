@@ -210,12 +210,12 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
         authority,
         usage,
     });
-    let flags = (redirects, relaxed, any::<[bool; 3]>(), option::of(any::<u64>()), proxy::way());
+    let flags = (redirects, relaxed, any::<[bool; 4]>(), option::of(any::<u64>()), proxy::way());
     let most = (option::of(any::<u64>()), option::of(digest()));
     ("[A-Z_]{0,20}", vec(header, 0..5), flags, most).prop_map(
         |(method, headers, flags, (most_bytes, digest))| {
             let (redirects, relaxed, bits, certificate, way) = flags;
-            let [allow_downgrade, dynamic, sync_at_end] = bits;
+            let [allow_downgrade, dynamic, afresh, sync_at_end] = bits;
             FetchOptions {
                 method,
                 headers,
@@ -224,6 +224,7 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
                 relaxed,
                 certificate: certificate.map(CertificateId),
                 dynamic,
+                afresh,
                 sync_at_end,
                 most_bytes,
                 digest,

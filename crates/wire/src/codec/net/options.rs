@@ -16,6 +16,7 @@ impl Part for FetchOptions {
         self.relaxed.put(to);
         self.certificate.put(to);
         self.dynamic.put(to);
+        self.afresh.put(to);
         self.sync_at_end.put(to);
         self.most_bytes.put(to);
         self.digest.put(to);
@@ -31,6 +32,7 @@ impl Part for FetchOptions {
             relaxed: from.get()?,
             certificate: from.get()?,
             dynamic: from.get()?,
+            afresh: from.get()?,
             sync_at_end: from.get()?,
             most_bytes: from.get()?,
             digest: from.get()?,
