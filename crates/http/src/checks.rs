@@ -16,7 +16,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_RANGE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::BodyExt;
 use std::time::{Duration, SystemTime};
-use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use url::Url;
 
 pub use crate::auth::checks::challenges;
@@ -40,7 +40,7 @@ pub fn answer(bytes: &[u8]) {
         let url = Url::parse("https://server.example/d/f?s=1").expect("a plain one");
         let ask = ask(&held);
         let request = write(&url, &Method::GET, None, &ask).expect("a plain one");
-        let Ok((mut sender, mut connection)) = handshake(saying(bytes).await).await else { return };
+        let Ok((mut sender, mut connection)) = handshake(answering(bytes)).await else { return };
         let mut over = false;
         let answer = sender.send_request(request);
         let Ok(answer) = drive(&mut connection, &mut over, answer).await else { return };
@@ -117,6 +117,26 @@ pub(crate) async fn saying(bytes: &[u8]) -> Stream {
     Stream::Memory(ours)
 }
 
+/// A stream whose other end says the next part of these bytes, which end with a zero, when it has heard a
+/// head; then it ends. What comes before anything was asked is refused without a look.
+pub(crate) fn answering(bytes: &[u8]) -> Stream {
+    let (ours, mut theirs) = duplex(bytes.len() + ROOM);
+    let parts: Vec<_> = bytes.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
+    tokio::spawn(async move {
+        for part in parts {
+            let mut heard = Vec::new();
+            while !heard.ends_with(b"\r\n\r\n") {
+                heard.push(theirs.read_u8().await?);
+            }
+            theirs.write_all(&part).await?;
+        }
+        theirs.shutdown().await?;
+        keep_open(theirs);
+        std::io::Result::Ok(())
+    });
+    Stream::Memory(ours)
+}
+
 /// What we say has to go somewhere: a stream of which nothing is left at the other end cannot be written.
 fn keep_open(theirs: DuplexStream) {
     tokio::spawn(async move {
@@ -138,6 +158,29 @@ pub(crate) fn assert_printable(text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::auth::LoginScheme;
+
+    #[test]
+    fn a_check_comes_as_far_as_what_it_checks() {
+        alone(async {
+            let (mut sender, mut connection) =
+                handshake(answering(b"HTTP/1.1 404 No\r\n\r\n")).await.unwrap();
+            let url = Url::parse("https://server.example/f").unwrap();
+            let request = write(&url, &Method::GET, None, &Ask::Whole).unwrap();
+            let answer = sender.send_request(request);
+            let answer = drive(&mut connection, &mut false, answer).await.unwrap();
+            assert_eq!(answer.status().as_u16(), 404);
+        });
+        let yes = b"HTTP/1.1 200 OK\r\n\r\n";
+        assert!(crate::proxy::checks::tunnelled(yes, None));
+        let asks = b"HTTP/1.1 407 Who\r\nProxy-Authenticate: NTLM \
+            TlRMTVNTUAACAAAAAAAAAAAAAAABAAAAASNFZ4mrze8=\r\nContent-Length: 0\r\n\r\n\0";
+        let both = [&asks[..], yes].concat();
+        assert!(crate::proxy::checks::tunnelled(&both, Some(LoginScheme::Ntlm)));
+        assert!(!crate::proxy::checks::tunnelled(&both, None));
+    }
+
     #[test]
     fn whatever_has_ever_been_found_is_looked_at_again() {
         fn looked_at(name: &str, check: impl Fn(&[u8])) {
