@@ -241,3 +241,31 @@ fn ebb_shows_a_certificate_whose_passphrase_comes_from_a_file() {
     assert!(alone.2.contains("--cert") && alone.0 != Some(0), "{}", alone.2);
     assert_eq!(holding(instance.scratch(), "open-sesame-2"), [word]);
 }
+
+#[test]
+fn a_job_that_checks_for_revocation_needs_a_list_and_says_so() {
+    let mut authority = Authority::new();
+    let server = Server::https(&authority);
+    server.put("/f", Resource::new(FILE));
+    let owner = User::ordinary();
+    for has_list in [false, true] {
+        if has_list {
+            let list = authority.list();
+            authority.pem.push_str(&list);
+        }
+        let instance = Setup::new().trusting(&authority).start();
+        let (bus, path) = (instance.bus(&owner), instance.directory_of(&owner).join("f"));
+        let job = Job::create(&bus, "checked");
+        job.set("SecurityFlags", 0x1_u32.into()).unwrap();
+        job.add(&server.url("/f"), &path);
+        job.resume();
+        if has_list {
+            job.finish();
+            FILE.check(&path);
+        } else {
+            job.wait_for(&["error"]);
+            assert_eq!(job.error_name(), "revocation-unknown");
+            assert_eq!(server.requests("/f").len(), 0, "nothing was asked before that was clear");
+        }
+    }
+}

@@ -21,7 +21,7 @@ pub struct Description {
 }
 
 /// Every failure there is; statuses are represented by one.
-pub const FAILURES: [Failure; 63] = [
+pub const FAILURES: [Failure; 66] = [
     Failure::Network(NetworkTrouble::NameNotResolved),
     Failure::Network(NetworkTrouble::ConnectFailed),
     Failure::Network(NetworkTrouble::TimedOut),
@@ -85,6 +85,9 @@ pub const FAILURES: [Failure; 63] = [
     Failure::Certificate(CertificateTrouble::Invalid),
     Failure::Certificate(CertificateTrouble::Passphrase),
     Failure::Certificate(CertificateTrouble::NotSigned),
+    Failure::Network(NetworkTrouble::CertificateRevoked),
+    Failure::Network(NetworkTrouble::RevocationUnknown),
+    Failure::Network(NetworkTrouble::RevocationListOutdated),
 ];
 
 /// Every refusal there is, but those that only pass a failure on.

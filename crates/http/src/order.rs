@@ -95,7 +95,8 @@ pub enum Redirects {
     Refuse,
 }
 
-/// Which checks of a server's certificate are left out. Each stands for itself.
+/// Which checks of a server's certificate are left out, and one that is made only on demand. Each stands
+/// for itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Relaxed {
     /// It may be for another name.
@@ -106,6 +107,8 @@ pub struct Relaxed {
     pub authority: bool,
     /// It may have been made for another use than a server's.
     pub usage: bool,
+    /// It must be shown to be not revoked.
+    pub revocation: bool,
 }
 
 /// Header fields of the owner's own.

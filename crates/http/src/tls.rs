@@ -16,7 +16,7 @@ use crate::verify::Lenient;
 use rustls::client::WantsClientCert;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName};
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier,
 };
@@ -27,6 +27,7 @@ use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
+use webpki::{CertRevocationList, OwnedCertRevocationList};
 
 /// How much is read from the kernel at once under TLS.
 const READ_AHEAD: usize = 256 * 1024;
@@ -38,6 +39,7 @@ pub struct Trust(Arc<Inner>);
 struct Inner {
     settings: ConfigBuilder<ClientConfig, WantsVerifier>,
     extra: RootCertStore,
+    lists: Arc<[CertRevocationList<'static>]>,
     /// Made at the first handshake: parsing the machine's roots takes longer than all the rest of
     /// an agent's start, and many agents never speak TLS.
     config: OnceCell<Arc<ClientConfig>>,
@@ -55,6 +57,9 @@ pub enum RootsError {
     /// A certificate in it is no authority's.
     #[error("an extra authority cannot be used: {0}")]
     Unusable(#[source] rustls::Error),
+    /// A list of revoked certificates in it cannot be read.
+    #[error("a list of revoked certificates cannot be used: {0}")]
+    List(#[source] webpki::Error),
     /// There is none in it.
     #[error("the file of extra authorities holds no certificate")]
     Empty,
@@ -69,6 +74,15 @@ pub enum TlsError {
     /// The certificate does not hold.
     #[error("{0}")]
     Certificate(String),
+    /// The certificate, or one that leads to its authority, has been revoked.
+    #[error("the server's certificate has been revoked")]
+    Revoked,
+    /// No list says whether it has been.
+    #[error("no list that this machine has says whether the server's certificate has been revoked")]
+    RevocationUnknown,
+    /// The list that would say so is out of date.
+    #[error("the list of its authority's revoked certificates is out of date")]
+    RevocationListOutdated,
     /// It wants a client certificate, and there is none.
     #[error("the server wants a client certificate, and the job has none")]
     ClientCertificateWanted,
@@ -84,7 +98,8 @@ pub enum TlsError {
 }
 
 impl Trust {
-    /// Trusts the machine's roots, and the PEM certificates in `extra` besides.
+    /// Trusts the machine's roots, and the PEM certificates in `extra` besides; lists of revoked
+    /// certificates that stand there are looked at where that is asked for.
     ///
     /// `extra` is read now, the machine's roots when they are first needed. Those that cannot be
     /// read or parsed are left out; without any, only http and servers under the extra
@@ -94,6 +109,7 @@ impl Trust {
     ///
     /// [`RootsError`] when `extra` was named and cannot be used.
     pub fn load(extra: Option<&Path>) -> Result<Self, RootsError> {
+        let lists = extra.map_or_else(|| Ok(Vec::new()), revoked)?.into();
         let extra = extra.map_or_else(|| Ok(RootCertStore::empty()), authorities)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let algorithms = provider.signature_verification_algorithms;
@@ -101,7 +117,7 @@ impl Trust {
             .with_safe_default_protocol_versions()
             .map_err(RootsError::Provider)?;
         let (config, roots, lenient) = (OnceCell::new(), OnceLock::new(), Mutex::default());
-        Ok(Self(Arc::new(Inner { settings, extra, config, roots, algorithms, lenient })))
+        Ok(Self(Arc::new(Inner { settings, extra, lists, config, roots, algorithms, lenient })))
     }
 
     /// Shakes hands with `host` over a fresh connection, with these checks left out; shows a
@@ -169,7 +185,8 @@ impl Inner {
         if relaxed == Relaxed::default() {
             return self.settings.clone().with_root_certificates(self.roots());
         }
-        let verifier = Lenient { roots: self.roots(), algorithms: self.algorithms, relaxed };
+        let (roots, lists) = (self.roots(), Arc::clone(&self.lists));
+        let verifier = Lenient { roots, lists, algorithms: self.algorithms, relaxed };
         let settings = self.settings.clone().dangerous();
         settings.with_custom_certificate_verifier(Arc::new(verifier))
     }
@@ -193,6 +210,16 @@ fn finished(
     Arc::new(config)
 }
 
+/// Lists of revoked certificates; whose they are is found out when one is needed.
+fn revoked(path: &Path) -> Result<Vec<CertRevocationList<'static>>, RootsError> {
+    let lists = CertificateRevocationListDer::pem_file_iter(path);
+    let lists = lists.map_err(RootsError::Unreadable)?.map(|list| {
+        let list = OwnedCertRevocationList::from_der(&list.map_err(RootsError::Unreadable)?);
+        list.map(CertRevocationList::Owned).map_err(RootsError::List)
+    });
+    lists.collect()
+}
+
 fn authorities(path: &Path) -> Result<RootCertStore, RootsError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(RootsError::Unreadable)? {
@@ -208,6 +235,13 @@ fn explain(error: &std::io::Error) -> TlsError {
         return error;
     }
     match inner {
+        Some(rustls::Error::InvalidCertificate(CertificateError::Revoked)) => TlsError::Revoked,
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownRevocationStatus)) => {
+            TlsError::RevocationUnknown
+        }
+        Some(rustls::Error::InvalidCertificate(CertificateError::ExpiredRevocationList)) => {
+            TlsError::RevocationListOutdated
+        }
         Some(rustls::Error::InvalidCertificate(wrong)) => TlsError::Certificate(advise(wrong)),
         Some(other) => TlsError::Handshake(printable(&other.to_string())),
         None => TlsError::Handshake(printable(&error.to_string())),

@@ -8,9 +8,11 @@
 //! * date: where the library says "expired" or "not yet", it is asked again for the moment at which
 //!   that certificate was or will be valid, so that everything behind the date is still judged;
 //! * use: any will do;
+//! * revocation, which is asked for and not left out: each certificate of the chain must be covered by a
+//!   list of its issuer that is not out of date, and on none of them; not being able to tell is a no;
 //! * authority: "unknown issuer" is the last thing the library says, when all it could judge holds.
 //!
-//! Without a single check left out this module is not used at all. The handshake's signature is
+//! Without a single check left out, or asked for, this module is not used at all. The handshake's signature is
 //! always checked: whoever answers holds the certificate's key.
 
 use crate::order::Relaxed;
@@ -21,7 +23,11 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use std::sync::Arc;
-use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage};
+use webpki::{
+    CertRevocationList, EndEntityCert, ExpirationPolicy, ExtendedKeyUsageValidator,
+    KeyPurposeIdIter, KeyUsage, RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder,
+    UnknownStatusPolicy,
+};
 
 /// A chain has a few certificates, and each may move the moment once.
 const MOST_MOMENTS: usize = 8;
@@ -30,6 +36,7 @@ const MOST_MOMENTS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Lenient {
     pub(crate) roots: Arc<RootCertStore>,
+    pub(crate) lists: Arc<[CertRevocationList<'static>]>,
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
     pub(crate) relaxed: Relaxed,
 }
@@ -50,6 +57,23 @@ impl ExtendedKeyUsageValidator for Use {
 }
 
 impl Lenient {
+    /// What the library is to look at; nothing where nobody wants it.
+    fn revocation<'a>(
+        &self,
+        lists: &'a [&'a CertRevocationList<'a>],
+    ) -> Result<Option<RevocationOptions<'a>>, webpki::Error> {
+        if !self.relaxed.revocation {
+            return Ok(None);
+        }
+        let unknown = |_| webpki::Error::UnknownRevocationStatus;
+        let options = RevocationOptionsBuilder::new(lists).map_err(unknown)?;
+        let options = options
+            .with_depth(RevocationCheckDepth::Chain)
+            .with_status_policy(UnknownStatusPolicy::Deny)
+            .with_expiration_policy(ExpirationPolicy::Enforce);
+        Ok(Some(options.build()))
+    }
+
     fn judge_chain(
         &self,
         certificate: &CertificateDer<'_>,
@@ -57,14 +81,22 @@ impl Lenient {
         now: UnixTime,
     ) -> Result<(), webpki::Error> {
         let certificate = EndEntityCert::try_from(certificate)?;
+        let lists: Vec<_> = self.lists.iter().collect();
         let mut moment = now;
         for _ in 0..MOST_MOMENTS {
             let usage =
                 if self.relaxed.usage { Use::Any } else { Use::Servers(KeyUsage::server_auth()) };
             let algorithms = self.algorithms.all;
             let roots = &self.roots.roots;
-            let judged =
-                certificate.verify_for_usage(algorithms, roots, others, moment, usage, None, None);
+            let judged = certificate.verify_for_usage(
+                algorithms,
+                roots,
+                others,
+                moment,
+                usage,
+                self.revocation(&lists)?,
+                None,
+            );
             match judged {
                 Ok(_) => return Ok(()),
                 Err(webpki::Error::CertExpired { not_after, .. }) if self.relaxed.date => {
@@ -72,6 +104,12 @@ impl Lenient {
                 }
                 Err(webpki::Error::CertNotValidYet { not_before, .. }) if self.relaxed.date => {
                     moment = not_before;
+                }
+                // Whose list it would be on, nobody knows.
+                Err(webpki::Error::UnknownIssuer | webpki::Error::CaUsedAsEndEntity)
+                    if self.relaxed.authority && self.relaxed.revocation =>
+                {
+                    return Err(webpki::Error::UnknownRevocationStatus);
                 }
                 Err(webpki::Error::UnknownIssuer) if self.relaxed.authority => return Ok(()),
                 // An authority's own certificate: nobody vouches for it as a server's.
@@ -137,6 +175,9 @@ fn told(error: &webpki::Error) -> Error {
         webpki::Error::CertExpired { .. } => CertificateError::Expired,
         webpki::Error::CertNotValidYet { .. } => CertificateError::NotValidYet,
         webpki::Error::UnknownIssuer => CertificateError::UnknownIssuer,
+        webpki::Error::CertRevoked => CertificateError::Revoked,
+        webpki::Error::UnknownRevocationStatus => CertificateError::UnknownRevocationStatus,
+        webpki::Error::CrlExpired { .. } => CertificateError::ExpiredRevocationList,
         webpki::Error::RequiredEkuNotFoundContext(_) => CertificateError::InvalidPurpose,
         webpki::Error::BadDer | webpki::Error::BadDerTime => CertificateError::BadEncoding,
         other => CertificateError::Other(rustls::OtherError(Arc::new(other.clone()))),

@@ -59,9 +59,12 @@ pub(crate) fn trouble(trouble: &ProxyTrouble) -> NetTrouble {
         ProxyTrouble::TimedOut | ProxyTrouble::Slow => net::ProxyTrouble::TimedOut,
         ProxyTrouble::Lost(_) => net::ProxyTrouble::ConnectionLost,
         ProxyTrouble::Tls(TlsError::Certificate(_)) => net::ProxyTrouble::CertificateInvalid,
-        // It is shown no certificate of ours.
+        // It is shown no certificate of ours, and no list is looked at.
         ProxyTrouble::Tls(
             TlsError::Handshake(_)
+            | TlsError::Revoked
+            | TlsError::RevocationUnknown
+            | TlsError::RevocationListOutdated
             | TlsError::ClientCertificateWanted
             | TlsError::ClientCertificateRefused(_)
             | TlsError::NotSigned,

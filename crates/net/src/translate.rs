@@ -57,8 +57,8 @@ pub(crate) fn asked(
         net::Redirects::Refuse => Redirects::Refuse,
     };
     let downgrade = if options.allow_downgrade { Downgrade::Allow } else { Downgrade::Refuse };
-    let net::Relaxed { name, date, authority, usage } = options.relaxed;
-    let relaxed = Relaxed { name, date, authority, usage };
+    let net::Relaxed { name, date, authority, usage, revocation } = options.relaxed;
+    let relaxed = Relaxed { name, date, authority, usage, revocation };
     Ok(Options {
         method,
         fields,
@@ -136,6 +136,9 @@ fn connect_trouble(error: &ConnectError) -> NetTrouble {
         ConnectError::TimedOut { .. } => NetTrouble::TimedOut,
         ConnectError::Tls(TlsError::Certificate(_)) => NetTrouble::CertificateInvalid,
         ConnectError::Tls(TlsError::Handshake(_)) => NetTrouble::TlsFailed,
+        ConnectError::Tls(TlsError::Revoked) => NetTrouble::CertificateRevoked,
+        ConnectError::Tls(TlsError::RevocationUnknown) => NetTrouble::RevocationUnknown,
+        ConnectError::Tls(TlsError::RevocationListOutdated) => NetTrouble::RevocationListOutdated,
         ConnectError::Tls(TlsError::ClientCertificateWanted) => NetTrouble::ClientCertificateWanted,
         ConnectError::Tls(TlsError::ClientCertificateRefused(_)) => {
             NetTrouble::ClientCertificateRefused

@@ -80,7 +80,8 @@ pub enum Redirects {
     Refuse,
 }
 
-/// Which checks of a server's certificate its owner does without. Each stands for itself.
+/// Which checks of a server's certificate its owner does without, and one that is made only where its
+/// owner wants it. Each stands for itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Relaxed {
     /// It may be for another name.
@@ -91,6 +92,8 @@ pub struct Relaxed {
     pub authority: bool,
     /// It may have been made for another use than a server's.
     pub usage: bool,
+    /// It must be shown to be not revoked.
+    pub revocation: bool,
 }
 
 /// How to ask, and what to put up with.
@@ -337,6 +340,12 @@ pub enum NetTrouble {
     TlsFailed,
     /// The server's certificate does not hold: name, date, authority or usage.
     CertificateInvalid,
+    /// The server's certificate is on a list of revoked ones.
+    CertificateRevoked,
+    /// No list says whether it is revoked.
+    RevocationUnknown,
+    /// The list that would say so is out of date.
+    RevocationListOutdated,
     /// The server wants a client certificate, and there is none.
     ClientCertificateWanted,
     /// The server does not take the client certificate.

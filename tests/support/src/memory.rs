@@ -18,6 +18,10 @@ pub fn found(pid: u32, wanted: &[Vec<u8>]) -> Vec<usize> {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).expect("a process that runs");
     let mut memory = File::open(format!("/proc/{pid}/mem")).expect("root may look");
     let longest = wanted.iter().map(Vec::len).max().unwrap_or_default();
+    let mut begins = [false; 256];
+    for first in wanted.iter().filter_map(|one| one.first()) {
+        begins[usize::from(*first)] = true;
+    }
     let mut found = vec![false; wanted.len()];
     let mut read_any = false;
     for line in maps.lines() {
@@ -43,8 +47,12 @@ pub fn found(pid: u32, wanted: &[Vec<u8>]) -> Vec<usize> {
             let keep = seen.len().saturating_sub(longest);
             seen.drain(..keep);
             seen.extend_from_slice(&piece);
-            for (found, wanted) in found.iter_mut().zip(wanted) {
-                *found |= seen.windows(wanted.len()).any(|window| window == wanted.as_slice());
+            // One pass for all of them: few places begin like one.
+            for at in seen.iter().enumerate().filter(|(_, byte)| begins[usize::from(**byte)]) {
+                let rest = &seen[at.0..];
+                for (found, wanted) in found.iter_mut().zip(wanted) {
+                    *found |= rest.starts_with(wanted);
+                }
             }
             at += size as u64;
         }

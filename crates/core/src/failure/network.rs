@@ -19,6 +19,12 @@ pub enum NetworkTrouble {
     TlsFailed,
     /// The server's certificate does not hold.
     CertificateInvalid,
+    /// The server's certificate, or one that leads to its authority, has been revoked.
+    CertificateRevoked,
+    /// Nobody can say whether it has been, and the owner wants to know.
+    RevocationUnknown,
+    /// The list that says so is out of date.
+    RevocationListOutdated,
 }
 
 impl NetworkTrouble {
@@ -27,7 +33,11 @@ impl NetworkTrouble {
             Self::NameNotResolved | Self::ConnectFailed | Self::TimedOut | Self::ConnectionLost => {
                 Remedy::Retry
             }
-            Self::TlsFailed | Self::CertificateInvalid => Remedy::AskOwner,
+            Self::TlsFailed
+            | Self::CertificateInvalid
+            | Self::CertificateRevoked
+            | Self::RevocationUnknown
+            | Self::RevocationListOutdated => Remedy::AskOwner,
         }
     }
 
@@ -39,6 +49,9 @@ impl NetworkTrouble {
             Self::ConnectionLost => "connection-lost",
             Self::TlsFailed => "tls-failure",
             Self::CertificateInvalid => "certificate-invalid",
+            Self::CertificateRevoked => "certificate-revoked",
+            Self::RevocationUnknown => "revocation-unknown",
+            Self::RevocationListOutdated => "revocation-list-outdated",
         }
     }
 
@@ -49,6 +62,8 @@ impl NetworkTrouble {
             Self::TimedOut => 0x8007_2ee2,
             Self::ConnectionLost => 0x8020_002e,
             Self::TlsFailed | Self::CertificateInvalid => 0x8007_2f8f,
+            Self::CertificateRevoked => 0x8007_2f8a,
+            Self::RevocationUnknown | Self::RevocationListOutdated => 0x8007_2f19,
         }
     }
 
@@ -63,6 +78,14 @@ impl NetworkTrouble {
             Self::CertificateInvalid => {
                 "check the server's name and the clock; install the authority that signed it"
             }
+            Self::CertificateRevoked => "trust nothing from there; ask the server's administrator",
+            Self::RevocationUnknown => {
+                "ask an administrator to put the authority's revocation list into ebbd's extra-ca-file, \
+                 or do without this check; then resume"
+            }
+            Self::RevocationListOutdated => {
+                "ask an administrator for a new revocation list in ebbd's extra-ca-file, then resume"
+            }
         }
     }
 }
@@ -76,6 +99,13 @@ impl fmt::Display for NetworkTrouble {
             Self::ConnectionLost => "the connection broke",
             Self::TlsFailed => "no secure connection could be made",
             Self::CertificateInvalid => "the server's certificate does not hold",
+            Self::CertificateRevoked => "the server's certificate has been revoked",
+            Self::RevocationUnknown => {
+                "nobody can say whether the server's certificate has been revoked"
+            }
+            Self::RevocationListOutdated => {
+                "the list of the authority's revoked certificates is out of date"
+            }
         })
     }
 }

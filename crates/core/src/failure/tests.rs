@@ -80,6 +80,9 @@ fn position(failure: Failure) -> usize {
         Failure::Certificate(C::Invalid) => 60,
         Failure::Certificate(C::Passphrase) => 61,
         Failure::Certificate(C::NotSigned) => 62,
+        Failure::Network(N::CertificateRevoked) => 63,
+        Failure::Network(N::RevocationUnknown) => 64,
+        Failure::Network(N::RevocationListOutdated) => 65,
     }
 }
 

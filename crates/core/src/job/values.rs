@@ -115,6 +115,8 @@ impl Default for NotifyFlags {
 }
 
 impl SecurityFlags {
+    /// A certificate must be shown to be not revoked.
+    pub const CHECK_REVOCATION: Self = Self(0x1);
     /// A certificate for another name will do.
     pub const IGNORE_NAME: Self = Self(0x2);
     /// A certificate that is over, or not yet valid, will do.
@@ -126,9 +128,7 @@ impl SecurityFlags {
     /// Redirects from https to http are followed.
     pub const ALLOW_HTTPS_TO_HTTP: Self = Self(0x800);
 
-    /// BITS' bit for certificates that must be shown to be not revoked.
-    const REVOCATION_CHECK: u32 = 0x1;
-    const CHECKS: u32 = 0x1e;
+    const CHECKS: u32 = 0x1f;
     const POLICY: u32 = 0x700;
     const REPORT: u32 = 0x100;
     const REFUSE: u32 = 0x200;
@@ -139,11 +139,8 @@ impl SecurityFlags {
     ///
     /// [`Refusal::NotSupported`] for bits, or two policies, that mean nothing.
     pub fn from_bits(bits: u32) -> Result<Self, Refusal> {
-        if bits & Self::REVOCATION_CHECK != 0 {
-            return Err(Refusal::NotSupported("certificates are not checked for revocation"));
-        }
         if bits & !(Self::CHECKS | Self::POLICY | Self::ALLOW_HTTPS_TO_HTTP.0) != 0 {
-            return Err(Refusal::NotSupported("security flags are bits of 0xb1e"));
+            return Err(Refusal::NotSupported("security flags are bits of 0xb1f"));
         }
         let https_to_http = bits & Self::ALLOW_HTTPS_TO_HTTP.0 != 0;
         match bits & Self::POLICY {

@@ -3,6 +3,12 @@
 
 /// An error by its name, and a test that provokes it.
 pub(crate) const PROVOKED: &[(&str, &str)] = &[
+    ("revocation-unknown", "a_job_that_checks_for_revocation_needs_a_list_and_says_so"),
+    ("revocation-list-outdated", "a_check_for_revocation_that_cannot_be_made_is_a_no"),
+    (
+        "certificate-revoked",
+        "a_check_for_revocation_takes_what_a_fresh_list_of_its_authority_does_not_name",
+    ),
     ("no-client-certificate", "a_certificate_is_its_owners_alone_and_goes_with_the_job"),
     ("client-certificate-passphrase", "an_encrypted_key_opens_with_its_passphrase_alone"),
     (

@@ -126,6 +126,9 @@ impl From<TlsError> for ProxyTrouble {
         Self::Tls(match error {
             TlsError::Certificate(text) => TlsError::Certificate(its(text)),
             other @ (TlsError::Handshake(_)
+            | TlsError::Revoked
+            | TlsError::RevocationUnknown
+            | TlsError::RevocationListOutdated
             | TlsError::ClientCertificateWanted
             | TlsError::ClientCertificateRefused(_)
             | TlsError::NotSigned) => other,

@@ -27,6 +27,7 @@ mod proxies;
 mod proxy_auth;
 mod redirects;
 mod relaxed;
+mod revocation;
 mod stopping;
 mod swaps;
 mod tls;

@@ -5,7 +5,9 @@ use ebb_http::{
     AnswerError, Client, ConnectError, Downgrade, Ended, ExchangeError, FetchError, Held,
     RedirectError, TlsError, Trust,
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::sync::Arc;
@@ -24,10 +26,19 @@ impl Authority {
     pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let file = std::env::temp_dir().join(format!("ebb-{}-{name}.pem", std::process::id()));
         std::fs::write(&file, issuer.pem()).unwrap();
         Self { issuer, file }
+    }
+
+    pub(crate) fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    pub(crate) fn issuer(&self) -> &CertifiedIssuer<'static, KeyPair> {
+        &self.issuer
     }
 
     pub(crate) fn client(&self) -> Arc<Client> {

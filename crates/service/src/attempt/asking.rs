@@ -38,6 +38,7 @@ pub(super) fn asking(
             date: flags.contains(SecurityFlags::IGNORE_DATE),
             authority: flags.contains(SecurityFlags::IGNORE_AUTHORITY),
             usage: flags.contains(SecurityFlags::IGNORE_USAGE),
+            revocation: flags.contains(SecurityFlags::CHECK_REVOCATION),
         },
         // Said by whoever has it opened.
         certificate: None,
@@ -98,6 +99,7 @@ mod tests {
         let relaxed = |relaxed| FetchOptions { relaxed, ..plain.clone() };
         let none = Relaxed::default();
         assert_eq!(asked(0), plain);
+        assert_eq!(asked(0x1), relaxed(Relaxed { revocation: true, ..none }));
         assert_eq!(asked(0x2), relaxed(Relaxed { name: true, ..none }));
         assert_eq!(asked(0x4), relaxed(Relaxed { date: true, ..none }));
         assert_eq!(asked(0x8), relaxed(Relaxed { authority: true, ..none }));

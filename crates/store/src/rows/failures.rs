@@ -85,7 +85,8 @@ mod tests {
             proxy-tls-failure proxy-certificate-invalid proxy-refused proxy-socks-refused \
             proxy-auth-required proxy-malformed-answer invalid-proxy-info \
             client-certificate-wanted client-certificate-refused client-certificate-unreadable \
-            client-certificate-invalid client-certificate-passphrase client-certificate-not-signed";
+            client-certificate-invalid client-certificate-passphrase client-certificate-not-signed \
+            certificate-revoked revocation-unknown revocation-list-outdated";
         let found = FAILURES.map(Failure::name).join(" ");
         assert_eq!(found, names);
     }

@@ -125,8 +125,7 @@ fn command() -> impl Strategy<Value = NotifyCommand> {
 }
 
 fn terms() -> impl Strategy<Value = Terms> {
-    // 0x1 is refused: certificates are not checked for revocation.
-    let security = (0..0x10_u32).prop_map(|bits| bits << 1);
+    let security = 0..0x20_u32;
     let flags = (0..0x40_u32, security, option::of(1..0x100_u32));
     (
         (text(), text(), text(), command()),

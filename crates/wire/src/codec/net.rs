@@ -288,7 +288,7 @@ impl Reader<'_> {
 }
 
 /// The troubles that are a number and nothing else; their places in this list are not the wire.
-const PLAIN: [(u8, NetTrouble); 23] = [
+const PLAIN: [(u8, NetTrouble); 26] = [
     (1, NetTrouble::NameNotResolved),
     (2, NetTrouble::ConnectFailed),
     (3, NetTrouble::TimedOut),
@@ -312,6 +312,9 @@ const PLAIN: [(u8, NetTrouble); 23] = [
     (40, NetTrouble::ClientCertificateWanted),
     (41, NetTrouble::ClientCertificateRefused),
     (42, NetTrouble::NotSigned),
+    (43, NetTrouble::CertificateRevoked),
+    (44, NetTrouble::RevocationUnknown),
+    (45, NetTrouble::RevocationListOutdated),
 ];
 /// The one with an HTTP status.
 const STATUS: u8 = 7;

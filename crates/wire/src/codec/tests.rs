@@ -204,11 +204,8 @@ fn hashed() -> impl Strategy<Value = Hashed> {
 fn fetch_options() -> impl Strategy<Value = FetchOptions> {
     let header = (text(), bytes_to(300)).prop_map(|(name, value)| Header { name, value });
     let redirects = prop_oneof![Just(Redirects::Follow), Just(Redirects::Refuse)];
-    let relaxed = any::<[bool; 4]>().prop_map(|[name, date, authority, usage]| Relaxed {
-        name,
-        date,
-        authority,
-        usage,
+    let relaxed = any::<[bool; 5]>().prop_map(|[name, date, authority, usage, revocation]| {
+        Relaxed { name, date, authority, usage, revocation }
     });
     let flags = (redirects, relaxed, any::<[bool; 4]>(), option::of(any::<u64>()), proxy::way());
     let most = (option::of(any::<u64>()), option::of(digest()));
@@ -321,6 +318,7 @@ fn net_trouble() -> impl Strategy<Value = NetTrouble> {
         Just(NetTrouble::ClientCertificateWanted),
         Just(NetTrouble::ClientCertificateRefused),
         Just(NetTrouble::NotSigned),
+        sign::revocation(),
         Just(NetTrouble::NoSpace),
         any::<i32>().prop_map(NetTrouble::WriteFailed),
         proxy::proxy_trouble().prop_map(NetTrouble::Proxy),

@@ -3,7 +3,10 @@
 //! Its certificate goes to a file that the tested side is told to trust; its key never leaves this
 //! process. The leaf is for `localhost`, `127.0.0.1` and `::1`, and what a test says.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    IsCa, KeyIdMethod, KeyPair, SerialNumber, date_time_ymd,
+};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::sync::Arc;
@@ -63,6 +66,25 @@ impl Authority {
         let leaf = (leaf.pem(), leaf_key.serialize_pem());
         let (pem, config) = (authority.pem(), Arc::new(config));
         Self { pem, leaf, config, issuer: authority }
+    }
+
+    /// A list of its revoked certificates, as PEM: there are none.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::new`].
+    #[must_use]
+    pub fn list(&self) -> String {
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(2400, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: Vec::new(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = params.signed_by(&self.issuer).expect("a list");
+        list.pem().expect("as text")
     }
 
     /// Another certificate for these names, and its key, as PEM.

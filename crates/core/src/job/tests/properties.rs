@@ -110,7 +110,7 @@ fn cases() -> Vec<Case> {
         numbers(
             Setting::SecurityFlags,
             0x91e,
-            &[0x1, 0x20, 0x300, 0x400, 0xa00, 0x1000, u32::MAX],
+            &[0x20, 0x300, 0x400, 0xa00, 0x1000, u32::MAX],
             &UNSUPPORTED,
         ),
         (

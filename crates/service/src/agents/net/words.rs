@@ -50,6 +50,11 @@ pub(crate) fn failure_of(trouble: NetTrouble) -> Failure {
         NetTrouble::ConnectionLost => Failure::Network(NetworkTrouble::ConnectionLost),
         NetTrouble::TlsFailed => Failure::Network(NetworkTrouble::TlsFailed),
         NetTrouble::CertificateInvalid => Failure::Network(NetworkTrouble::CertificateInvalid),
+        NetTrouble::CertificateRevoked => Failure::Network(NetworkTrouble::CertificateRevoked),
+        NetTrouble::RevocationUnknown => Failure::Network(NetworkTrouble::RevocationUnknown),
+        NetTrouble::RevocationListOutdated => {
+            Failure::Network(NetworkTrouble::RevocationListOutdated)
+        }
         NetTrouble::ClientCertificateWanted => Failure::Certificate(CertificateTrouble::Wanted),
         NetTrouble::ClientCertificateRefused => Failure::Certificate(CertificateTrouble::Refused),
         NetTrouble::NotSigned => Failure::Certificate(CertificateTrouble::NotSigned),

@@ -87,6 +87,7 @@ impl Part for Relaxed {
         self.date.put(to);
         self.authority.put(to);
         self.usage.put(to);
+        self.revocation.put(to);
     }
 
     fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -95,6 +96,7 @@ impl Part for Relaxed {
             date: from.get()?,
             authority: from.get()?,
             usage: from.get()?,
+            revocation: from.get()?,
         })
     }
 }

@@ -20,6 +20,15 @@ pub(super) fn to_net() -> impl Strategy<Value = ToNet> {
     ]
 }
 
+/// What comes of lists of revoked certificates.
+pub(super) fn revocation() -> impl Strategy<Value = NetTrouble> {
+    prop_oneof![
+        Just(NetTrouble::CertificateRevoked),
+        Just(NetTrouble::RevocationUnknown),
+        Just(NetTrouble::RevocationListOutdated),
+    ]
+}
+
 fn to_sign() -> impl Strategy<Value = ToSign> {
     let form = prop_oneof![Just(Form::Pem), Just(Form::Pkcs12)];
     (any::<u64>(), form, bytes_to(PATH_MAX), bytes_to(PATH_MAX), option::of(bytes_to(300)))
