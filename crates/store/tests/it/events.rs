@@ -80,3 +80,21 @@ fn an_event_whose_columns_do_not_fit_its_kind_is_refused_with_its_number() {
         assert_eq!((table, row.as_str()), ("event", "5"), "{damage}");
     }
 }
+
+#[test]
+fn an_event_that_is_replaced_in_its_own_batch_is_not_recorded_at_all() {
+    let scratch = Scratch::new();
+    let mut store = Store::open(&scratch.store()).unwrap();
+    let mut batch = Batch::new();
+    let all = happenings();
+    batch.put_event(5, &all[0].1);
+    batch.drop_event(5);
+    assert!(batch.is_empty());
+    batch.put_event(6, &all[1].1);
+    batch.put_missing(1000, 3);
+    batch.put_missing(1000, 4);
+    store.commit(batch).unwrap();
+    let found = store.load_events().unwrap();
+    assert_eq!(found.kept, [all[1].clone()]);
+    assert_eq!(found.missing.into_iter().collect::<Vec<_>>(), [(1000, 4)]);
+}

@@ -152,3 +152,25 @@ fn a_value_that_makes_no_sense_is_an_error_that_names_its_place() {
         assert!(error.contains(place), "{change}: {error}");
     }
 }
+
+#[test]
+fn the_last_word_of_a_batch_is_the_one_that_is_recorded_also_after_a_job_was_forgotten() {
+    let scratch = Scratch::new();
+    let mut store = open(&scratch);
+    let mut job = plain_job(3);
+    job.files = vec![plain_file("one"), plain_file("two")];
+    let mut batch = Batch::new();
+    for round in 0..3 {
+        job.attempts = round;
+        job.files[1].durable = 100 * round;
+        batch.put_job(&job);
+        for (at, file) in (0..).zip(&job.files) {
+            batch.put_file(job.id, at, file);
+        }
+    }
+    assert!(batch.has_job(job.id) && !batch.has_job(plain_job(4).id));
+    batch.forget(job.id);
+    put(&mut batch, &job);
+    store.commit(batch).unwrap();
+    assert_eq!(store.load().unwrap(), [job]);
+}
