@@ -22,6 +22,7 @@ mod digests;
 mod events;
 mod explain;
 mod failures;
+mod file_sources;
 mod files_only_by_ebb_files;
 mod groups;
 mod handover;

@@ -29,6 +29,7 @@ pub use share::share;
 use core::time::Duration;
 
 use crate::failure::Blocked;
+use crate::file::is_local;
 use crate::job::{CostFlags, Job, Priority};
 
 /// What the machine's surroundings are like.
@@ -169,10 +170,13 @@ impl Rules {
     }
 }
 
-/// Whether a URL leads to the machine itself: `localhost`, or a loopback address. Of what looks
+/// Whether a URL leads to the machine itself: a file of it, `localhost`, or a loopback address. Of what looks
 /// odd the answer is no, which at worst makes a job wait for a network it does not need.
 #[must_use]
 pub fn is_here(url: &str) -> bool {
+    if is_local(url) {
+        return true;
+    }
     let Some((_, rest)) = url.split_once("://") else {
         return false;
     };

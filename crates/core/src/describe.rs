@@ -5,7 +5,7 @@
 
 use crate::failure::{
     Blocked, CertificateTrouble, Context, DestinationTrouble, Failure, NetworkTrouble,
-    ProxyTrouble, ServerTrouble, ServiceTrouble,
+    ProxyTrouble, ServerTrouble, ServiceTrouble, SourceTrouble,
 };
 use crate::refusal::Refusal;
 
@@ -21,7 +21,7 @@ pub struct Description {
 }
 
 /// Every failure there is; statuses are represented by one.
-pub const FAILURES: [Failure; 66] = [
+pub const FAILURES: [Failure; 71] = [
     Failure::Network(NetworkTrouble::NameNotResolved),
     Failure::Network(NetworkTrouble::ConnectFailed),
     Failure::Network(NetworkTrouble::TimedOut),
@@ -44,6 +44,11 @@ pub const FAILURES: [Failure; 66] = [
     Failure::Server(ServerTrouble::ValidationFailed),
     Failure::Server(ServerTrouble::DigestMismatch),
     Failure::Server(ServerTrouble::ReprDigestMismatch),
+    Failure::Source(SourceTrouble::NotFound),
+    Failure::Source(SourceTrouble::AccessDenied),
+    Failure::Source(SourceTrouble::NotAFile),
+    Failure::Source(SourceTrouble::Changing),
+    Failure::Source(SourceTrouble::Io(5)),
     Failure::Destination(DestinationTrouble::NoSuchDirectory),
     Failure::Destination(DestinationTrouble::NotADirectory),
     Failure::Destination(DestinationTrouble::SymbolicLink),

@@ -13,6 +13,7 @@ mod network;
 mod proxy;
 mod server;
 mod service;
+mod source;
 
 pub use blocked::Blocked;
 pub use certificate::CertificateTrouble;
@@ -22,6 +23,7 @@ pub use network::NetworkTrouble;
 pub use proxy::ProxyTrouble;
 pub use server::ServerTrouble;
 pub use service::ServiceTrouble;
+pub use source::SourceTrouble;
 
 use core::fmt;
 
@@ -36,6 +38,8 @@ pub enum Failure {
     Certificate(CertificateTrouble),
     /// The server's answer does not do.
     Server(ServerTrouble),
+    /// The source, a file of this machine, cannot be read.
+    Source(SourceTrouble),
     /// The destination cannot take the bytes.
     Destination(DestinationTrouble),
     /// We could not do our part.
@@ -62,6 +66,7 @@ impl Failure {
             Self::Proxy(trouble) => trouble.remedy(),
             Self::Certificate(trouble) => trouble.remedy(),
             Self::Server(trouble) => trouble.remedy(),
+            Self::Source(trouble) => trouble.remedy(),
             // A full disk, a changed directory: nothing we could do ever mends it.
             Self::Destination(_) => Remedy::AskOwner,
             Self::Service(trouble) => trouble.remedy(),
@@ -81,7 +86,7 @@ impl Failure {
     pub fn context(self) -> Context {
         match self {
             Self::Network(_) | Self::Proxy(_) | Self::Certificate(_) => Context::GeneralTransport,
-            Self::Server(_) => Context::RemoteFile,
+            Self::Server(_) | Self::Source(_) => Context::RemoteFile,
             Self::Destination(_) => Context::LocalFile,
             Self::Service(trouble) => trouble.context(),
             Self::Blocked(_) => Context::GeneralQueueManager,
@@ -95,6 +100,7 @@ impl Failure {
             Self::Network(_) | Self::Proxy(_) | Self::Certificate(_) | Self::Server(_) => {
                 Some("http")
             }
+            Self::Source(_) => Some("file"),
             Self::Destination(_) | Self::Service(_) | Self::Blocked(_) => None,
         }
     }
@@ -108,6 +114,7 @@ impl Failure {
             Self::Proxy(trouble) => trouble.name(),
             Self::Certificate(trouble) => trouble.name(),
             Self::Server(trouble) => trouble.name(),
+            Self::Source(trouble) => trouble.name(),
             Self::Destination(trouble) => trouble.name(),
             Self::Service(trouble) => trouble.name(),
             Self::Blocked(blocked) => blocked.name(),
@@ -123,6 +130,7 @@ impl Failure {
             | Self::Proxy(_)
             | Self::Certificate(_)
             | Self::Server(_)
+            | Self::Source(_)
             | Self::Destination(_)
             | Self::Service(_)
             | Self::Blocked(_) => self.name().to_owned(),
@@ -137,6 +145,7 @@ impl Failure {
             Self::Proxy(trouble) => trouble.code(),
             Self::Certificate(trouble) => trouble.code(),
             Self::Server(trouble) => trouble.code(),
+            Self::Source(trouble) => trouble.code(),
             Self::Destination(trouble) => trouble.code(),
             Self::Service(trouble) => trouble.code(),
             Self::Blocked(blocked) => blocked.code(),
@@ -151,6 +160,7 @@ impl Failure {
             Self::Proxy(trouble) => trouble.advice(),
             Self::Certificate(trouble) => trouble.advice(),
             Self::Server(trouble) => trouble.advice(),
+            Self::Source(trouble) => trouble.advice(),
             Self::Destination(trouble) => trouble.advice(),
             Self::Service(trouble) => trouble.advice(),
             Self::Blocked(blocked) => blocked.advice(),
@@ -165,6 +175,7 @@ impl fmt::Display for Failure {
             Self::Proxy(trouble) => trouble.fmt(f),
             Self::Certificate(trouble) => trouble.fmt(f),
             Self::Server(trouble) => trouble.fmt(f),
+            Self::Source(trouble) => trouble.fmt(f),
             Self::Destination(trouble) => trouble.fmt(f),
             Self::Service(trouble) => trouble.fmt(f),
             Self::Blocked(blocked) => blocked.fmt(f),

@@ -4,8 +4,10 @@
 //! [`File::durable`], and only together with the [`Validators`] of the representation they belong
 //! to: both are written down in one step, so a file is never continued from another version.
 
+mod local;
 mod on_demand;
 
+pub use local::{is_local, local_path};
 pub use on_demand::{MOST_PIECES, MOST_RANGES, OnDemand};
 
 use crate::digest::{Digest, Hashed};
@@ -326,6 +328,9 @@ impl File {
     /// that two answers are of the same version.
     #[must_use]
     pub fn may_come_in_parts(&self) -> bool {
+        if local::is_local(&self.url) {
+            return false;
+        }
         let said = &self.validators;
         let etag = said.etag.as_deref().is_some_and(|etag| etag.starts_with(b"\""));
         let date = said.last_modified.is_some() && said.last_modified_strong;

@@ -44,7 +44,7 @@ pub(crate) fn fill(
 }
 
 /// Copies some of the `most` bytes at `at`; how many.
-fn copy(source: &OwnedFd, file: &OwnedFd, at: u64, most: u64) -> Result<u64, Errno> {
+pub(crate) fn copy(source: &OwnedFd, file: &OwnedFd, at: u64, most: u64) -> Result<u64, Errno> {
     let (mut from, mut to) = (at, at);
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     match rustix::fs::copy_file_range(source, Some(&mut from), file, Some(&mut to), most) {

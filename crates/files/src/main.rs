@@ -21,6 +21,7 @@ mod name;
 mod place;
 mod rename;
 mod serve;
+mod source;
 mod temporary;
 #[cfg(test)]
 mod tests;

@@ -106,7 +106,7 @@ fn refused(path: &[u8], errno: Errno) -> FileTrouble {
 
 /// Whether this is a kernel interface. `/dev` calls itself a tmpfs, as `/dev/shm` rightly does, so
 /// it is known by its device; unless it is but a directory of the root file system.
-fn is_special(dir: &OwnedFd, stat: &Stat) -> Result<bool, FileTrouble> {
+pub(crate) fn is_special(dir: &OwnedFd, stat: &Stat) -> Result<bool, FileTrouble> {
     let kind = rustix::fs::fstatfs(dir).map_err(trouble::from)?.f_type;
     // The type is as wide as a word; magic numbers are 32 bits, and may have been sign-extended.
     let is_listed = SPECIAL.iter().any(|magic| i64::from(*magic) == kind & 0xffff_ffff);

@@ -3,7 +3,7 @@
 //! Every request is answered exactly once, with its own number; trouble is an answer like any
 //! other, and never ends the agent.
 
-use crate::{fill, place, rename, temporary};
+use crate::{fill, place, rename, source, temporary};
 use ebb_wire::files::{FileTrouble, FromFiles, ToFiles};
 use std::os::fd::OwnedFd;
 
@@ -43,6 +43,16 @@ fn attempt(
             fill::fill(place, temporary, &source, *from..*until)?;
             Ok((FromFiles::Done { seq: *seq }, None))
         }
+        ToFiles::LookAt { seq, path } => {
+            let source = source::look(path)?;
+            Ok((FromFiles::Source { seq: *seq, source }, None))
+        }
+        ToFiles::Copy { seq, path, source, from, until } => {
+            // The channel lets no such message through without one.
+            let file = came.ok_or(FileTrouble::TemporaryGone)?;
+            source::copy(path, source, &file, *from..*until)?;
+            Ok((FromFiles::Done { seq: *seq }, None))
+        }
         ToFiles::PutInPlace { seq, place, temporary, name, replace, look } => {
             let clash = if *replace { rename::Clash::Replace } else { rename::Clash::Keep };
             rename::put_in_place(place, temporary, name, clash, *look)?;
@@ -72,6 +82,8 @@ fn seq(request: &ToFiles) -> u64 {
         | ToFiles::Sweep { seq, .. }
         | ToFiles::Reopen { seq, .. }
         | ToFiles::Fill { seq, .. }
+        | ToFiles::LookAt { seq, .. }
+        | ToFiles::Copy { seq, .. }
         | ToFiles::PutInPlace { seq, .. }
         | ToFiles::Rename { seq, .. }
         | ToFiles::Delete { seq, .. } => *seq,

@@ -17,6 +17,7 @@
 //! | `asking`   | how the job's terms say files are to be asked for              |
 //! | `checked`  | whether what came in pieces has the digest it must have        |
 //! | `certificate` | what is shown where a server wants a certificate             |
+//! | `copying`  | a file whose source is on this machine                         |
 //! | `logins`   | what is said to log on with                                   |
 //! | `flight`   | how many files may be in flight                               |
 //! | `one_file` | one file, from its temporary file to the last word about it   |
@@ -29,6 +30,7 @@
 mod asking;
 mod certificate;
 mod checked;
+mod copying;
 mod flight;
 pub(crate) mod kept;
 mod logins;
@@ -212,7 +214,9 @@ impl Attempt {
         files: &[(u32, File)],
         mut is_over: watch::Receiver<bool>,
     ) -> impl Future<Output = ()> + use<> {
-        let unknown = files.iter().filter(|(_, file)| file.total().is_none());
+        let unknown = files
+            .iter()
+            .filter(|(_, file)| file.total().is_none() && file.local_source().is_none());
         let asking = |file| asking::asking(&self.order.terms, &self.order.headers, file, None);
         let wanted = asking::may_measure(&self.order.terms);
         let unknown: Vec<_> =

@@ -26,6 +26,25 @@ pub struct Temporary {
     pub ino: u64,
 }
 
+/// A file of the machine that is copied from, and what tells this version of it from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its device.
+    pub dev: u64,
+    /// Its inode.
+    pub ino: u64,
+    /// Its length in bytes.
+    pub size: u64,
+    /// When it was last written, in seconds since the epoch.
+    pub modified: i64,
+    /// And nanoseconds.
+    pub modified_ns: u64,
+    /// When anything of it last changed.
+    pub changed: i64,
+    /// And nanoseconds.
+    pub changed_ns: u64,
+}
+
 /// What a finished file is like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
@@ -94,6 +113,29 @@ pub enum ToFiles {
         place: Place,
         /// Which is written.
         temporary: Temporary,
+        /// The first byte.
+        from: u64,
+        /// One past the last.
+        until: u64,
+    },
+    /// Look at a file that is to be copied: a regular one, no link in the last step. Answered by
+    /// `Source`.
+    LookAt {
+        /// Request number.
+        seq: u64,
+        /// Absolute path.
+        path: Vec<u8>,
+    },
+    /// Copy a part of such a file to the same place of the temporary file whose descriptor comes
+    /// with this message, cut that where the part begins, and sync it. `Done` means that all of it is
+    /// there, and that the source was this one all the while.
+    Copy {
+        /// Request number.
+        seq: u64,
+        /// Absolute path of the source.
+        path: Vec<u8>,
+        /// What it has to be.
+        source: Source,
         /// The first byte.
         from: u64,
         /// One past the last.
@@ -169,6 +211,13 @@ pub enum FromFiles {
         /// Its present length in bytes.
         length: u64,
     },
+    /// What is to be copied is there.
+    Source {
+        /// Request number.
+        seq: u64,
+        /// What it is.
+        source: Source,
+    },
     /// Done.
     Done {
         /// Request number.
@@ -212,6 +261,16 @@ pub enum FileTrouble {
     NoSpace,
     /// The file system is mounted read-only.
     ReadOnly,
+    /// There is no such source.
+    SourceGone,
+    /// This identity may not read it.
+    SourceDenied,
+    /// It is no regular file.
+    SourceNotAFile,
+    /// It is another one than it was, or has been written to.
+    SourceChanged,
+    /// Anything else the kernel said of the source, as an `errno`.
+    SourceIo(i32),
     /// Anything else the kernel said, as an `errno`.
     Io(i32),
 }

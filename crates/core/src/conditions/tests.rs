@@ -47,6 +47,7 @@ fn without_a_network_only_the_machine_itself_is_reached() {
 #[test]
 fn a_url_is_here_only_if_nobody_can_doubt_it() {
     for url in [
+        "file:///srv/f",
         "http://localhost/f",
         "http://LOCALHOST.:80",
         "https://a.localhost?q",

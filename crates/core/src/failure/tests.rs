@@ -9,6 +9,7 @@ use NetworkTrouble as N;
 use ProxyTrouble as P;
 use ServerTrouble as R;
 use ServiceTrouble as S;
+use SourceTrouble as O;
 
 use super::*;
 use crate::describe::FAILURES;
@@ -83,6 +84,11 @@ fn position(failure: Failure) -> usize {
         Failure::Network(N::CertificateRevoked) => 63,
         Failure::Network(N::RevocationUnknown) => 64,
         Failure::Network(N::RevocationListOutdated) => 65,
+        Failure::Source(O::NotFound) => 66,
+        Failure::Source(O::AccessDenied) => 67,
+        Failure::Source(O::NotAFile) => 68,
+        Failure::Source(O::Changing) => 69,
+        Failure::Source(O::Io(_)) => 70,
     }
 }
 
@@ -142,6 +148,7 @@ fn other_trouble_passes_or_lasts_by_who_can_mend_it() {
         Failure::Network(N::ConnectionLost),
         Failure::Server(R::MalformedAnswer),
         Failure::Server(R::SizeChanged),
+        Failure::Source(O::Changing),
         Failure::Service(S::AgentLost),
         Failure::Proxy(P::NameNotResolved),
         Failure::Proxy(P::ConnectFailed),
@@ -216,7 +223,7 @@ fn every_failure_is_attributed_to_whoever_can_look_there() {
             Failure::Network(_) | Failure::Proxy(_) | Failure::Certificate(_) => {
                 "general-transport"
             }
-            Failure::Server(_) => "remote-file",
+            Failure::Server(_) | Failure::Source(_) => "remote-file",
             Failure::Destination(_) => "local-file",
             Failure::Service(S::AgentLost) => "unknown",
             Failure::Service(_) | Failure::Blocked(_) => "general-queue-manager",

@@ -7,14 +7,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ops::Range;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
-use ebb_core::failure::{DestinationTrouble, Failure, ServiceTrouble};
+use ebb_core::failure::{DestinationTrouble, Failure, ServiceTrouble, SourceTrouble};
 use ebb_core::file::{Destination, File, Progress, Temporary};
 use ebb_wire::Sandbox;
-use ebb_wire::files::{FileTrouble, FromFiles, Look, Place, ToFiles};
+use ebb_wire::files::{FileTrouble, FromFiles, Look, Place, Source, ToFiles};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use tokio::sync::oneshot;
 
@@ -28,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 enum Answer {
     Inspected { dev: u64, ino: u64 },
     Opened { temporary: Temporary, length: u64, fd: OwnedFd },
+    Source(Source),
     Done,
     Failed(FileTrouble),
 }
@@ -84,8 +85,8 @@ impl FileAgent {
         let question = |seq| ToFiles::Inspect { seq, dir: dir.to_vec(), name: name.to_vec() };
         match self.ask(question).await? {
             Answer::Inspected { dev, ino } => Ok((dev, ino)),
-            Answer::Failed(trouble) => Err(trouble_of(trouble).into()),
-            Answer::Opened { .. } | Answer::Done => Err(self.broken().await),
+            Answer::Failed(trouble) => Err(trouble_of(trouble)),
+            Answer::Opened { .. } | Answer::Source(_) | Answer::Done => Err(self.broken().await),
         }
     }
 
@@ -220,6 +221,30 @@ impl FileAgent {
         self.done(self.ask_with(Some(source), question).await?).await
     }
 
+    /// Looks at a file of this machine that is to be copied.
+    pub(crate) async fn look_at_source(&self, path: &[u8]) -> Result<Source, Failure> {
+        match self.ask(|seq| ToFiles::LookAt { seq, path: path.to_vec() }).await? {
+            Answer::Source(source) => Ok(source),
+            Answer::Failed(trouble) => Err(trouble_of(trouble)),
+            Answer::Inspected { .. } | Answer::Opened { .. } | Answer::Done => {
+                Err(self.broken().await)
+            }
+        }
+    }
+
+    /// Copies a part of one into an open temporary file, durably.
+    pub(crate) async fn copy(
+        &self,
+        path: &[u8],
+        source: &Source,
+        file: &OwnedFd,
+        part: Range<u64>,
+    ) -> Result<(), Failure> {
+        let (path, source) = (path.to_vec(), *source);
+        let question = |seq| ToFiles::Copy { seq, path, source, from: part.start, until: part.end };
+        self.done(self.ask_with(Some(file.as_fd()), question).await?).await
+    }
+
     async fn ask(&self, question: impl FnOnce(u64) -> ToFiles) -> Result<Answer, Failure> {
         self.ask_with(None, question).await
     }
@@ -244,16 +269,18 @@ impl FileAgent {
     async fn opened(&self, answer: Answer) -> Result<Opened, Failure> {
         match answer {
             Answer::Opened { temporary, length: _, fd } => Ok(Opened { temporary, fd }),
-            Answer::Failed(trouble) => Err(trouble_of(trouble).into()),
-            Answer::Inspected { .. } | Answer::Done => Err(self.broken().await),
+            Answer::Failed(trouble) => Err(trouble_of(trouble)),
+            Answer::Inspected { .. } | Answer::Source(_) | Answer::Done => Err(self.broken().await),
         }
     }
 
     async fn done(&self, answer: Answer) -> Result<(), Failure> {
         match answer {
             Answer::Done => Ok(()),
-            Answer::Failed(trouble) => Err(trouble_of(trouble).into()),
-            Answer::Inspected { .. } | Answer::Opened { .. } => Err(self.broken().await),
+            Answer::Failed(trouble) => Err(trouble_of(trouble)),
+            Answer::Inspected { .. } | Answer::Opened { .. } | Answer::Source(_) => {
+                Err(self.broken().await)
+            }
         }
     }
 
@@ -306,12 +333,14 @@ fn check(message: FromFiles, fd: Option<OwnedFd>, uid: u32) -> Option<(u64, Answ
             is_what_it_says(&fd, &temporary)
                 .then_some((seq, Answer::Opened { temporary, length, fd }))
         }
+        (FromFiles::Source { seq, source }, None) => Some((seq, Answer::Source(source))),
         (FromFiles::Done { seq }, None) => Some((seq, Answer::Done)),
         (FromFiles::Failed { seq, trouble }, None) => Some((seq, Answer::Failed(trouble))),
         (
             FromFiles::Hello { .. }
             | FromFiles::Inspected { .. }
             | FromFiles::Opened { .. }
+            | FromFiles::Source { .. }
             | FromFiles::Done { .. }
             | FromFiles::Failed { .. },
             _,
@@ -344,8 +373,13 @@ fn wire(temporary: &Temporary) -> ebb_wire::files::Temporary {
     }
 }
 
-fn trouble_of(trouble: FileTrouble) -> DestinationTrouble {
-    match trouble {
+fn trouble_of(trouble: FileTrouble) -> Failure {
+    let destination = match trouble {
+        FileTrouble::SourceGone => return Failure::Source(SourceTrouble::NotFound),
+        FileTrouble::SourceDenied => return Failure::Source(SourceTrouble::AccessDenied),
+        FileTrouble::SourceNotAFile => return Failure::Source(SourceTrouble::NotAFile),
+        FileTrouble::SourceChanged => return Failure::Source(SourceTrouble::Changing),
+        FileTrouble::SourceIo(errno) => return Failure::Source(SourceTrouble::Io(errno)),
         FileTrouble::NoSuchDirectory => DestinationTrouble::NoSuchDirectory,
         FileTrouble::NotADirectory => DestinationTrouble::NotADirectory,
         FileTrouble::SymbolicLink => DestinationTrouble::SymbolicLink,
@@ -361,5 +395,6 @@ fn trouble_of(trouble: FileTrouble) -> DestinationTrouble {
         FileTrouble::NoSpace => DestinationTrouble::NoSpace,
         FileTrouble::ReadOnly => DestinationTrouble::ReadOnly,
         FileTrouble::Io(errno) => DestinationTrouble::Io(errno),
-    }
+    };
+    Failure::Destination(destination)
 }

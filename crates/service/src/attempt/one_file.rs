@@ -107,7 +107,10 @@ impl Attempt {
         self.unless_halted()?;
         let Opened { temporary, fd } = self.open(&files, at, &mut file).await?;
         let in_hand = fd.try_clone();
-        let ended = self.bring(at, file, fd).await;
+        let ended = match file.local_source() {
+            Some(path) => self.copy(at, &mut file, &fd, &path).await,
+            None => self.bring(at, file, fd).await,
+        };
         if let (Err(broken), Ok(fd)) = (&ended, in_hand) {
             self.leave(at, &fd);
             if matches!(broken, Break::Stopped) {

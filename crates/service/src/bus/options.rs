@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use ebb_core::digest::Digest;
-use ebb_core::file::{Wanted, split_path};
+use ebb_core::file::{Wanted, is_local, split_path};
 use ebb_core::id::JobId;
 use ebb_core::job::{PROPERTIES, Property, Setting, State};
 use ebb_core::ranges;
@@ -92,6 +92,9 @@ fn file(url: String, path: &[u8], options: Options) -> Result<NewFile, Refusal> 
                 return Err(Refusal::InvalidArgument("there is no such option for a file"));
             }
         }
+    }
+    if is_local(&url) && wanted != Wanted::Whole {
+        return Err(Refusal::InvalidArgument("a file of this machine comes whole, without ranges"));
     }
     Ok(NewFile { url, dir, name, replace, wanted, digest })
 }

@@ -3,7 +3,7 @@
 //!
 //! Nothing is fetched or looked up here; whether there is such a file is the server's to say.
 
-use ebb_core::file::{File, URL_LIMIT};
+use ebb_core::file::{File, URL_LIMIT, is_local, local_path};
 use ebb_core::refusal::Refusal;
 
 /// Looks whether it is one.
@@ -20,10 +20,15 @@ pub(crate) fn check(url: &str) -> Result<(), Refusal> {
             "the URL has characters that must be percent-encoded (host names: in IDN form)",
         ));
     }
+    if is_local(url) {
+        return local_path(url).map(drop).map_err(Refusal::InvalidArgument);
+    }
     let parsed = url::Url::parse(url)
         .map_err(|_| Refusal::InvalidArgument("the URL is not well formed: https://host/path"))?;
     if !matches!(parsed.scheme(), "http" | "https") {
-        return Err(Refusal::InvalidArgument("the URL must begin with http:// or https://"));
+        return Err(Refusal::InvalidArgument(
+            "the URL must begin with http://, https:// or file:///",
+        ));
     }
     if !parsed.username().is_empty() || parsed.password().is_some() {
         return Err(Refusal::InvalidArgument("the URL must not contain a user name or password"));
@@ -68,15 +73,16 @@ mod tests {
     }
 
     #[test]
-    fn only_http_and_https_without_secrets_are_taken() {
-        for url in ["http://h/f", "https://h:8443/a%20b?sig=1", "http://[::1]:80/"] {
+    fn only_http_https_and_files_without_secrets_are_taken() {
+        for url in ["http://h/f", "https://h:8443/a%20b?sig=1", "http://[::1]:80/", "file:///srv/f"]
+        {
             assert!(check(url).is_ok(), "{url}");
         }
         for url in [
             "",
             "h/f",
             "ftp://h/f",
-            "file:///etc/passwd",
+            "file://h/etc/passwd",
             "http:///f",
             "http://u:p@h/f",
             "http://u@h/f",

@@ -4,7 +4,7 @@
 //! Never the position of a variant: that changes when the code does, and a store outlives it.
 
 use ebb_core::describe::FAILURES;
-use ebb_core::failure::{DestinationTrouble, Failure, ProxyTrouble, ServerTrouble};
+use ebb_core::failure::{DestinationTrouble, Failure, ProxyTrouble, ServerTrouble, SourceTrouble};
 
 /// The number that belongs to the name, if one does.
 pub(crate) fn number_of(failure: Failure) -> Option<i64> {
@@ -13,12 +13,14 @@ pub(crate) fn number_of(failure: Failure) -> Option<i64> {
             Some(status.into())
         }
         Failure::Destination(DestinationTrouble::Io(errno)) => Some(errno.into()),
+        Failure::Source(SourceTrouble::Io(errno)) => Some(errno.into()),
         Failure::Proxy(ProxyTrouble::Refused(status)) => Some(status.into()),
         Failure::Proxy(ProxyTrouble::SocksRefused(reply)) => Some(reply.into()),
         Failure::Network(_)
         | Failure::Proxy(_)
         | Failure::Certificate(_)
         | Failure::Server(_)
+        | Failure::Source(_)
         | Failure::Destination(_)
         | Failure::Service(_)
         | Failure::Blocked(_) => None,
@@ -36,6 +38,9 @@ pub(crate) fn restore(name: &str, number: Option<i64>) -> Option<Failure> {
         }
         ("io-error", Some(errno)) => {
             Failure::Destination(DestinationTrouble::Io(errno.try_into().ok()?))
+        }
+        ("source-io-error", Some(errno)) => {
+            Failure::Source(SourceTrouble::Io(errno.try_into().ok()?))
         }
         ("proxy-refused", Some(status)) => {
             Failure::Proxy(ProxyTrouble::Refused(status.try_into().ok()?))
@@ -73,7 +78,8 @@ mod tests {
             too-many-redirects redirect-downgrade redirect-invalid size-changed \
             redirect-refused insufficient-range-support invalid-range invalid-server-response \
             max-download-size-limit-reached validation-failed digest-mismatch \
-            repr-digest-mismatch \
+            repr-digest-mismatch source-not-found source-access-denied source-not-a-file \
+            source-changes source-io-error \
             no-such-directory not-a-directory symbolic-link destination-access-denied \
             not-a-regular-file special-file-system destination-changed destination-exists \
             name-too-long no-space read-only-file-system temporary-lost io-error \

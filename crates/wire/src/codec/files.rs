@@ -4,7 +4,7 @@
 //! its tag says is an error, and whoever reads it ends.
 
 use super::{DecodeError, EncodeError, Message, NAME_MAX, PATH_MAX, Part, Reader, Writer};
-use crate::files::{FileTrouble, FromFiles, Look, Place, Temporary, ToFiles};
+use crate::files::{FileTrouble, FromFiles, Look, Place, Source, Temporary, ToFiles};
 
 impl Message for ToFiles {
     fn encode(&self) -> Result<Vec<u8>, EncodeError> {
@@ -37,6 +37,10 @@ impl Message for ToFiles {
                 .put(look),
             Self::Delete { seq, place, temporary } => {
                 Writer::new(5).put(seq).put(place).put(temporary)
+            }
+            Self::LookAt { seq, path } => Writer::new(9).put(seq).bytes(path, PATH_MAX),
+            Self::Copy { seq, path, source, from, until } => {
+                Writer::new(10).put(seq).bytes(path, PATH_MAX).put(source).put(from).put(until)
             }
             Self::Fill { seq, place, temporary, from, until } => {
                 Writer::new(7).put(seq).put(place).put(temporary).put(from).put(until)
@@ -91,13 +95,21 @@ impl Message for ToFiles {
                 from: from.get()?,
                 until: from.get()?,
             },
+            9 => Self::LookAt { seq: from.get()?, path: from.bytes(PATH_MAX)? },
+            10 => Self::Copy {
+                seq: from.get()?,
+                path: from.bytes(PATH_MAX)?,
+                source: from.get()?,
+                from: from.get()?,
+                until: from.get()?,
+            },
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)
     }
 
     fn carries_descriptor(&self) -> bool {
-        matches!(self, Self::Fill { .. })
+        matches!(self, Self::Fill { .. } | Self::Copy { .. })
     }
 }
 
@@ -110,6 +122,7 @@ impl Message for FromFiles {
                 Writer::new(3).put(seq).put(temporary).put(length)
             }
             Self::Done { seq } => Writer::new(4).put(seq),
+            Self::Source { seq, source } => Writer::new(6).put(seq).put(source),
             Self::Failed { seq, trouble } => Writer::new(5).put(seq).put(trouble),
         }
         .finish()
@@ -123,6 +136,7 @@ impl Message for FromFiles {
             3 => Self::Opened { seq: from.get()?, temporary: from.get()?, length: from.get()? },
             4 => Self::Done { seq: from.get()? },
             5 => Self::Failed { seq: from.get()?, trouble: from.get()? },
+            6 => Self::Source { seq: from.get()?, source: from.get()? },
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)
@@ -142,6 +156,30 @@ impl Part for Place {
 
     fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self { dir: from.bytes(PATH_MAX)?, dev: from.get()?, ino: from.get()? })
+    }
+}
+
+impl Part for Source {
+    fn put(&self, to: &mut Writer) {
+        self.dev.put(to);
+        self.ino.put(to);
+        self.size.put(to);
+        self.modified.put(to);
+        self.modified_ns.put(to);
+        self.changed.put(to);
+        self.changed_ns.put(to);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            dev: from.get()?,
+            ino: from.get()?,
+            size: from.get()?,
+            modified: from.get()?,
+            modified_ns: from.get()?,
+            changed: from.get()?,
+            changed_ns: from.get()?,
+        })
     }
 }
 
@@ -170,7 +208,7 @@ impl Part for Temporary {
 }
 
 /// The troubles that are a number and nothing else; their places in this list are not the wire.
-const PLAIN: [(u8, FileTrouble); 13] = [
+const PLAIN: [(u8, FileTrouble); 17] = [
     (1, FileTrouble::NoSuchDirectory),
     (2, FileTrouble::NotADirectory),
     (3, FileTrouble::SymbolicLink),
@@ -184,14 +222,23 @@ const PLAIN: [(u8, FileTrouble); 13] = [
     (11, FileTrouble::NameTooLong),
     (12, FileTrouble::NoSpace),
     (13, FileTrouble::ReadOnly),
+    (15, FileTrouble::SourceGone),
+    (16, FileTrouble::SourceDenied),
+    (17, FileTrouble::SourceNotAFile),
+    (18, FileTrouble::SourceChanged),
 ];
 /// The one with an `errno`.
 const IO: u8 = 14;
+/// The same of a source.
+const SOURCE_IO: u8 = 19;
 
 impl Part for FileTrouble {
     fn put(&self, to: &mut Writer) {
         if let Self::Io(errno) = self {
             IO.put(to);
+            errno.put(to);
+        } else if let Self::SourceIo(errno) = self {
+            SOURCE_IO.put(to);
             errno.put(to);
         } else {
             let known = PLAIN.iter().find(|(_, trouble)| trouble == self);
@@ -202,6 +249,7 @@ impl Part for FileTrouble {
     fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         match from.get::<u8>()? {
             IO => from.get().map(Self::Io),
+            SOURCE_IO => from.get().map(Self::SourceIo),
             tag => PLAIN
                 .iter()
                 .find_map(|(number, trouble)| (*number == tag).then_some(*trouble))

@@ -3,10 +3,11 @@
 mod path;
 mod proxy;
 mod sign;
+mod versions;
 
 use super::*;
 use crate::Sandbox;
-use crate::files::{FileTrouble, FromFiles, Look, Place, Temporary, ToFiles};
+use crate::files::{FileTrouble, FromFiles, Look, Place, Source, Temporary, ToFiles};
 use crate::launcher::{AgentId, DenyReason, FromLauncher, Identity, Role, ToLauncher};
 use crate::net::{
     AuthScheme, AuthTarget, CertificateId, Digest, FetchId, FetchOptions, FromNet, Hashed, Header,
@@ -17,6 +18,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use std::fmt::Debug;
+use versions::{digest, hashed, source, validators};
 
 fn bytes_to(limit: usize) -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..=limit.min(300))
@@ -148,6 +150,11 @@ fn file_trouble() -> impl Strategy<Value = FileTrouble> {
         Just(FileTrouble::NameTooLong),
         Just(FileTrouble::NoSpace),
         Just(FileTrouble::ReadOnly),
+        Just(FileTrouble::SourceGone),
+        Just(FileTrouble::SourceDenied),
+        Just(FileTrouble::SourceNotAFile),
+        Just(FileTrouble::SourceChanged),
+        any::<i32>().prop_map(FileTrouble::SourceIo),
         any::<i32>().prop_map(FileTrouble::Io),
     ]
 }
@@ -164,41 +171,11 @@ fn from_files() -> impl Strategy<Value = FromFiles> {
         any::<(u64, u64, u64)>().prop_map(|(seq, dev, ino)| FromFiles::Inspected { seq, dev, ino }),
         (any::<u64>(), temporary(), any::<u64>())
             .prop_map(|(seq, temporary, length)| { FromFiles::Opened { seq, temporary, length } }),
+        (any::<u64>(), source()).prop_map(|(seq, source)| FromFiles::Source { seq, source }),
         any::<u64>().prop_map(|seq| FromFiles::Done { seq }),
         (any::<u64>(), file_trouble())
             .prop_map(|(seq, trouble)| FromFiles::Failed { seq, trouble }),
     ]
-}
-
-fn validators() -> impl Strategy<Value = Validators> {
-    let field = || option::of(bytes_to(VALIDATOR_MAX));
-    (field(), field(), any::<bool>(), option::of(any::<u64>()), option::of(digest())).prop_map(
-        |(etag, last_modified, last_modified_strong, total, digest)| Validators {
-            etag,
-            last_modified,
-            last_modified_strong,
-            total,
-            digest,
-        },
-    )
-}
-
-fn digest() -> impl Strategy<Value = Box<Digest>> {
-    let long = || (any::<[u8; 32]>(), any::<[u8; 32]>());
-    prop_oneof![
-        any::<[u8; 32]>().prop_map(Digest::Sha256),
-        long().prop_map(|(first, second)| {
-            let mut value = [0; 64];
-            value[..32].copy_from_slice(&first);
-            value[32..].copy_from_slice(&second);
-            Digest::Sha512(value)
-        }),
-    ]
-    .prop_map(Box::new)
-}
-
-fn hashed() -> impl Strategy<Value = Hashed> {
-    (any::<u64>(), bytes_to(HASHED_MAX)).prop_map(|(at, state)| Hashed { at, state })
 }
 
 fn fetch_options() -> impl Strategy<Value = FetchOptions> {

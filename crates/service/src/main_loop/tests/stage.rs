@@ -324,6 +324,7 @@ fn answer(question: ToFiles) -> (FromFiles, Option<OwnedFd>) {
         | ToFiles::PutInPlace { seq, .. }
         | ToFiles::Rename { seq, .. }
         | ToFiles::Delete { seq, .. } => (FromFiles::Done { seq }, None),
+        ToFiles::LookAt { .. } | ToFiles::Copy { .. } => panic!("nothing comes from the machine"),
     }
 }
 
