@@ -43,6 +43,8 @@ pub struct File {
     pub spare: Option<Temporary>,
     /// Bytes from the beginning that are in the temporary file and synced.
     pub durable: u64,
+    /// How far it has been, since it was last gone on with: what is beyond is progress.
+    pub furthest: u64,
     /// What is known of their hashes; of use only where it is of just as many bytes.
     pub hashed: Option<Hashed>,
     /// Which representation those bytes belong to.
@@ -159,6 +161,7 @@ impl File {
             in_place: false,
             spare: None,
             durable: 0,
+            furthest: 0,
             hashed: None,
             validators: Validators::default(),
             progress: Progress::Unfinished,
@@ -276,6 +279,7 @@ impl File {
                 }
             }
         }
+        self.furthest = self.furthest.max(self.durable);
     }
 
     /// Whether these bytes are there, or of no use to it.

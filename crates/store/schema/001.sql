@@ -124,6 +124,8 @@ CREATE TABLE file (
     spare_ino            INTEGER,
     spare_made_by        INTEGER,
     durable              INTEGER NOT NULL,
+    -- How far it has been: what is beyond is progress.
+    furthest             INTEGER NOT NULL,
     -- Null together; else hashes under way, and of how many bytes.
     hashed_at            INTEGER,
     hashed               BLOB,

@@ -128,16 +128,18 @@ impl Job {
         }
     }
 
-    /// Bytes that were not there are there now. Only they are progress: a checkpoint that brings
-    /// none must not end the patience, or a server that takes connections and sends nothing is
-    /// tried without a pause.
+    /// Bytes that were not there are there now. Only they are progress, and only where the file
+    /// never got so far: a checkpoint that brings nothing new must not end the patience, or a server
+    /// that takes connections and sends nothing, or always the same beginning, is tried without a pause.
     pub(super) fn arrived(&mut self, at: u32, range: Option<Range>) -> Step {
         let file = self.files.get(at as usize);
         let Some(range) = range.filter(|range| file.is_some_and(|file| !file.holds(*range))) else {
             return Step::stay();
         };
+        let furthest = |job: &Self| job.files.get(at as usize).map_or(0, |file| file.furthest);
+        let before = furthest(self);
         let step = self.change_file(at, |file| file.fill(range));
-        if step != Step::stay() {
+        if furthest(self) > before {
             self.patience = Default::default();
         }
         step

@@ -46,6 +46,9 @@ impl Job {
                 let step = self.change_file(at, |file| {
                     if from != file.durable {
                         file.start_over();
+                    } else if from > 0 {
+                        // What this one brings is new, however far another version was.
+                        file.furthest = from;
                     }
                     file.answered(validators);
                     file.final_url = Some(final_url);

@@ -37,6 +37,7 @@ pub(crate) static FILE: Table = Table {
         "spare_ino",
         "spare_made_by",
         "durable",
+        "furthest",
         "hashed_at",
         "hashed",
         "etag",
@@ -66,6 +67,7 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         in_place,
         spare,
         durable,
+        furthest,
         hashed,
         validators,
         progress,
@@ -100,6 +102,7 @@ pub(crate) fn cells(file: &File) -> Vec<Value> {
         .put_option(spare.as_ref().map(|t| t.ino))
         .put_option(spare.as_ref().map(|t| t.made_by))
         .put(*durable)
+        .put(*furthest)
         .put_option(hashed.as_ref().map(|hashed| hashed.at))
         .put_option(hashed.as_ref().map(|hashed| hashed.state.clone()))
         .put_option(validators.etag.clone())
@@ -134,6 +137,7 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<File, StoreError> {
         in_place: cells.take()?,
         spare: temporary(cells)?,
         durable: cells.take()?,
+        furthest: cells.take()?,
         hashed: hashed(cells)?,
         validators: Validators {
             etag: cells.take_option()?,

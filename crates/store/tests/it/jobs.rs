@@ -231,7 +231,7 @@ pub(crate) fn any_file() -> impl Strategy<Value = File> {
             (option::of(temporary()), option::of(temporary()), any::<bool>()),
             (wanted(), digest()),
         ),
-        (any::<u64>(), validators(), progress(), hashed()),
+        (any::<[u64; 2]>(), validators(), progress(), hashed()),
         (option::of(text()), option::of(any::<u16>()), option::of(any::<i64>())),
         (option::of(any::<u64>()), any::<bool>(), vec(("[A-Za-z-]{1,8}", "[ -~]{0,12}"), 0..3)),
     )
@@ -244,7 +244,8 @@ pub(crate) fn any_file() -> impl Strategy<Value = File> {
             temporary: place.3.0,
             in_place: place.3.2,
             spare: place.3.1,
-            durable: held.0,
+            durable: held.0[0],
+            furthest: held.0[1],
             hashed: held.3,
             validators: held.1,
             progress: held.2,

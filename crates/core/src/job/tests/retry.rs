@@ -62,6 +62,33 @@ fn progress_begins_the_count_anew() {
     assert_eq!(delay(&job, at(0)), 600);
 }
 
+/// A server that breaks off in mid-file, and of which nothing can be continued, must not be asked for
+/// the same bytes without a pause.
+#[test]
+fn the_same_beginning_again_is_no_progress_but_what_goes_on_from_it_is() {
+    let mut job = transferring();
+    for number in 1..=3 {
+        let attempt = AttemptId(number);
+        let _ = job.does(Event::Report(attempt, answered(0, 0)));
+        let _ = job.does(Event::Report(attempt, checkpoint(0, 100)));
+        let _ = job.fails(lost(), at(0));
+    }
+    assert_eq!(delay(&job, at(0)), 600);
+    let _ = job.decide(Event::Due, at(600)).unwrap();
+    let _ = job.decide(Event::Start, at(600)).unwrap();
+    let attempt = job.state.attempt().unwrap();
+    let _ = job.does(Event::Report(attempt, answered(0, 0)));
+    let _ = job.does(Event::Report(attempt, checkpoint(0, 60)));
+    let _ = job.fails(lost(), at(600));
+    assert_eq!(delay(&job, at(600)), 1200);
+    let _ = job.decide(Event::Due, at(1800)).unwrap();
+    let _ = job.decide(Event::Start, at(1800)).unwrap();
+    let attempt = job.state.attempt().unwrap();
+    let _ = job.does(Event::Report(attempt, answered(0, 60)));
+    let _ = job.does(Event::Report(attempt, checkpoint(0, 80)));
+    assert_eq!(job.patience, Patience::default());
+}
+
 /// A server that takes connections and sends nothing must not be tried without a pause.
 #[test]
 fn a_checkpoint_without_new_bytes_is_no_progress() {
