@@ -7,7 +7,7 @@ PREFIX ?= /usr
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 AGENTS = ebb-service ebb-files ebb-net ebb-notify ebb-sign
 
-.PHONY: all build test explore lint tables demo bench bench-politeness install
+.PHONY: all build test explore lint tables matrix demo bench bench-politeness install
 
 all: build
 
@@ -32,6 +32,11 @@ lint:
 tables: build
 	EBB_REGENERATE=1 $(CARGO) test --locked -p ebb-core --test it -- errors
 	EBB_REGENERATE=1 $(CARGO) test --locked -p ebb-tests --test e2e -- state_table the_page_of_properties
+
+# docs/server-matrix.md written anew: what we, curl, wget and aria2c make of servers that misbehave.
+matrix: build
+	tests/setup --for-matrix
+	EBB_REGENERATE=1 $(CARGO) test --locked --workspace --test e2e -- server_matrix
 
 # The model case with evidence: two identities, one download. Ends 0 only if all is as promised.
 demo:

@@ -44,6 +44,7 @@ mod properties;
 mod proxies;
 mod proxy_logins;
 mod ranges;
+mod server_matrix;
 mod sessions;
 mod set;
 mod state_table;
