@@ -17,6 +17,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::BodyExt;
 use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::timeout;
 use url::Url;
 
 pub use crate::auth::checks::challenges;
@@ -24,6 +25,8 @@ pub use crate::proxy::checks::{socks_reply, tunnel_reply};
 
 /// We say less than this.
 const ROOM: usize = 64 * 1024;
+/// Both sides may wait for each other. Long enough for a slow machine, but where there are many to come.
+const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 10_000 } else { 20 });
 
 /// The head of an answer, and its body, as they come over a connection. The first byte says what was
 /// asked for.
@@ -124,9 +127,8 @@ pub(crate) fn answering(bytes: &[u8]) -> Stream {
     let parts: Vec<_> = bytes.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
     tokio::spawn(async move {
         for part in parts {
-            let mut heard = Vec::new();
-            while !heard.ends_with(b"\r\n\r\n") {
-                heard.push(theirs.read_u8().await?);
+            if timeout(PATIENCE, head(&mut theirs)).await.is_err() {
+                break;
             }
             theirs.write_all(&part).await?;
         }
@@ -135,6 +137,14 @@ pub(crate) fn answering(bytes: &[u8]) -> Stream {
         std::io::Result::Ok(())
     });
     Stream::Memory(ours)
+}
+
+async fn head(from: &mut DuplexStream) -> std::io::Result<()> {
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"\r\n\r\n") {
+        heard.push(from.read_u8().await?);
+    }
+    Ok(())
 }
 
 /// What we say has to go somewhere: a stream of which nothing is left at the other end cannot be written.
