@@ -89,7 +89,7 @@ fn an_agent_holds_its_channel_its_log_and_what_the_job_in_hand_needs() {
         assert!(files.iter().skip(3).all(|(_, what)| !what.starts_with("socket:")), "{files:?}");
         let net = only(instance, "ebb-net").descriptors();
         // And, where there is a way out, the counter of its card, which anybody may read.
-        let is_counter = |what: &str| what.starts_with("/sys/") && what.ends_with("/rx_bytes");
+        let is_counter = |what: &str| what.starts_with("/sys/") && what.ends_with("x_bytes");
         let on_disk: Vec<_> = net
             .iter()
             .skip(3)

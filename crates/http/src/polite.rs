@@ -57,9 +57,16 @@ struct State {
     next: u64,
     laws: Vec<Law>,
     bases: HashMap<Peer, Base>,
-    card: Option<(OwnedFd, Option<u64>)>,
+    card: Option<Counter>,
+    sent: Option<Counter>,
     epoch: Option<Instant>,
     steering: bool,
+}
+
+/// A file that holds one number, which grows.
+struct Counter {
+    file: OwnedFd,
+    before: Option<u64>,
 }
 
 struct Law {
@@ -97,9 +104,14 @@ impl Pacer {
     /// It is another network, too: what was known of its paths is forgotten.
     pub fn watch_card(&self, counter: OwnedFd) {
         let mut state = self.state();
-        state.card = Some((counter, None));
+        state.card = Some(Counter { file: counter, before: None });
         state.bases.clear();
         state.laws.clear();
+    }
+
+    /// The same for the bytes the card has sent.
+    pub fn watch_sent(&self, counter: OwnedFd) {
+        self.state().sent = Some(Counter { file: counter, before: None });
     }
 
     /// How the paths are doing.
@@ -182,10 +194,11 @@ impl State {
     /// Returns now, and when to look again.
     fn tick(&mut self, epoch: Instant) -> (Duration, Duration) {
         // The card first: what arrives between the two readings counts as ours.
-        let all = self.card_received();
+        let all = self.card.as_mut().and_then(Counter::passed);
+        let sent = self.sent.as_mut().and_then(Counter::passed).unwrap_or(0);
         let now = epoch.elapsed();
         let own = self.look(now);
-        let card = all.map(|all| Card { all, own });
+        let card = all.map(|all| Card { all, own, sent });
         let mut next = now + Duration::from_secs(1);
         let mut laws = std::mem::take(&mut self.laws);
         for manners in self.manners() {
@@ -200,17 +213,6 @@ impl State {
         }
         self.laws = laws;
         (now, next)
-    }
-
-    /// What the card has received since it was read last.
-    fn card_received(&mut self) -> Option<u64> {
-        let (counter, before) = self.card.as_mut()?;
-        let mut text = [0; 32];
-        let length = rustix::io::pread(&*counter, &mut text, 0).ok()?;
-        let all: u64 = std::str::from_utf8(&text[..length]).ok()?.trim().parse().ok()?;
-        let since = before.map(|before| all.saturating_sub(before));
-        *before = Some(all);
-        since
     }
 
     /// Asks the kernel about each connection. Returns what all of them have received on the card.
@@ -265,6 +267,18 @@ impl State {
         }
         law.grant = Some(grant);
         Some(grant)
+    }
+}
+
+impl Counter {
+    /// What has passed since it was read last.
+    fn passed(&mut self) -> Option<u64> {
+        let mut text = [0; 32];
+        let length = rustix::io::pread(&self.file, &mut text, 0).ok()?;
+        let all: u64 = std::str::from_utf8(&text[..length]).ok()?.trim().parse().ok()?;
+        let since = self.before.map(|before| all.saturating_sub(before));
+        self.before = Some(all);
+        since
     }
 }
 

@@ -162,7 +162,12 @@ impl Fetches {
                 }
             }
             // Without a descriptor there is none; one that tells no number is never believed.
-            ToNet::Card => file.into_iter().for_each(|file| self.client.pacer().watch_card(file)),
+            ToNet::Card { sent: false } => {
+                file.into_iter().for_each(|file| self.client.pacer().watch_card(file));
+            }
+            ToNet::Card { sent: true } => {
+                file.into_iter().for_each(|file| self.client.pacer().watch_sent(file));
+            }
             ToNet::Proceed { fetch } => {
                 // One that is unknown has ended meanwhile; its end is under way.
                 if let Some(steering) = self.running.get(&fetch) {

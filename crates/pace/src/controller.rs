@@ -24,6 +24,7 @@ use crate::numbers::{duration, real, whole};
 use crate::rate::Rate;
 use crate::surge::Card;
 use crate::surge::Surge;
+use crate::upload::Upload;
 use crate::{LARGEST_TARGET, Manners};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ const DOUBT: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(1);
 /// A round trip nobody has measured.
 const UNKNOWN: Duration = Duration::from_millis(100);
+/// The queue on the way up has tides of this size, in seconds, and everybody's round trip has them.
+const BESIDE_AN_UPLOAD: f64 = 0.050;
 /// The target never falls below this for a small buffer's sake.
 const SMALLEST_TARGET: f64 = 0.004;
 
@@ -146,9 +149,12 @@ pub struct Controller {
     look: Option<Look>,
     /// Where a slowdown began, and may be gone back to quickly.
     back_to: f64,
+    /// The largest window of late, beside an upload.
+    best: f64,
     seen_at: Duration,
     noise: Noise,
     surge: Surge,
+    upload: Upload,
     alarm: Alarm,
     signals: Signals,
     /// The lowest round trip of the path, for whoever has no own.
@@ -175,9 +181,11 @@ impl Controller {
             guests: Guests::default(),
             look: None,
             back_to: 0.0,
+            best: 0.0,
             seen_at: Duration::ZERO,
             noise: Noise::default(),
             surge: Surge::new(real(highest_rate)),
+            upload: Upload::new(),
             alarm: None,
             signals: Signals::default(),
             base: None,
@@ -232,7 +240,11 @@ impl Controller {
             self.arrived = now;
         }
         self.rate.add(now, length, bytes);
-        let path = Path::of(sample.connections);
+        if let Some(card) = sample.card {
+            self.upload.see(now, length, (card.sent, card.all, card.own));
+        }
+        let mut path = Path::of(sample.connections);
+        path.uploads = self.beside_an_upload(now, &mut path);
         let rtt = path.rtt.or(path.base).or(self.base).unwrap_or(UNKNOWN).as_secs_f64().max(1e-6);
         let target = self.target(now, &path);
         let mut course = self.follow(now, length, bytes, rtt, target, &path);
@@ -242,7 +254,7 @@ impl Controller {
             self.alarm = Some(now);
             course = Course::Alarmed;
         }
-        if let Some(bound) = self.bound(rtt, sample.limit)
+        if let Some(bound) = self.bound(rtt, sample.limit, path.uploads)
             && self.window > bound
         {
             self.window = bound;
@@ -257,6 +269,27 @@ impl Controller {
             rate: whole(self.rate.per_second().unwrap_or(0.0)),
         };
         Grant { window: whole(self.window), next: now + patience(rtt), course }
+    }
+
+    /// While somebody on this machine sends at full rate, the queue is counted from the round trip that
+    /// leaves. Says whether it is so.
+    fn beside_an_upload(&mut self, now: Duration, path: &mut Path) -> bool {
+        let (Some(rtt), Some(lowest)) = (path.rtt.filter(|_| path.queue.is_some()), path.base)
+        else {
+            return false;
+        };
+        let at_floor = self.window <= 2.0 * self.floor();
+        let (rtt, lowest) = (rtt.as_secs_f64(), lowest.as_secs_f64());
+        let found = self.upload.base(now, rtt, lowest, at_floor);
+        let Some(base) = found.filter(|base| *base > lowest) else { return false };
+        if at_floor && rtt <= base {
+            // It has just been looked at: back to a part of what was, for its tides are quick.
+            self.window = self.window.max(self.best / 4.0);
+        }
+        self.best = self.best.max(self.window) * 0.999;
+        path.base = Some(duration(base));
+        path.queue = Some((rtt - base).max(0.0));
+        true
     }
 
     /// What has stood still is begun anew: what was known of the queue is old.
@@ -274,7 +307,8 @@ impl Controller {
     /// The queue that is aimed at, in seconds.
     fn target(&mut self, now: Duration, path: &Path) -> f64 {
         let asked = self.manners.target.as_secs_f64();
-        let long = path.base.map_or(0.0, |base| base.as_secs_f64() / 4.0);
+        let part = if path.uploads { 3.0 } else { 4.0 };
+        let long = path.base.map_or(0.0, |base| base.as_secs_f64() / part);
         let largest = LARGEST_TARGET.as_secs_f64();
         let noise = 10.0 * self.noise.jump();
         // Each minute without loss the buffer is believed to be half as large again.
@@ -287,8 +321,10 @@ impl Controller {
                 self.buffer = f64::INFINITY;
             }
         }
-        let wanted = asked.max(long.max(noise).min(largest));
-        wanted.min((self.buffer / 2.0).max(SMALLEST_TARGET))
+        let most = if path.uploads { BESIDE_AN_UPLOAD } else { largest };
+        let wanted = asked.max(long.max(noise).min(most));
+        // Of two queues, the way up's and ours, the buffer of ours cannot be told.
+        if path.uploads { wanted } else { wanted.min((self.buffer / 2.0).max(SMALLEST_TARGET)) }
     }
 
     /// The law. Returns what it did.
@@ -314,7 +350,7 @@ impl Controller {
             }
             if queue > 2.0 * target {
                 self.noise.interrupt();
-            } else if let Some(rtt) = path.fresh {
+            } else if let Some(rtt) = path.fresh.filter(|_| !path.uploads) {
                 self.noise.see(rtt);
             }
             if queue <= path.base.map_or(0.0, |base| base.as_secs_f64() / 16.0).max(0.001) {
@@ -323,7 +359,7 @@ impl Controller {
         }
         self.base = path.base.or(self.base);
         if path.lost && self.lost_at.is_none_or(|at| now.saturating_sub(at) > 2 * trip) {
-            self.lose(now);
+            self.lose(now, path.uploads);
             return Course::Halved;
         }
         if let Some(look) = self.look {
@@ -332,6 +368,7 @@ impl Controller {
             }
             self.look = None;
             self.seen_at = now;
+            self.upload.looked(now, rtt);
             self.window = (look.window / 2.0).max(self.floor());
             self.back_to = look.window;
         }
@@ -343,7 +380,11 @@ impl Controller {
             self.window += 0.25 * self.window * came;
             return Course::Taking;
         };
-        if now.saturating_sub(self.seen_at) > DOUBT && self.window > 8.0 * self.segment {
+        let doubtful = match path.uploads {
+            true => self.upload.wants_a_look(now),
+            false => now.saturating_sub(self.seen_at) > DOUBT,
+        };
+        if doubtful && self.window > 8.0 * self.segment {
             self.look = Some(Look { until: now + 2 * trip, window: self.window });
             self.window = self.floor();
             return Course::Looking;
@@ -359,6 +400,11 @@ impl Controller {
             return Course::Taking;
         }
         self.back_to = 0.0;
+        if path.uploads && queue < target / 2.0 {
+            // There is little time between two looks.
+            self.window += self.window * came;
+            return Course::Taking;
+        }
         let expected = self.guests.are_expected(now);
         let wanted = if expected { 5 * self.manners.calm / 2 } else { self.manners.calm };
         let calm = |at: Option<Duration>| at.is_none_or(|at| now.saturating_sub(at) >= wanted);
@@ -372,9 +418,9 @@ impl Controller {
     }
 
     /// Something was lost: the buffer holds no more than was in it.
-    fn lose(&mut self, now: Duration) {
+    fn lose(&mut self, now: Duration, uploads: bool) {
         let highest = self.queues.iter().map(|(_, queue)| *queue).fold(0.0, f64::max);
-        if highest > 0.0 {
+        if highest > 0.0 && !uploads {
             self.buffer = self.buffer.min(highest);
             self.buffer_at = now;
         }
@@ -393,8 +439,10 @@ impl Controller {
     }
 
     /// The most that may be under way, whatever the law says.
-    fn bound(&self, rtt: f64, limit: Option<u64>) -> Option<f64> {
-        let tether = self.rate.per_second().map(|rate| 2.0 * rate * rtt + 8.0 * self.segment);
+    fn bound(&self, rtt: f64, limit: Option<u64>, uploads: bool) -> Option<f64> {
+        // A round trip is longer than what the rate is measured over, beside an upload.
+        let (times, more) = if uploads { (3.0, 64.0) } else { (2.0, 8.0) };
+        let tether = self.rate.per_second().map(|rate| times * rate * rtt + more * self.segment);
         let base = self.base.map_or(rtt, |base| base.as_secs_f64());
         let headroom = self.surge.headroom().filter(|_| self.manners.alarm).map(|rate| rate * base);
         let limit = limit.map(|limit| real(limit) * rtt);
@@ -415,6 +463,8 @@ struct Path {
     queue: Option<f64>,
     fresh: Option<Duration>,
     lost: bool,
+    /// Somebody on this machine sends, and the base is what that makes of it.
+    uploads: bool,
 }
 
 impl Path {
@@ -438,6 +488,7 @@ impl Path {
             queue: found.map(|(queue, ..)| queue.as_secs_f64()),
             fresh: found.and_then(|(_, rtt, _, live)| live.then_some(rtt)),
             lost: connections.iter().any(|seen| seen.lost > 0),
+            uploads: false,
         }
     }
 }

@@ -28,6 +28,7 @@ mod numbers;
 mod rate;
 mod share;
 mod surge;
+mod upload;
 
 #[cfg(test)]
 mod tests;

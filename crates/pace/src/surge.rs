@@ -20,6 +20,8 @@ pub struct Card {
     pub all: u64,
     /// What of it was ours, with the headers.
     pub own: u64,
+    /// What the card has sent, whoever it was.
+    pub sent: u64,
 }
 
 /// Watches the card.

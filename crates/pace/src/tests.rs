@@ -125,6 +125,18 @@ fn others_on_this_machine_are_fled_from_before_they_queue() {
 }
 
 #[test]
+fn beside_an_upload_of_this_machine_the_way_down_is_used() {
+    let upload = Others::Upload { from: 5.0 };
+    for (sight, least, most) in [(Sight::Card, 0.5, 1.1), (Sight::Full, 0.0, 0.05)] {
+        let mut law = Controller::new(Manners::LOW, 0);
+        let moments = run(HOUSE, &mut law, upload, sight, None, (1, 30.0));
+        let share = part(HOUSE, &moments, (8.0, 30.0), ours);
+        assert!((least..most).contains(&share), "{share:.3}");
+        assert!(queue_p95(&moments, 8.0, 30.0) < 0.100, "our own queue is bounded");
+    }
+}
+
+#[test]
 fn a_limit_is_kept_by_the_window() {
     let mut law = Controller::new(Manners::NORMAL, 0);
     let moments = run(HOUSE, &mut law, Others::Nobody, Sight::Full, Some(1_000_000), (1, 20.0));

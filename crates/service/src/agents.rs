@@ -259,7 +259,7 @@ impl Agents {
         let (channel, process) = self.start(Role::Network, &pair).await?;
         let (agent, sandbox) = within(
             GREETING,
-            net::NetAgent::greet(channel, process, Rc::clone(&self.paces), card::counter()),
+            net::NetAgent::greet(channel, process, Rc::clone(&self.paces), card::counters()),
         )
         .await?;
         self.judge(sandbox)?;
@@ -305,7 +305,7 @@ impl Agents {
     /// There is another way out: what was known of paths counts no more.
     pub(crate) fn another_network(&self) {
         for slot in self.nets.agents.borrow().values() {
-            if let Some(card) = card::counter() {
+            if let Some(card) = card::counters() {
                 slot.agent.watch_card(card);
             }
         }

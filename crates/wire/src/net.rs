@@ -227,8 +227,12 @@ pub enum ToNet {
         manners: Option<Manners>,
     },
     /// The descriptor that comes with this message tells what the machine's way to the network has
-    /// received: a file that holds one number, in bytes.
-    Card,
+    /// received, or sent: a file that holds one number, in bytes. The one of what was received means
+    /// another network, too.
+    Card {
+        /// Whether it is what was sent.
+        sent: bool,
+    },
     /// Stop this fetch: close its connection, sync, answer `Stopped`. An unknown or ended fetch is
     /// no error and gets no answer of its own (its `Done` or `Failed` is under way).
     Stop {

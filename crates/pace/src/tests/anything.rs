@@ -28,9 +28,11 @@ fn seen() -> impl Strategy<Value = Seen> {
 type Step = (u64, Vec<Seen>, Option<Card>, Option<u64>);
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let card = proptest::option::of(
-        (any::<u64>(), any::<u64>()).prop_map(|(all, own)| Card { all: all >> 20, own: own >> 20 }),
-    );
+    let card = proptest::option::of((any::<u64>(), any::<u64>()).prop_map(|(all, own)| Card {
+        all: all >> 20,
+        own: own >> 20,
+        sent: all ^ own,
+    }));
     let step = (
         0_u64..40_000,
         proptest::collection::vec(seen(), 0..4),

@@ -75,6 +75,10 @@ pub(super) enum Others {
         from: f64,
         rate: f64,
     },
+    /// An upload of this machine's own: its queue on the way up has tides of a third, in ten seconds.
+    Upload {
+        from: f64,
+    },
 }
 
 /// What the receiver can see.
@@ -116,7 +120,7 @@ pub(super) fn run(
             Others::Bulk { from, until } if at >= from && at < until => theirs.step(bulk, back),
             Others::Bulk { .. } => 0.0,
             Others::Steady { from, rate } if at >= from => rate * STEP,
-            Others::Steady { .. } => 0.0,
+            Others::Steady { .. } | Others::Upload { .. } => 0.0,
         };
         for (flow, bytes) in [(&mut ours, came), (&mut theirs, pushed)] {
             flow.queued += bytes;
@@ -153,7 +157,9 @@ pub(super) fn run(
             wobble = link.jitter * dice * dice;
         }
         // As the kernel does it: a lower sample is taken at once, a higher one by an eighth.
-        let rtt = link.rtt + queue + wobble;
+        let uploads = matches!(others, Others::Upload { from } if at >= from);
+        let tide = if uploads { 0.100 + 0.005 * (at % 10.0) } else { 0.0 };
+        let rtt = link.rtt + queue + wobble + tide;
         smoothed = if rtt < smoothed { rtt } else { smoothed + (rtt - smoothed) / 8.0 };
         let now = Duration::from_secs_f64(at);
         if now < grant.next {
@@ -172,7 +178,11 @@ pub(super) fn run(
         };
         ours.lost = false;
         let all = got + theirs.received.last().unwrap();
-        let card = Card { all: whole(all - card_told), own: bytes * connections as u64 };
+        let card = Card {
+            all: whole(all - card_told),
+            own: bytes * connections as u64,
+            sent: if uploads { 25_000 } else { 0 },
+        };
         card_told = all;
         grant = law.tick(&Sample {
             now,

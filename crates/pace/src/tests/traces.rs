@@ -27,7 +27,7 @@ fn replayed(trace: &str, law: &mut Controller) -> Vec<(f64, u64)> {
             lost: u32::try_from(lost).unwrap(),
         };
         let own = positive(bytes) + 66 * positive(bytes) / 1448;
-        let card = Card { all: own + positive(others.max(0)), own };
+        let card = Card { all: own + positive(others.max(0)), own, sent: 0 };
         let now = Duration::from_micros(positive(at));
         let sample = Sample { now, connections: &[seen], card: Some(card), limit: None };
         windows.push((now.as_secs_f64(), law.tick(&sample).window));

@@ -7,6 +7,7 @@ mod words;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use tokio::time::Instant;
 
 use super::launcher::Process;
 use super::{Channel, Listening};
+use crate::conditions::card::Counters;
 use words::to_wire;
 pub(crate) use words::{digest_to_wire, failure_of, from_wire};
 
@@ -118,7 +120,7 @@ impl NetAgent {
         channel: Channel,
         process: Process,
         paces: Paces,
-        card: Option<OwnedFd>,
+        card: Option<Counters>,
     ) -> Result<(Rc<Self>, Sandbox), Failure> {
         let hello = channel.receive::<FromNet>().await;
         let Ok(Some((FromNet::Hello { sandbox }, None))) = hello else {
@@ -132,7 +134,7 @@ impl NetAgent {
         let listening = Listening::begin(task);
         let (next, buckets) = (Cell::new(1), RefCell::default());
         if let Some(card) = card {
-            channel.send(&ToNet::Card, Some(card.as_fd())).await.map_err(|_| LOST)?;
+            tell_card(&channel, &card).await.map_err(|_| LOST)?;
         }
         let this = Self { channel, process, next, fetches, paces, paths, buckets, listening };
         Ok((Rc::new(this), sandbox))
@@ -152,11 +154,11 @@ impl NetAgent {
     }
 
     /// Another card leads out of the machine.
-    pub(crate) fn watch_card(&self, card: OwnedFd) {
+    pub(crate) fn watch_card(&self, card: Counters) {
         let channel = Rc::clone(&self.channel);
         tokio::task::spawn_local(async move {
             // A dead agent gives way to nobody.
-            let _ = channel.send(&ToNet::Card, Some(card.as_fd())).await;
+            let _ = tell_card(&channel, &card).await;
         });
     }
 
@@ -354,6 +356,11 @@ async fn listen(channel: Rc<Channel>, process: Rc<Process>, told: Told) {
 struct Told {
     fetches: Rc<RefCell<Fetches>>,
     paths: Rc<RefCell<HashMap<Manners, (Instant, Path)>>>,
+}
+
+async fn tell_card(channel: &Channel, card: &Counters) -> io::Result<()> {
+    channel.send(&ToNet::Card { sent: false }, Some(card.received.as_fd())).await?;
+    channel.send(&ToNet::Card { sent: true }, Some(card.sent.as_fd())).await
 }
 
 fn limit(bucket: u32, pace: Pace) -> ToNet {

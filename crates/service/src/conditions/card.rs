@@ -1,7 +1,6 @@
 //! The network card that leads out of the machine, and its counter.
 //!
-//! The kernel's default route names a device; its count of bytes received is a file that anybody may
-//! read. Network agents read it, some hundred times a second, and open no file: so it is opened here
+//! The kernel's default route names a device; its counts of bytes are files that anybody may read. Network agents read it, some hundred times a second, and open no file: so it is opened here
 //! and handed to them.
 
 use std::fs;
@@ -13,12 +12,19 @@ use super::routes;
 /// Where the kernel lists its devices, and where those really are.
 pub(crate) const DEVICES: [&str; 2] = ["/sys/class/net", "/sys/devices"];
 
-/// The counter of bytes received of the device the default route leads over; nothing if there is no
-/// such route, or the counter cannot be had.
-pub(crate) fn counter() -> Option<OwnedFd> {
+/// The counters of bytes received and sent of the device the default route leads over.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    pub(crate) received: OwnedFd,
+    pub(crate) sent: OwnedFd,
+}
+
+/// Opens them; nothing if there is no such route, or they cannot be had.
+pub(crate) fn counters() -> Option<Counters> {
     let device = routes::look().ok()?.way_out()?;
-    let named = named(Path::new(DEVICES[0]), device)?;
-    Some(fs::File::open(named.join("statistics/rx_bytes")).ok()?.into())
+    let statistics = named(Path::new(DEVICES[0]), device)?.join("statistics");
+    let open = |name: &str| fs::File::open(statistics.join(name)).ok().map(OwnedFd::from);
+    Some(Counters { received: open("rx_bytes")?, sent: open("tx_bytes")? })
 }
 
 /// The device with this number.

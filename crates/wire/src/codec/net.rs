@@ -44,7 +44,7 @@ impl Message for ToNet {
             Self::Limit { bucket, bytes_per_second, manners } => {
                 Writer::new(5).put(bucket).put(bytes_per_second).put(manners)
             }
-            Self::Card => Writer::new(30),
+            Self::Card { sent } => Writer::new(30).put(sent),
             Self::Login { fetch, login } => Writer::new(6).put(fetch).put(login),
             Self::Check { fetch, url, length, server, owner } => {
                 Writer::new(7).put(fetch).text(url, URL_MAX).put(length).put(server).put(owner)
@@ -96,7 +96,7 @@ impl Message for ToNet {
                 server: from.get()?,
                 owner: from.get()?,
             },
-            30 => Self::Card,
+            30 => Self::Card { sent: from.get()? },
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)
@@ -105,7 +105,7 @@ impl Message for ToNet {
     fn carries_descriptor(&self) -> bool {
         matches!(
             self,
-            Self::Fetch { .. } | Self::Check { .. } | Self::Certificate { .. } | Self::Card
+            Self::Fetch { .. } | Self::Check { .. } | Self::Certificate { .. } | Self::Card { .. }
         )
     }
 }

@@ -257,7 +257,7 @@ fn to_net() -> impl Strategy<Value = ToNet> {
         fetch().prop_map(|fetch| ToNet::Proceed { fetch }),
         fetch().prop_map(|fetch| ToNet::Stop { fetch }),
         path::limit(),
-        Just(ToNet::Card),
+        any::<bool>().prop_map(|sent| ToNet::Card { sent }),
         (fetch(), text(), fetch_options(), any::<u32>()).prop_map(
             |(fetch, url, options, stall_timeout_ms)| ToNet::Measure {
                 fetch,
