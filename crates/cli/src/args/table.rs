@@ -214,7 +214,8 @@ const FOR_OUTCOME: Opt = value(
     "what to wait for; done where the service completes the job, else transferred",
 );
 const ANY: Opt = flag("any", None, "until the first of the jobs is there, not all");
-const FOR_USE: Opt = value("for", None, "local,network", "what the helper's identity is used for");
+const FOR_USE: Opt =
+    value("for", None, "local,network,certificate", "what the helper's identity is used for");
 const USER: Opt = value("user", None, "NAME", "whose identity (root only)");
 
 /// Which files, and where they go.
@@ -439,13 +440,14 @@ pub(crate) const COMMANDS: &[&Command] = &[
         "helper",
         "set|flags|show|clear|invite JOB",
         "a second identity for a job's files or network",
-        "helper set JOB [--for local,network]     whoever runs this becomes the helper\n\
+        "helper set JOB [--for USES]              whoever runs this becomes the helper\n\
          helper set JOB --user NAME [--for ...]   root makes NAME the helper\n\
          helper set -                             takes an invitation from standard input\n\
          helper invite JOB [--for ...]            prints an invitation and waits until it is used\n\
          helper flags JOB local|network|both|none what the helper is used for\n\
          helper show JOB                          who it is, and what for\n\
          helper clear JOB                         forgets it; the flags stay\n\
+         USES are local, network and certificate, with commas between them; local,network if not said.\n\
          An invitation lets whoever holds it become the helper: hand it over in private.",
         &[&FOR_USE, &USER, &ALL_USERS],
     ),
