@@ -447,7 +447,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
          helper flags JOB local|network|both|none what the helper is used for\n\
          helper show JOB                          who it is, and what for\n\
          helper clear JOB                         forgets it; the flags stay\n\
-         USES are local, network and certificate, with commas between them; local,network if not said.\n\
+         USES are local, network and certificate, with commas between them; if not said, as before.\n\
          An invitation lets whoever holds it become the helper: hand it over in private.",
         &[&FOR_USE, &USER, &ALL_USERS],
     ),
