@@ -160,6 +160,7 @@ fn new_file(index: u32, url: &str, path: &[u8]) -> Dictionary {
         ("RemoteName".to_owned(), owned(url.to_owned())),
         ("LocalName".to_owned(), owned(path.to_vec())),
         ("Ranges".to_owned(), owned(Vec::<(u64, u64)>::new())),
+        ("Digest".to_owned(), owned(String::new())),
         ("BytesTotal".to_owned(), owned(1024u64)),
         ("BytesTransferred".to_owned(), owned(1024u64)),
         ("BytesDurable".to_owned(), owned(1024u64)),
