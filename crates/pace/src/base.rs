@@ -17,12 +17,6 @@ pub struct Base {
 }
 
 impl Base {
-    /// A path that was known before: `lowest` counts as seen now.
-    #[must_use]
-    pub fn remembered(now: Duration, lowest: Duration) -> Self {
-        Self { parts: VecDeque::from([(now, lowest)]) }
-    }
-
     /// Takes notice of a round trip.
     pub fn see(&mut self, now: Duration, rtt: Duration) {
         while self.parts.front().is_some_and(|(began, _)| {

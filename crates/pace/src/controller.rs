@@ -118,9 +118,6 @@ pub struct Signals {
     pub rate: u64,
 }
 
-/// When the card last said that somebody else has begun.
-pub type Alarm = Option<Duration>;
-
 /// A slowdown under way.
 #[derive(Clone, Copy, Debug)]
 struct Look {
@@ -155,7 +152,6 @@ pub struct Controller {
     noise: Noise,
     surge: Surge,
     upload: Upload,
-    alarm: Alarm,
     signals: Signals,
     /// The lowest round trip of the path, for whoever has no own.
     base: Option<Duration>,
@@ -186,15 +182,9 @@ impl Controller {
             noise: Noise::default(),
             surge: Surge::new(real(highest_rate)),
             upload: Upload::new(),
-            alarm: None,
             signals: Signals::default(),
             base: None,
         }
-    }
-
-    /// Changes the manners at once.
-    pub fn set_manners(&mut self, manners: Manners) {
-        self.manners = manners;
     }
 
     /// What a segment carries on this path, in bytes.
@@ -212,18 +202,6 @@ impl Controller {
     #[must_use]
     pub fn signals(&self) -> Signals {
         self.signals
-    }
-
-    /// The highest rate the card has shown, in bytes per second.
-    #[must_use]
-    pub fn highest_rate(&self) -> u64 {
-        whole(self.surge.highest())
-    }
-
-    /// When others on this machine last began, as far as the card tells.
-    #[must_use]
-    pub fn alarm(&self) -> Alarm {
-        self.alarm
     }
 
     /// Takes notice of a sample, and says how much may be under way until the next.
@@ -251,7 +229,6 @@ impl Controller {
         if self.alarmed(now, length, sample, rtt) {
             self.window /= 4.0;
             self.crowded_at = Some(now);
-            self.alarm = Some(now);
             course = Course::Alarmed;
         }
         if let Some(bound) = self.bound(rtt, sample.limit, path.uploads)

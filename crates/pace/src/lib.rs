@@ -34,7 +34,7 @@ mod upload;
 mod tests;
 
 pub use base::Base;
-pub use controller::{Alarm, Controller, Course, Grant, Sample, Seen, Signals};
+pub use controller::{Controller, Course, Grant, Sample, Seen, Signals};
 pub use share::{Share, shares};
 pub use surge::Card;
 
@@ -65,14 +65,4 @@ impl Manners {
     /// Of a job of low priority.
     pub const LOW: Self =
         Self { target: Duration::from_millis(10), calm: Duration::from_secs(1), alarm: true };
-
-    /// The more considerate of two: transfers that share a path share its manners.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            target: self.target.min(other.target),
-            calm: self.calm.max(other.calm),
-            alarm: self.alarm || other.alarm,
-        }
-    }
 }

@@ -79,9 +79,4 @@ impl Surge {
         let others = self.mean.per_second().filter(|rate| *rate > WORTH_NOTICING * self.highest)?;
         Some((0.95 * self.highest - 1.25 * others).max(0.0))
     }
-
-    /// The highest rate the card has shown, in bytes per second.
-    pub(crate) fn highest(&self) -> f64 {
-        self.highest
-    }
 }
