@@ -140,7 +140,7 @@ pub fn receive<M: Message>(channel: impl AsFd) -> Result<Received<M>, ReceiveErr
 thread_local! {
     /// Where a message is while it is understood. Most are a hundredth of the longest, and to have
     /// a clean place for each would cost more than to read it.
-    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; MESSAGE_MAX]);
+    pub(crate) static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; MESSAGE_MAX]);
 }
 
 fn receive_into<M: Message>(
@@ -149,27 +149,37 @@ fn receive_into<M: Message>(
 ) -> Result<Received<M>, ReceiveError> {
     // Room for a second one, so that it is seen; a third is cut off by the kernel and flagged.
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let result = retry_on_intr(|| {
-        let mut parts = [IoSliceMut::new(bytes)];
-        recvmsg(&channel, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)
-    })
-    .map_err(|errno| ReceiveError::Io(errno.into()))?;
-    let mut descriptors = owned(&mut control);
-    if result.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
-        return Err(ReceiveError::TooLarge);
-    }
-    if result.bytes == 0 && descriptors.is_empty() {
+    let Some((length, mut descriptors)) = datagram(bytes, channel, &mut space)? else {
         return Ok(Received::Closed);
-    }
-    let message = M::decode(&bytes[..result.bytes]);
+    };
+    let message = M::decode(&bytes[..length]);
     // It may have been a password.
-    bytes[..result.bytes].fill(0);
+    bytes[..length].fill(0);
     let message = message.map_err(ReceiveError::Malformed)?;
     if descriptors.len() != usize::from(message.carries_descriptor()) {
         return Err(ReceiveError::Descriptor);
     }
     Ok(Received::Message(message, descriptors.pop()))
+}
+
+/// One datagram: its length, and what came with it. Nothing: the other end is closed.
+pub(crate) fn datagram(
+    bytes: &mut [u8],
+    channel: impl AsFd,
+    space: &mut [MaybeUninit<u8>],
+) -> Result<Option<(usize, Vec<OwnedFd>)>, ReceiveError> {
+    let mut control = RecvAncillaryBuffer::new(space);
+    let result = retry_on_intr(|| {
+        let mut parts = [IoSliceMut::new(bytes)];
+        recvmsg(&channel, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)
+    })
+    .map_err(|errno| ReceiveError::Io(errno.into()))?;
+    let descriptors = owned(&mut control);
+    if result.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+        return Err(ReceiveError::TooLarge);
+    }
+    let closed = result.bytes == 0 && descriptors.is_empty();
+    Ok((!closed).then_some((result.bytes, descriptors)))
 }
 
 /// Takes every descriptor that came, so that each is either used or closed.

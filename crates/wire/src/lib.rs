@@ -2,7 +2,8 @@
 //!
 //! Every channel is one `SOCK_SEQPACKET` socket pair made by the launcher (the last one below: by the
 //! service). One datagram is one
-//! message; a descriptor, where a message carries one, travels with it as `SCM_RIGHTS`. This crate
+//! message, or several that were ready at the same time ([`train`]); a descriptor, where a message carries
+//! one, travels with it as `SCM_RIGHTS`. This crate
 //! answers one question: *which bytes are which message?* It never decides what a message means.
 //!
 //! | channel             | to it          | from it          |
@@ -32,6 +33,7 @@ pub mod launcher;
 pub mod net;
 pub mod notify;
 pub mod sign;
+pub mod train;
 
 /// What an agent's sandbox enforces, as it reports in its first message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
