@@ -8,8 +8,9 @@
 //! told. Then nothing counts, and the file is fetched anew. It cannot make us write anywhere but
 //! into the recorded temporary file, which is checked as always.
 
-use crate::{place, temporary, trouble};
-use ebb_wire::files::{FileTrouble, Place, Temporary};
+use crate::place::Directory;
+use crate::{temporary, trouble};
+use ebb_wire::files::{FileTrouble, Temporary};
 use rustix::fs::{FileType, fstat};
 use rustix::io::{Errno, pread, pwrite};
 use std::ops::Range;
@@ -20,7 +21,7 @@ const PIECE: usize = 256 * 1024;
 
 /// Copies a part of `source` to the same place of a temporary file of ours, and syncs it.
 pub(crate) fn fill(
-    place: &Place,
+    place: &impl Directory,
     temporary: &Temporary,
     source: &OwnedFd,
     part: Range<u64>,
@@ -30,7 +31,7 @@ pub(crate) fn fill(
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || !long_enough {
         return Err(FileTrouble::TemporaryChanged);
     }
-    let (file, _) = temporary::open(&place::open(place)?, temporary)?;
+    let (file, _) = temporary::open(&*place.open()?, temporary)?;
     let mut at = part.start;
     while at < part.end {
         at += match copy(source, &file, at, part.end - at) {

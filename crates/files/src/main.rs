@@ -1,8 +1,8 @@
 //! The program ebb-files: opens, creates, renames and deletes under one identity.
 //!
 //! `ebbd` starts it as exactly the file identity of a token. It confines itself, says hello, and
-//! then answers one request after the other until the channel (its standard input) ends. It keeps
-//! nothing in between: each request names everything it needs, and can be repeated after any
+//! then answers one request after the other until the channel (its standard input) ends. Those that came
+//! in one datagram are answered together. It keeps nothing in between: each request names everything it needs, and can be repeated after any
 //! crash. It never looks at what is *in* a file, and it has no network: the one thing it does with
 //! bytes is to copy them from a descriptor it was given (`fill`).
 //!
@@ -12,7 +12,7 @@
 //! that was checked. And the service may be taken over: it then gets done what this identity could
 //! do to regular files anyway, and no more.
 //!
-//! Start reading at [`serve::answer`].
+//! Start reading at [`serve::answers`].
 
 #![forbid(unsafe_code)]
 
@@ -28,8 +28,9 @@ mod tests;
 mod trouble;
 
 use ebb_sandbox::{Confinement, Demand};
-use ebb_wire::channel::{self, Received};
+use ebb_wire::channel;
 use ebb_wire::files::{FromFiles, ToFiles};
+use ebb_wire::train::{self, Car};
 use std::error::Error;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -62,9 +63,19 @@ fn demand(arguments: &[OsString]) -> Option<Demand> {
 fn run(demand: Demand, service: BorrowedFd<'_>) -> Result<(), Box<dyn Error>> {
     let sandbox = ebb_sandbox::enter(Confinement::Files, demand)?;
     channel::send(service, &FromFiles::Hello { sandbox }, None)?;
-    while let Received::Message(request, came) = channel::receive::<ToFiles>(service)? {
-        let (answer, descriptor) = serve::answer(&request, came);
-        channel::send(service, &answer, descriptor.as_ref().map(AsFd::as_fd))?;
+    loop {
+        let requests = train::receive::<ToFiles>(service)?;
+        if requests.is_empty() {
+            return Ok(());
+        }
+        let answers = serve::answers(requests).into_iter();
+        let cars = answers.map(|(answer, descriptor)| Car::of(&answer, descriptor));
+        let cars = cars.collect::<Result<Vec<_>, _>>()?;
+        let mut rest = &cars[..];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(train::fitting(rest));
+            train::send(service, now)?;
+            rest = later;
+        }
     }
-    Ok(())
 }

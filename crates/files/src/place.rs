@@ -4,12 +4,17 @@
 //! in the last step, and what is found must be the recorded device and inode: whoever can move
 //! directories cannot make us work in another one. The descriptor is `O_PATH`, because making files
 //! in a directory takes no right to list it.
+//!
+//! What is asked for in one datagram is done at one moment: a directory that several of its requests name
+//! is opened and looked at once for all of them ([`Known`]). Nothing is kept longer.
 
 use crate::{name, trouble};
 use ebb_wire::files::{FileTrouble, Place};
 use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
+use std::cell::RefCell;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 
 /// File systems whose files are not files: kernel interfaces, none of which takes a download.
 /// Numbers from the kernel's `magic.h`.
@@ -38,18 +43,80 @@ const SPECIAL: [u32; 22] = [
     0x0000_9fa2, // usbdevfs
 ];
 
-/// Looks at a destination that is being added; gives the directory's device and inode.
-pub(crate) fn inspect(path: &[u8], name: &[u8]) -> Result<(u64, u64), FileTrouble> {
-    name::check(name)?;
+/// The directory of a destination.
+pub(crate) trait Directory {
+    /// Its descriptor, if it is the one that was recorded.
+    fn open(&self) -> Result<Rc<OwnedFd>, FileTrouble>;
+}
+
+impl<D: Directory> Directory for &D {
+    fn open(&self) -> Result<Rc<OwnedFd>, FileTrouble> {
+        (**self).open()
+    }
+}
+
+impl Directory for Place {
+    fn open(&self) -> Result<Rc<OwnedFd>, FileTrouble> {
+        open(self).map(Rc::new)
+    }
+}
+
+/// Directories that requests of one datagram have named.
+#[derive(Default)]
+pub(crate) struct Known {
+    recorded: RefCell<Option<(Place, Rc<OwnedFd>)>>,
+    writable: RefCell<Option<(Vec<u8>, Writable)>>,
+}
+
+/// A directory in which files may be made.
+#[derive(Clone)]
+struct Writable {
+    dir: Rc<OwnedFd>,
+    dev: u64,
+    ino: u64,
+}
+
+/// A directory, opened unless it was just now.
+pub(crate) struct In<'a>(pub(crate) &'a Known, pub(crate) &'a Place);
+
+impl Directory for In<'_> {
+    fn open(&self) -> Result<Rc<OwnedFd>, FileTrouble> {
+        let In(known, place) = self;
+        if let Some((_, dir)) = known.recorded.borrow().as_ref().filter(|(at, _)| at == *place) {
+            return Ok(Rc::clone(dir));
+        }
+        let dir = place.open()?;
+        known.recorded.replace(Some(((*place).clone(), Rc::clone(&dir))));
+        Ok(dir)
+    }
+}
+
+impl Known {
+    /// Looks at a destination that is being added; gives the directory's device and inode.
+    pub(crate) fn inspect(&self, path: &[u8], name: &[u8]) -> Result<(u64, u64), FileTrouble> {
+        name::check(name)?;
+        let known = self.writable.borrow().as_ref().filter(|(at, _)| *at == path).cloned();
+        let (_, Writable { dir, dev, ino }) = match known {
+            Some(known) => known,
+            None => {
+                let found = (path.to_vec(), writable(path)?);
+                self.writable.replace(Some(found.clone()));
+                found
+            }
+        };
+        destination(&dir, name)?;
+        Ok((dev, ino))
+    }
+}
+
+fn writable(path: &[u8]) -> Result<Writable, FileTrouble> {
     let (dir, stat) = open_any(path)?;
     rustix::fs::accessat(&dir, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
         .map_err(trouble::from)?;
-    destination(&dir, name)?;
-    Ok((stat.st_dev, stat.st_ino))
+    Ok(Writable { dir: Rc::new(dir), dev: stat.st_dev, ino: stat.st_ino })
 }
 
-/// Opens the directory that was recorded.
-pub(crate) fn open(place: &Place) -> Result<OwnedFd, FileTrouble> {
+fn open(place: &Place) -> Result<OwnedFd, FileTrouble> {
     let (dir, stat) = open_any(&place.dir)?;
     if (stat.st_dev, stat.st_ino) != (place.dev, place.ino) {
         return Err(FileTrouble::DirectoryChanged);

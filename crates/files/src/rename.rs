@@ -6,12 +6,14 @@
 //! even then. Repeating either after it has succeeded succeeds again, because the service cannot
 //! know whether a crash came before or after.
 
-use crate::{name, place, temporary, trouble};
-use ebb_wire::files::{FileTrouble, Look, Place, Temporary};
+use crate::place::{self, Directory};
+use crate::{name, temporary, trouble};
+use ebb_wire::files::{FileTrouble, Look, Temporary};
 use rustix::fs::Gid;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 
 /// What to do when there is a file of that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub(crate) enum Clash {
 /// Gives a file that is about to grow its final name. What had that name before is another file,
 /// and stays what it is for whoever has it open or by another link.
 pub(crate) fn put_in_place(
-    place: &Place,
+    place: &impl Directory,
     temporary: &Temporary,
     name: &[u8],
     clash: Clash,
@@ -45,37 +47,84 @@ pub(crate) fn put_in_place(
     has_taken(&dir, temporary, name)
 }
 
-/// Finishes one file.
-pub(crate) fn finish(
-    place: &Place,
-    temporary: &Temporary,
-    name: &[u8],
-    clash: Clash,
-    look: Look,
-) -> Result<(), FileTrouble> {
+/// What a finished file is to become.
+pub(crate) struct Wish<'a> {
+    pub(crate) temporary: &'a Temporary,
+    pub(crate) name: &'a [u8],
+    pub(crate) clash: Clash,
+    pub(crate) look: Look,
+}
+
+/// A file that looks as it is to, and waits for its name.
+struct Dressed<'a> {
+    dir: Rc<OwnedFd>,
+    file: OwnedFd,
+    wish: Wish<'a>,
+    /// Has its name already.
+    named: bool,
+}
+
+/// Finishes several files, each for itself; says how each went, in their order.
+///
+/// Step by step for all of them: a disk that has to be waited for writes what has changed of many files
+/// at once, and a directory is synced once for all names in it.
+pub(crate) fn finish<'a, D: Directory>(
+    wishes: impl IntoIterator<Item = (D, Wish<'a>)>,
+) -> Vec<Result<(), FileTrouble>> {
+    let dressed: Vec<_> = wishes.into_iter().map(|(place, wish)| dressed(&place, wish)).collect();
+    let synced = dressed.into_iter().map(|one| {
+        one.and_then(|one| rustix::fs::fsync(&one.file).map(|()| one).map_err(trouble::from))
+    });
+    let synced: Vec<_> = synced.collect();
+    let named: Vec<_> = synced.into_iter().map(|one| one.and_then(Dressed::take_name)).collect();
+    let mut last: Option<(Rc<OwnedFd>, Result<(), Errno>)> = None;
+    let recorded = named.into_iter().map(|one| {
+        let one = one?;
+        let done = match last.take().filter(|(dir, _)| Rc::ptr_eq(dir, &one.dir)) {
+            Some((_, done)) => done,
+            None => sync(&one.dir, &one.file),
+        };
+        last = Some((one.dir, done));
+        done.map_err(trouble::from)
+    });
+    recorded.collect()
+}
+
+fn dressed<'a>(place: &impl Directory, wish: Wish<'a>) -> Result<Dressed<'a>, FileTrouble> {
+    let Wish { temporary, name, clash, look } = wish;
     let (dir, present) = look_at(place, temporary, name)?;
-    if present.is_some_and(|stat| temporary::is_same(&stat, temporary)) {
-        return clear_up(&dir, temporary, name, look);
-    }
-    let (file, _) = temporary::open(&dir, temporary)?;
-    if present.is_some() && clash == Clash::Keep {
+    let named = present.is_some_and(|stat| temporary::is_same(&stat, temporary));
+    let file = match named {
+        true => cleared_up(&dir, temporary, name)?,
+        false => temporary::open_to_dress(&dir, temporary)?.0,
+    };
+    if present.is_some() && !named && clash == Clash::Keep {
         return Err(FileTrouble::Exists);
     }
     dress(&file, look).map_err(trouble::from)?;
-    take_name(&dir, temporary, name, clash)?;
-    sync(&dir, &file).map_err(trouble::from)?;
-    has_taken(&dir, temporary, name)
+    Ok(Dressed { dir, file, wish, named })
+}
+
+impl Dressed<'_> {
+    fn take_name(self) -> Result<Self, FileTrouble> {
+        let Self { dir, wish: Wish { temporary, name, clash, .. }, .. } = &self;
+        if !self.named {
+            take_name(dir, temporary, name, *clash)?;
+            has_taken(dir, temporary, name)?;
+        }
+        Ok(self)
+    }
 }
 
 /// The directory, and what has the final name in it.
 fn look_at(
-    place: &Place,
+    place: &impl Directory,
     temporary: &Temporary,
     name: &[u8],
-) -> Result<(OwnedFd, Option<Stat>), FileTrouble> {
+) -> Result<(Rc<OwnedFd>, Option<Stat>), FileTrouble> {
     name::check(name)?;
     name::check(&temporary.name)?;
-    let dir = place::open(place)?;
+    let dir = place.open()?;
     let present = place::destination(&dir, name)?;
     Ok((dir, present))
 }
@@ -90,7 +139,7 @@ fn has_taken(dir: &OwnedFd, temporary: &Temporary, name: &[u8]) -> Result<(), Fi
     Err(FileTrouble::TemporaryChanged)
 }
 
-/// Group, mode and time as they stay, and all of it on disk.
+/// Group, mode and time as they stay.
 fn dress(file: &OwnedFd, look: Look) -> Result<(), Errno> {
     own(file, look)?;
     if let Some(seconds) = look.modified {
@@ -98,7 +147,7 @@ fn dress(file: &OwnedFd, look: Look) -> Result<(), Errno> {
         let last_modification = Timespec { tv_sec: seconds, tv_nsec: 0 };
         rustix::fs::futimens(file, &Timestamps { last_access: omit, last_modification })?;
     }
-    rustix::fs::fsync(file)
+    Ok(())
 }
 
 /// Whose group it is, and who may do what with it.
@@ -143,12 +192,7 @@ fn take_name(
 
 /// The file has its name already: it was put in place, or a crash came after the rename. One
 /// between link and unlink may have left it the old name too.
-fn clear_up(
-    dir: &OwnedFd,
-    temporary: &Temporary,
-    name: &[u8],
-    look: Look,
-) -> Result<(), FileTrouble> {
+fn cleared_up(dir: &OwnedFd, temporary: &Temporary, name: &[u8]) -> Result<OwnedFd, FileTrouble> {
     let old = &*temporary.name;
     let left = rustix::fs::statat(dir, old, AtFlags::SYMLINK_NOFOLLOW)
         .is_ok_and(|stat| temporary::is_same(&stat, temporary));
@@ -163,11 +207,10 @@ fn clear_up(
     )
     .map_err(trouble::from)?;
     let stat = rustix::fs::fstat(&file).map_err(trouble::from)?;
-    if !temporary::is_same(&stat, temporary) {
-        return Err(FileTrouble::TemporaryChanged);
+    match temporary::is_same(&stat, temporary) {
+        true => Ok(file),
+        false => Err(FileTrouble::TemporaryChanged),
     }
-    dress(&file, look).map_err(trouble::from)?;
-    sync(dir, &file).map_err(trouble::from)
 }
 
 /// Makes the new name durable. A directory that may be written but not listed cannot be opened for

@@ -5,11 +5,13 @@
 //! opening a device or a pipe is an act in itself, and again afterwards on the descriptor, since
 //! names can be exchanged in between; only the second look counts.
 
-use crate::{name, place, trouble};
-use ebb_wire::files::{FileTrouble, Place, Temporary};
+use crate::place::Directory;
+use crate::{name, trouble};
+use ebb_wire::files::{FileTrouble, Temporary};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
 
 /// An open temporary file.
 pub(crate) struct Opened {
@@ -22,9 +24,13 @@ pub(crate) struct Opened {
 ///
 /// Its directory entry is not synced here: syncing the file, which every checkpoint does, brings
 /// the entry along on the file systems we know, and a file that is lost is made anew.
-pub(crate) fn create(place: &Place, name: &[u8], mark: u64) -> Result<Opened, FileTrouble> {
+pub(crate) fn create(
+    place: &impl Directory,
+    name: &[u8],
+    mark: u64,
+) -> Result<Opened, FileTrouble> {
     name::check(name)?;
-    let dir = place::open(place)?;
+    let dir = place.open()?;
     let name = name::temporary(name, mark);
     let flags = flags() | OFlags::CREATE | OFlags::EXCL;
     let file = rustix::fs::openat(&dir, &*name, flags, private()).map_err(trouble::from)?;
@@ -33,9 +39,9 @@ pub(crate) fn create(place: &Place, name: &[u8], mark: u64) -> Result<Opened, Fi
 
 /// Deletes what `create` with this mark made and nobody wrote down, because a crash came between.
 /// Bytes go into a file only after it is written down, so one that is not empty is another's.
-pub(crate) fn sweep(place: &Place, name: &[u8], mark: u64) -> Result<(), FileTrouble> {
+pub(crate) fn sweep(place: &impl Directory, name: &[u8], mark: u64) -> Result<(), FileTrouble> {
     name::check(name)?;
-    let dir = place::open(place)?;
+    let dir = place.open()?;
     let name = name::temporary(name, mark);
     let unwritten = match rustix::fs::statat(&dir, &*name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => is_regular(&stat) && stat.st_size == 0 && stat.st_nlink == 1,
@@ -49,18 +55,18 @@ pub(crate) fn sweep(place: &Place, name: &[u8], mark: u64) -> Result<(), FileTro
 }
 
 /// Opens one that was made earlier.
-pub(crate) fn reopen(place: &Place, temporary: &Temporary) -> Result<Opened, FileTrouble> {
+pub(crate) fn reopen(place: &impl Directory, temporary: &Temporary) -> Result<Opened, FileTrouble> {
     name::check(&temporary.name)?;
-    let dir = place::open(place)?;
+    let dir = place.open()?;
     let (file, stat) = open(&dir, temporary)?;
     Ok(Opened { file, temporary: temporary.clone(), length: length(&stat) })
 }
 
 /// Deletes one, if it is still there. Whoever may write the directory may do that, so a job's owner
 /// can clear up what a helper made. Another file under its name stays.
-pub(crate) fn delete(place: &Place, temporary: &Temporary) -> Result<(), FileTrouble> {
+pub(crate) fn delete(place: &impl Directory, temporary: &Temporary) -> Result<(), FileTrouble> {
     name::check(&temporary.name)?;
-    let dir = place::open(place)?;
+    let dir = place.open()?;
     match rustix::fs::statat(&dir, &*temporary.name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) if is_same(&stat, temporary) => {}
         Ok(_) => return Err(FileTrouble::TemporaryChanged),
@@ -75,6 +81,16 @@ pub(crate) fn delete(place: &Place, temporary: &Temporary) -> Result<(), FileTro
 
 /// Opens a recorded temporary file in a directory that was checked.
 pub(crate) fn open(dir: &OwnedFd, temporary: &Temporary) -> Result<(OwnedFd, Stat), FileTrouble> {
+    let (file, stat) = open_to_dress(dir, temporary)?;
+    rustix::fs::fcntl_setfl(&file, OFlags::empty()).map_err(trouble::from)?;
+    Ok((file, stat))
+}
+
+/// The same for somebody who neither reads nor writes what is in it.
+pub(crate) fn open_to_dress(
+    dir: &OwnedFd,
+    temporary: &Temporary,
+) -> Result<(OwnedFd, Stat), FileTrouble> {
     let name = &*temporary.name;
     let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
         .map_err(trouble::from_temporary)?;
@@ -84,7 +100,6 @@ pub(crate) fn open(dir: &OwnedFd, temporary: &Temporary) -> Result<(OwnedFd, Sta
         .map_err(trouble::from_temporary)?;
     let stat = rustix::fs::fstat(&file).map_err(trouble::from)?;
     check(&stat, temporary)?;
-    rustix::fs::fcntl_setfl(&file, OFlags::empty()).map_err(trouble::from)?;
     Ok((file, stat))
 }
 
@@ -111,7 +126,9 @@ fn is_regular(stat: &Stat) -> bool {
 
 /// The one check everything that is opened goes through.
 fn check(stat: &Stat, temporary: &Temporary) -> Result<(), FileTrouble> {
-    let is_ours = stat.st_uid == rustix::process::geteuid().as_raw();
+    static OURS: OnceLock<u32> = OnceLock::new();
+    // Who we are does not change: the sandbox has seen to that.
+    let is_ours = stat.st_uid == *OURS.get_or_init(|| rustix::process::geteuid().as_raw());
     if is_same(stat, temporary) && is_regular(stat) && is_ours && stat.st_nlink == 1 {
         return Ok(());
     }

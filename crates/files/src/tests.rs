@@ -1,6 +1,7 @@
 //! Every trouble, met on purpose; and names exchanged at each step.
 
 mod in_place;
+mod together;
 
 use crate::{fill, name, place, rename, rename::Clash, temporary};
 use ebb_wire::files::{FileTrouble, Look, Place, Temporary};
@@ -49,7 +50,7 @@ impl Ground {
     }
 
     fn finish(&self, temporary: &Temporary, clash: Clash) -> Result<(), FileTrouble> {
-        rename::finish(&self.place(), temporary, b"song.ogg", clash, Look::default())
+        finish(&self.place(), temporary, b"song.ogg", clash, Look::default())
     }
 }
 
@@ -65,7 +66,19 @@ fn place_of(path: &Path) -> Place {
 }
 
 fn inspect(path: &Path, name: &[u8]) -> Result<(u64, u64), FileTrouble> {
-    place::inspect(path.as_os_str().as_bytes(), name)
+    place::Known::default().inspect(path.as_os_str().as_bytes(), name)
+}
+
+/// Finishes one file by itself.
+fn finish(
+    place: &Place,
+    temporary: &Temporary,
+    name: &[u8],
+    clash: Clash,
+    look: Look,
+) -> Result<(), FileTrouble> {
+    let wish = rename::Wish { temporary, name, clash, look };
+    rename::finish([(place, wish)]).pop().unwrap()
 }
 
 fn reopen_trouble(ground: &Ground, temporary: &Temporary) -> FileTrouble {
@@ -83,7 +96,7 @@ fn a_file_is_made_reopened_renamed_and_the_rename_repeated() {
     for _ in 0..2 {
         let place = ground.place();
         let look = Look { modified: Some(86_400), ..Look::default() };
-        rename::finish(&place, &temporary, b"song.ogg", Clash::Keep, look).unwrap();
+        finish(&place, &temporary, b"song.ogg", Clash::Keep, look).unwrap();
         let stat = fs::metadata(ground.at("song.ogg")).unwrap();
         assert_eq!(
             (stat.mode() & 0o7777, stat.mtime(), stat.ino()),
@@ -100,7 +113,7 @@ fn a_file_gets_the_mode_and_group_asked_for_and_never_an_execute_or_set_id_bit()
         let ground = Ground::new();
         let temporary = ground.temporary();
         let look = Look { mode: Some(asked), group: Some(group), ..Look::default() };
-        rename::finish(&ground.place(), &temporary, b"x", Clash::Keep, look).unwrap();
+        finish(&ground.place(), &temporary, b"x", Clash::Keep, look).unwrap();
         let stat = fs::metadata(ground.at("x")).unwrap();
         assert_eq!((stat.mode() & 0o7777, stat.gid()), (got, group), "{asked:o}");
     }
@@ -157,7 +170,7 @@ fn a_directory_exchanged_for_another_is_noticed_at_every_step() {
     let every_step = |expected: FileTrouble| {
         assert_eq!(temporary::create(&place, b"x", mark()).err(), Some(expected));
         assert_eq!(temporary::reopen(&place, &temporary).err(), Some(expected));
-        let renamed = rename::finish(&place, &temporary, b"x", Clash::Replace, Look::default());
+        let renamed = finish(&place, &temporary, b"x", Clash::Replace, Look::default());
         assert_eq!(renamed, Err(expected));
         assert_eq!(temporary::delete(&place, &temporary), Err(expected));
     };

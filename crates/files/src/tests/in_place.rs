@@ -25,7 +25,7 @@ fn a_file_put_in_place_is_seen_while_it_grows_and_finished_at_the_end() {
     assert!(!ground.path_of(&temporary).exists());
     assert_eq!(temporary::reopen(&ground.place(), &shown(&temporary)).unwrap().length, 5);
     let look = Look { modified: Some(86_400), ..look };
-    rename::finish(&ground.place(), &temporary, name, Clash::Keep, look).unwrap();
+    finish(&ground.place(), &temporary, name, Clash::Keep, look).unwrap();
     let stat = fs::metadata(ground.at("song.ogg")).unwrap();
     assert_eq!((stat.mode() & 0o7777, stat.mtime()), (0o440, 86_400));
 }
