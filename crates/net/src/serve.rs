@@ -11,8 +11,8 @@
 use crate::fetches::{Fetches, Violation};
 use ebb_http::{Client, ProxyUse};
 use ebb_wire::Sandbox;
-use ebb_wire::channel::{Received, receive, send};
 use ebb_wire::net::{FromNet, ToNet};
+use ebb_wire::train::{self, Car};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
@@ -90,10 +90,14 @@ async fn take(channel: &AsyncFd<OwnedFd>, mut fetches: Fetches) -> Result<Leave,
                     return Ok(Leave::Misled);
                 }
             }
-            received = channel.async_io(Interest::READABLE, |fd| Ok(receive::<ToNet>(fd)?)) => {
+            received = channel.async_io(Interest::READABLE, |fd| Ok(train::receive::<ToNet>(fd)?)) => {
                 match received {
-                    Ok(Received::Message(message, file)) => fetches.handle(message, file)?,
-                    Ok(Received::Closed) => return Ok(Leave::Closed),
+                    Ok(messages) if messages.is_empty() => return Ok(Leave::Closed),
+                    Ok(messages) => {
+                        for (message, file) in messages {
+                            fetches.handle(message, file)?;
+                        }
+                    }
                     // Closed, too, by a service that had not read everything we said.
                     Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                         return Ok(Leave::Closed);
@@ -109,13 +113,20 @@ async fn tell(
     channel: &AsyncFd<OwnedFd>,
     mut reports: UnboundedReceiver<FromNet>,
 ) -> Result<(), ServeError> {
-    while let Some(report) = reports.recv().await {
-        let sent = channel.async_io(Interest::WRITABLE, |fd| send(fd, &report, None)).await;
-        match sent {
-            Ok(()) => {}
-            // The service has gone.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            Err(error) => return Err(ServeError::Channel(error)),
+    let mut ready = Vec::new();
+    // What is ready at the same time goes together.
+    while reports.recv_many(&mut ready, train::MOST).await > 0 {
+        let cars = ready.drain(..).map(|report| Car::of(&report, None));
+        let cars = cars.collect::<io::Result<Vec<_>>>().map_err(ServeError::Channel)?;
+        let mut rest = &cars[..];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(train::fitting(rest));
+            match channel.async_io(Interest::WRITABLE, |fd| train::send(fd, now)).await {
+                Ok(()) => rest = later,
+                // The service has gone.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+                Err(error) => return Err(ServeError::Channel(error)),
+            }
         }
     }
     Ok(())

@@ -13,6 +13,7 @@ pub(crate) mod files;
 mod launcher;
 pub(crate) mod net;
 mod notify;
+mod outbox;
 pub(crate) mod sign;
 
 use std::cell::RefCell;

@@ -4,6 +4,7 @@
 //! A temporary file is deleted under the identity that made it where that token is still there,
 //! else as the owner: whoever may write the directory may delete in it.
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use ebb_core::failure::{DestinationTrouble, Failure, ServiceTrouble};
@@ -13,9 +14,10 @@ use ebb_core::job::{CompleteReport, Job, Trouble};
 use ebb_core::token::{Resource, Token};
 
 use ebb_wire::files::Look;
+use futures_util::{StreamExt, stream};
 
 use crate::agents::Agents;
-use crate::agents::files::FileAgent;
+use crate::agents::files::{AT_ONCE, FileAgent};
 
 /// What is to be finished, and as whom.
 pub(crate) struct Finish {
@@ -55,14 +57,16 @@ impl Finish {
             report.trouble = Some(Trouble::of(ServiceTrouble::TokenRequired));
             return report;
         };
-        for (at, file) in (0..).zip(&self.files) {
-            let Some(temporary) = &file.temporary else {
-                continue;
-            };
-            if file.progress != Progress::Transferred {
-                continue;
-            }
-            match self.rename(identity, file, temporary).await {
+        let whole = (0..).zip(&self.files).filter_map(|(at, file)| {
+            let temporary = file.temporary.as_ref()?;
+            (file.progress == Progress::Transferred).then_some((at, file, temporary))
+        });
+        let renames = whole.map(async |(at, file, temporary)| {
+            (at, file, self.rename(identity, file, temporary).await)
+        });
+        let mut renames = pin!(stream::iter(renames).buffered(AT_ONCE));
+        while let Some((at, file, renamed)) = renames.next().await {
+            match renamed {
                 Ok(()) => {
                     report.renamed.push(at);
                     if let Some(spare) = &file.spare {

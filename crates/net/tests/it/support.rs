@@ -1,8 +1,11 @@
 //! The agent as the service sees it, and a server that says what it is told to.
 
-use ebb_wire::channel::{Received, pair, receive, send};
+use ebb_wire::channel::{pair, send};
 use ebb_wire::net::{FetchId, FetchOptions, FromNet, NetTrouble, ToNet, Validators};
+use ebb_wire::train;
 use rustix::fs::{Mode, OFlags};
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,6 +21,8 @@ pub(crate) const FETCH: FetchId = FetchId(7);
 pub(crate) struct Agent {
     pub(crate) channel: Option<OwnedFd>,
     pub(crate) process: Child,
+    /// What came and was not heard yet.
+    heard: RefCell<VecDeque<FromNet>>,
 }
 
 impl Agent {
@@ -36,7 +41,7 @@ impl Agent {
         if rustix::process::geteuid().is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }
-        Self { channel: Some(ours), process: command.spawn().unwrap() }
+        Self { channel: Some(ours), process: command.spawn().unwrap(), heard: RefCell::default() }
     }
 
     pub(crate) fn channel(&self) -> &OwnedFd {
@@ -50,10 +55,12 @@ impl Agent {
 
     /// The next message; waits for it.
     pub(crate) fn hear(&self) -> FromNet {
-        match receive(self.channel()).unwrap() {
-            Received::Message(message, None) => message,
-            other => panic!("{other:?}"),
+        let mut heard = self.heard.borrow_mut();
+        if heard.is_empty() {
+            let came = train::receive(self.channel()).unwrap();
+            heard.extend(came.into_iter().map(|(message, _)| message));
         }
+        heard.pop_front().expect("the agent is there")
     }
 
     /// The next message that is not about progress.

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use ebb_wire::channel::{ReceiveError, Received, receive, send};
 use ebb_wire::codec::Message;
+use ebb_wire::train;
 use tokio::io::Interest;
 use tokio::net::UnixDatagram;
 
@@ -52,13 +53,29 @@ impl Channel {
         }
     }
 
+    /// Receives all messages of one datagram; none when the other end is closed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::receive`].
+    pub(crate) async fn receive_train<M: Message>(&self) -> io::Result<Vec<(M, Option<OwnedFd>)>> {
+        let read = || train::receive::<M>(self.socket.as_fd()).map_err(ReceiveError::into);
+        self.socket.async_io(Interest::READABLE, read).await
+    }
+
+    /// Sends messages that go in one datagram, waiting for room.
+    pub(super) async fn send_train(&self, cars: &[train::Car]) -> io::Result<()> {
+        let write = || train::send(self.socket.as_fd(), cars);
+        self.socket.async_io(Interest::WRITABLE, write).await
+    }
+
     /// Returns when the other end is closed: its process is gone. What it still says is not heard.
     pub(crate) async fn is_closed<M: Message>(&self) {
         loop {
-            match self.receive::<M>().await {
-                Ok(None) => return,
+            match self.receive_train::<M>().await {
+                Ok(messages) if messages.is_empty() => return,
                 Err(error) if error.kind() != io::ErrorKind::InvalidData => return,
-                Ok(Some(_)) | Err(_) => {}
+                Ok(_) | Err(_) => {}
             }
         }
     }

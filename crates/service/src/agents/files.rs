@@ -19,10 +19,15 @@ use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use tokio::sync::oneshot;
 
 use super::launcher::Process;
+use super::outbox::Outbox;
 use super::{Channel, Listening};
 
 /// A disk may be slow, a network file system may hang; the service does not wait for ever.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// So many questions that do not depend on one another are asked at once: while the agent deals with one
+/// datagram of them, the next is on its way.
+pub(crate) const AT_ONCE: usize = 2 * ebb_wire::train::MOST;
 
 /// An answer to one question.
 enum Answer {
@@ -35,7 +40,7 @@ enum Answer {
 
 /// One running `ebb-files`.
 pub(crate) struct FileAgent {
-    channel: Rc<Channel>,
+    outbox: Outbox,
     process: Rc<Process>,
     uid: u32,
     next: Cell<u64>,
@@ -72,7 +77,8 @@ impl FileAgent {
         let asked = Rc::new(RefCell::new(Asked::default()));
         let task = listen(Rc::clone(&channel), Rc::clone(&process), Rc::clone(&asked), uid);
         let listening = Listening::begin(task);
-        let agent = Self { channel, process, uid, next: Cell::new(1), asked, listening };
+        let outbox = Outbox::begin(channel);
+        let agent = Self { outbox, process, uid, next: Cell::new(1), asked, listening };
         Ok((Rc::new(agent), sandbox))
     }
 
@@ -254,12 +260,14 @@ impl FileAgent {
         fd: Option<BorrowedFd<'_>>,
         question: impl FnOnce(u64) -> ToFiles,
     ) -> Result<Answer, Failure> {
+        let fd = fd.map(|fd| fd.try_clone_to_owned()).transpose().map_err(|_| LOST)?;
         let seq = self.next.replace(self.next.get() + 1);
-        let (tell, told) = oneshot::channel();
-        self.asked.borrow_mut().waiting.insert(seq, tell);
-        if !self.is_alive() || self.channel.send(&question(seq), fd).await.is_err() {
+        // Once it is over, nobody clears away who waits.
+        if !self.is_alive() || self.outbox.put(&question(seq), fd).is_err() {
             return Err(LOST);
         }
+        let (tell, told) = oneshot::channel();
+        self.asked.borrow_mut().waiting.insert(seq, tell);
         match tokio::time::timeout(PATIENCE, told).await {
             Ok(answer) => answer.map_err(|_| LOST),
             Err(_) => Err(self.broken().await),
@@ -305,16 +313,22 @@ async fn listen(channel: Rc<Channel>, process: Rc<Process>, asked: Rc<RefCell<As
 }
 
 async fn hand_out(channel: &Channel, asked: &RefCell<Asked>, uid: u32) {
-    while let Ok(Some((message, fd))) = channel.receive::<FromFiles>().await {
-        let Some((seq, answer)) = check(message, fd, uid) else {
-            eprintln!("a file agent (uid {uid}) sent a message that does not fit");
-            break;
-        };
-        let Some(tell) = asked.borrow_mut().waiting.remove(&seq) else {
-            break;
-        };
-        // Whoever asked may have been stopped; a descriptor is closed with the answer.
-        let _ = tell.send(answer);
+    loop {
+        let came = channel.receive_train::<FromFiles>().await.unwrap_or_default();
+        if came.is_empty() {
+            return;
+        }
+        for (message, fd) in came {
+            let Some((seq, answer)) = check(message, fd, uid) else {
+                eprintln!("a file agent (uid {uid}) sent a message that does not fit");
+                return;
+            };
+            let Some(tell) = asked.borrow_mut().waiting.remove(&seq) else {
+                return;
+            };
+            // Whoever asked may have been stopped; a descriptor is closed with the answer.
+            let _ = tell.send(answer);
+        }
     }
 }
 

@@ -7,8 +7,7 @@ mod words;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::launcher::Process;
+use super::outbox::Outbox;
 use super::{Channel, Listening};
 use crate::conditions::card::Counters;
 use words::to_wire;
@@ -52,7 +52,7 @@ pub(crate) type Paces = Rc<RefCell<HashMap<u32, Pace>>>;
 
 /// One running `ebb-net`.
 pub(crate) struct NetAgent {
-    channel: Rc<Channel>,
+    outbox: Outbox,
     process: Rc<Process>,
     next: Cell<u64>,
     fetches: Rc<RefCell<Fetches>>,
@@ -133,10 +133,11 @@ impl NetAgent {
         let task = listen(Rc::clone(&channel), Rc::clone(&process), told);
         let listening = Listening::begin(task);
         let (next, buckets) = (Cell::new(1), RefCell::default());
+        let outbox = Outbox::begin(channel);
+        let this = Self { outbox, process, next, fetches, paces, paths, buckets, listening };
         if let Some(card) = card {
-            tell_card(&channel, &card).await.map_err(|_| LOST)?;
+            this.watch_card(card);
         }
-        let this = Self { channel, process, next, fetches, paces, paths, buckets, listening };
         Ok((Rc::new(this), sandbox))
     }
 
@@ -155,11 +156,9 @@ impl NetAgent {
 
     /// Another card leads out of the machine.
     pub(crate) fn watch_card(&self, card: Counters) {
-        let channel = Rc::clone(&self.channel);
-        tokio::task::spawn_local(async move {
-            // A dead agent gives way to nobody.
-            let _ = tell_card(&channel, &card).await;
-        });
+        // A dead agent gives way to nobody.
+        let _ = self.outbox.put(&ToNet::Card { sent: false }, Some(card.received));
+        let _ = self.outbox.put(&ToNet::Card { sent: true }, Some(card.sent));
     }
 
     /// Tells a new pace, if it is one for fetches of this agent.
@@ -167,11 +166,8 @@ impl NetAgent {
         if !self.buckets.borrow().contains(&bucket) {
             return;
         }
-        let channel = Rc::clone(&self.channel);
-        tokio::task::spawn_local(async move {
-            // A dead agent takes nothing at all.
-            let _ = channel.send(&limit(bucket, pace), None).await;
-        });
+        // A dead agent takes nothing at all.
+        let _ = self.outbox.put(&limit(bucket, pace), None);
     }
 
     /// Has a certificate shown to servers; who has its key is at the other end of the channel.
@@ -182,26 +178,30 @@ impl NetAgent {
     ) -> Result<CertificateId, Failure> {
         let certificate = CertificateId(self.next.replace(self.next.get() + 1));
         let message = ToNet::Certificate { certificate, identity };
-        let sent = self.channel.send(&message, Some(signer.as_fd())).await;
-        sent.map(|()| certificate).map_err(|_| LOST)
+        self.say(&message, Some(signer)).map(|()| certificate)
     }
 
     /// It is not shown any more.
     pub(crate) fn forget(&self, certificate: CertificateId) {
-        let channel = Rc::clone(&self.channel);
-        tokio::task::spawn_local(async move {
-            // A dead agent shows nothing at all.
-            let _ = channel.send(&ToNet::Forget { certificate }, None).await;
-        });
+        // A dead agent shows nothing at all.
+        let _ = self.outbox.put(&ToNet::Forget { certificate }, None);
+    }
+
+    /// Puts in what somebody waits for an answer to. Once it is over nobody would tell them.
+    fn say(&self, message: &ToNet, descriptor: Option<OwnedFd>) -> Result<(), Failure> {
+        match self.is_alive() {
+            true => self.outbox.put(message, descriptor).map_err(|_| LOST),
+            false => Err(LOST),
+        }
     }
 
     /// Fetches of this bucket go about it as it does; those of 0 as they like.
-    async fn know(&self, bucket: u32) -> Result<(), Failure> {
+    fn know(&self, bucket: u32) -> Result<(), Failure> {
         // Known before it is asked: a change from now on is told, too.
         self.buckets.borrow_mut().insert(bucket);
         let pace = self.paces.borrow().get(&bucket).copied();
         match pace {
-            Some(pace) => self.channel.send(&limit(bucket, pace), None).await.map_err(|_| LOST),
+            Some(pace) => self.say(&limit(bucket, pace), None),
             None => Ok(()),
         }
     }
@@ -243,11 +243,9 @@ impl NetAgent {
         fd: OwnedFd,
         bucket: u32,
     ) -> Result<Fetch, Failure> {
-        self.know(bucket).await?;
+        self.know(bucket)?;
         let id = FetchId(self.next.replace(self.next.get() + 1));
-        self.log_on(id, how.logins).await?;
-        let (tell, heard) = mpsc::unbounded_channel();
-        self.fetches.borrow_mut().listeners.insert(id, tell);
+        self.log_on(id, how.logins)?;
         let order = ToNet::Fetch {
             fetch: id,
             url: file.url.clone(),
@@ -262,8 +260,7 @@ impl NetAgent {
             bucket,
             stall_timeout_ms: STALL_TIMEOUT_MS,
         };
-        let sent = self.channel.send(&order, Some(fd.as_fd())).await;
-        sent.map(|()| Fetch::new(id, heard)).map_err(|_| LOST)
+        self.begin(id, &order, Some(fd))
     }
 
     /// Has a file that came in pieces read, whether it has the digests it must have.
@@ -275,19 +272,24 @@ impl NetAgent {
         fd: OwnedFd,
     ) -> Result<Fetch, Failure> {
         let id = FetchId(self.next.replace(self.next.get() + 1));
-        let (tell, heard) = mpsc::unbounded_channel();
-        self.fetches.borrow_mut().listeners.insert(id, tell);
         let (server, owner) = (server.map(digest_to_wire), owner.map(digest_to_wire));
         let order = ToNet::Check { fetch: id, url: file.url.clone(), length, server, owner };
-        let sent = self.channel.send(&order, Some(fd.as_fd())).await;
-        sent.map(|()| Fetch::new(id, heard)).map_err(|_| LOST)
+        self.begin(id, &order, Some(fd))
+    }
+
+    /// Says what begins a fetch; from now on it is listened to.
+    fn begin(&self, id: FetchId, order: &ToNet, fd: Option<OwnedFd>) -> Result<Fetch, Failure> {
+        self.say(order, fd)?;
+        let (tell, heard) = mpsc::unbounded_channel();
+        self.fetches.borrow_mut().listeners.insert(id, tell);
+        Ok(Fetch::new(id, heard))
     }
 
     /// Says what a fetch that is to come logs on with.
-    async fn log_on(&self, fetch: FetchId, logins: &[Login]) -> Result<(), Failure> {
+    fn log_on(&self, fetch: FetchId, logins: &[Login]) -> Result<(), Failure> {
         for login in logins {
             let message = ToNet::Login { fetch, login: login.clone() };
-            self.channel.send(&message, None).await.map_err(|_| LOST)?;
+            self.say(&message, None)?;
         }
         Ok(())
     }
@@ -301,16 +303,14 @@ impl NetAgent {
         over: impl Future<Output = ()>,
     ) -> Option<u64> {
         let id = FetchId(self.next.replace(self.next.get() + 1));
-        let (tell, mut heard) = mpsc::unbounded_channel();
-        self.fetches.borrow_mut().listeners.insert(id, tell);
         let order = ToNet::Measure {
             fetch: id,
             url: url.to_owned(),
             options: how.options,
             stall_timeout_ms: MEASURE_TIMEOUT_MS,
         };
-        self.log_on(id, how.logins).await.ok()?;
-        self.channel.send(&order, None).await.ok()?;
+        self.log_on(id, how.logins).ok()?;
+        let Fetch { mut heard, .. } = self.begin(id, &order, None).ok()?;
         tokio::select! {
             answer = heard.recv() => return size_in(answer?),
             () = over => self.stop(id).await,
@@ -324,12 +324,12 @@ impl NetAgent {
     /// The head that drops what is held is written down: go on.
     pub(crate) async fn proceed(&self, fetch: FetchId) {
         // A dead agent is heard of through the fetch itself.
-        let _ = self.channel.send(&ToNet::Proceed { fetch }, None).await;
+        let _ = self.outbox.put(&ToNet::Proceed { fetch }, None);
     }
 
     /// Asks a fetch to stop; it is over when its last word is heard.
     pub(crate) async fn stop(&self, fetch: FetchId) {
-        let _ = self.channel.send(&ToNet::Stop { fetch }, None).await;
+        let _ = self.outbox.put(&ToNet::Stop { fetch }, None);
     }
 
     /// Ends the agent: it hangs, or is out of its mind. Nobody gets hold of it any more, and when
@@ -358,36 +358,41 @@ struct Told {
     paths: Rc<RefCell<HashMap<Manners, (Instant, Path)>>>,
 }
 
-async fn tell_card(channel: &Channel, card: &Counters) -> io::Result<()> {
-    channel.send(&ToNet::Card { sent: false }, Some(card.received.as_fd())).await?;
-    channel.send(&ToNet::Card { sent: true }, Some(card.sent.as_fd())).await
-}
-
 fn limit(bucket: u32, pace: Pace) -> ToNet {
     ToNet::Limit { bucket, bytes_per_second: pace.bytes_per_second, manners: pace.manners }
 }
 
 async fn hand_out(channel: &Channel, told: &Told) {
-    while let Ok(Some((message, None))) = channel.receive::<FromNet>().await {
-        if let FromNet::Path(path) = message {
-            told.paths.borrow_mut().insert(path.manners, (Instant::now(), path));
-            continue;
-        }
-        let Some(fetch) = fetch_of(&message) else {
-            eprintln!("a network agent sent a message that does not fit");
-            break;
-        };
-        let last = is_last(&message);
-        let mut fetches = told.fetches.borrow_mut();
-        let Some(listener) = fetches.listeners.get(&fetch) else {
-            break;
-        };
-        // Whoever listened may have given up on an agent that hung.
-        let _ = listener.send(message);
-        if last {
-            fetches.listeners.remove(&fetch);
+    loop {
+        let came = channel.receive_train::<FromNet>().await.unwrap_or_default();
+        let going_on = !came.is_empty();
+        if !going_on || !came.into_iter().all(|(message, _)| hand_over(message, told)) {
+            return;
         }
     }
+}
+
+/// Hands one message to whoever waits for it; false if it does not fit.
+fn hand_over(message: FromNet, told: &Told) -> bool {
+    if let FromNet::Path(path) = message {
+        told.paths.borrow_mut().insert(path.manners, (Instant::now(), path));
+        return true;
+    }
+    let Some(fetch) = fetch_of(&message) else {
+        eprintln!("a network agent sent a message that does not fit");
+        return false;
+    };
+    let last = is_last(&message);
+    let mut fetches = told.fetches.borrow_mut();
+    let Some(listener) = fetches.listeners.get(&fetch) else {
+        return false;
+    };
+    // Whoever listened may have given up on an agent that hung.
+    let _ = listener.send(message);
+    if last {
+        fetches.listeners.remove(&fetch);
+    }
+    true
 }
 
 fn fetch_of(message: &FromNet) -> Option<FetchId> {

@@ -12,6 +12,7 @@ use ebb_core::job::{Event, Job, Property, Setting, Terms};
 use ebb_core::policy::{Caller, Permit, Verb};
 use ebb_core::refusal::Refusal;
 use ebb_core::token::{Resource, Token, TokenRequired};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::oneshot;
 
 use super::acts::Act;
@@ -19,7 +20,7 @@ use super::calls::verb_for;
 use super::work::WaitFor;
 use super::{After, Entry, MainLoop, Turn, views};
 use crate::agents::Agents;
-use crate::agents::files::FileAgent;
+use crate::agents::files::{AT_ONCE, FileAgent};
 use crate::audit;
 use crate::clock;
 use crate::command::{
@@ -347,16 +348,18 @@ async fn inspect(
     identity: &Token,
     files: Vec<NewFile>,
 ) -> Result<Vec<File>, Refusal> {
-    let mut found = Vec::with_capacity(files.len());
-    for file in files {
+    let looks = files.iter().map(async |file| {
         let ask = async |agent: &FileAgent| agent.inspect(&file.dir, &file.name).await;
-        let looked = agents.ask_files(owner, identity, ask).await;
-        let (dev, ino) = looked.map_err(Refusal::Unusable)?;
+        agents.ask_files(owner, identity, ask).await
+    });
+    let looked: Vec<(u64, u64)> =
+        stream::iter(looks).buffered(AT_ONCE).try_collect().await.map_err(Refusal::Unusable)?;
+    let found = files.into_iter().zip(looked).map(|(file, (dev, ino))| {
         let destination = Destination { dir: file.dir, name: file.name, dev, ino };
         let (wanted, digest) = (file.wanted, file.digest);
-        found.push(File { wanted, digest, ..File::new(file.url, destination, file.replace) });
-    }
-    Ok(found)
+        File { wanted, digest, ..File::new(file.url, destination, file.replace) }
+    });
+    Ok(found.collect())
 }
 
 /// Whether a job is among those asked for, by whatever but its owner.

@@ -3,7 +3,7 @@
 //! They speak the real wire protocol to the real loop and store; temporary files are real ones. What
 //! they do is small and fixed, so that a test sees what the *loop* does.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -305,9 +305,15 @@ async fn ebbd(channel: Channel, see: mpsc::UnboundedSender<Seen>) {
 async fn file_agent(channel: Channel, uid: u32) {
     let sandbox = if uid == UNCONFINED { Sandbox { seccomp: false, ..WHOLE } } else { WHOLE };
     channel.send(&FromFiles::Hello { sandbox }, None).await.unwrap();
-    while let Ok(Some((question, None))) = channel.receive::<ToFiles>().await {
-        let (answer, file) = answer(question);
-        channel.send(&answer, file.as_ref().map(AsFd::as_fd)).await.unwrap();
+    loop {
+        let questions = channel.receive_train::<ToFiles>().await.unwrap_or_default();
+        if questions.is_empty() {
+            return;
+        }
+        for (question, _) in questions {
+            let (answer, file) = answer(question);
+            channel.send(&answer, file.as_ref().map(AsFd::as_fd)).await.unwrap();
+        }
     }
 }
 
@@ -346,7 +352,12 @@ fn open(seq: u64, dir: &[u8], name: &[u8], new: bool) -> (FromFiles, Option<Owne
 /// large, the others that they have a hundred bytes.
 async fn net_agent(channel: Channel, uid: u32, see: mpsc::UnboundedSender<Seen>) {
     channel.send(&FromNet::Hello { sandbox: WHOLE }, None).await.unwrap();
-    while let Ok(Some((order, _))) = channel.receive::<ToNet>().await {
+    let mut orders = VecDeque::new();
+    loop {
+        if orders.is_empty() {
+            orders.extend(channel.receive_train::<ToNet>().await.unwrap_or_default());
+        }
+        let Some((order, _)) = orders.pop_front() else { return };
         match order {
             ToNet::Fetch { fetch, offset, url, .. } => {
                 let name = url.strip_prefix("http://h/").unwrap();
