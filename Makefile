@@ -31,6 +31,7 @@ lint:
 # The generated pages under docs, written anew. As root; look at what has changed before it is kept.
 tables: build
 	EBB_REGENERATE=1 $(CARGO) test --locked -p ebb-core --test it -- errors
+	EBB_REGENERATE=1 $(CARGO) test --locked -p ebb-service -- the_page_of_the_audit_log
 	EBB_REGENERATE=1 $(CARGO) test --locked -p ebb-tests --test e2e -- state_table the_page_of_properties
 
 # docs/server-matrix.md written anew: what we, curl, wget and aria2c make of servers that misbehave.

@@ -10,6 +10,7 @@ mod access;
 mod administration;
 mod asking;
 mod attacks;
+mod audit;
 mod bad_input;
 mod certificates;
 mod command_line;

@@ -34,6 +34,8 @@ pub struct Config {
     pub policy: Policy,
     /// Where the message bus is, if not at its usual place; `Some("")` for no bus at all.
     pub bus_address: Option<String>,
+    /// Where the journal listens, if not at its usual place; the empty one for no journal at all.
+    pub journal_socket: Option<PathBuf>,
     hours: conditions::Hours,
     /// The files that were read, in order.
     pub files: Vec<PathBuf>,
@@ -85,6 +87,11 @@ impl Config {
             "bus-address" => {
                 let address = value.as_str().ok_or_else(|| wrong("a D-Bus address, or empty"))?;
                 self.bus_address = Some(address.to_owned());
+            }
+            "journal-socket" => {
+                let path = value.as_str().filter(|path| path.is_empty() || path.starts_with('/'));
+                let path = path.ok_or_else(|| wrong("an absolute path, or empty"))?;
+                self.journal_socket = Some(path.into());
             }
             "allow-notify-command" => {
                 let allowed = value.as_bool().ok_or_else(|| wrong("true or false"))?;

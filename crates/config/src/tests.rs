@@ -33,7 +33,7 @@ impl Drop for Scratch {
 #[test]
 fn every_setting_is_taken() {
     let config = parse(
-        "admin-groups = ['sudo']\nbus-address = ''\njobs-per-user = 1\n\
+        "admin-groups = ['sudo']\nbus-address = ''\njournal-socket = '/j'\njobs-per-user = 1\n\
          jobs-per-machine = 2\nfiles-per-job = 3\nbackground-slots = 4\nforeground-slots = 5\n\
          ranges-per-file = 6\njob-inactivity-timeout = 999\nmax-download-time = 14\nallow-notify-command = true\n\
          owner-presence = 'logged-on'",
@@ -54,6 +54,7 @@ fn every_setting_is_taken() {
         conditions: ebb_core::conditions::Rules::default(),
     };
     assert_eq!((config.policy, config.bus_address.as_deref()), (expected, Some("")));
+    assert_eq!(config.journal_socket.as_deref(), Some(Path::new("/j")));
 }
 
 #[test]

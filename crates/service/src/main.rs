@@ -42,6 +42,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use agents::{Agents, Channel, Launcher, Wish};
 use arguments::Arguments;
+use audit::journal::Journal;
 use bus::Face;
 use command::Message;
 use groups::Groups;
@@ -135,6 +136,7 @@ async fn serve(
         notices: notices.clone(),
         next_connection: Cell::new(1),
     });
+    let journal = journal(arguments.instance, &config)?;
     let (finder, questions) = Finder::new();
     let mut logins = Follower::new(config.bus_address.clone(), outbox.clone(), questions);
     let presence = logins.first_look().await;
@@ -148,6 +150,7 @@ async fn serve(
             agents,
             vault,
             writer: Writer::new(store),
+            journal,
             inbox,
             outbox: outbox.clone(),
             notices,
@@ -175,6 +178,14 @@ async fn serve(
     Ok(())
 }
 
+/// A private instance has its log beside it, and no journal unless it is told of one.
+fn journal(instance: bus::Instance, config: &Config) -> std::io::Result<Journal> {
+    match (&config.journal_socket, instance) {
+        (None, bus::Instance::Private) => Ok(Journal::none()),
+        (place, _) => Journal::at(place.as_deref()),
+    }
+}
+
 /// Does what `ebbd` wants; after it has asked us to finish, waits for that for ever.
 async fn serve_ebbd(
     launcher: &Launcher,
@@ -195,7 +206,9 @@ async fn serve_ebbd(
 fn reload(config: &Path, outbox: &mpsc::UnboundedSender<Message>) {
     match Config::read(config) {
         Ok(config) => {
-            println!("the configuration was read again; a new bus-address counts after a restart");
+            println!(
+                "the configuration was read again; a new bus-address or journal-socket counts after a restart"
+            );
             // The main loop ends only with the process.
             let _ = outbox.send(Message::Policy(config.policy));
         }

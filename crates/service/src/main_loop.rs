@@ -79,6 +79,7 @@ use ebb_store::Batch;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::agents::Agents;
+use crate::audit::{self, journal::Journal};
 use crate::clock;
 use crate::command::{Answered, JobView, Message, Notice, NoticeKind};
 use crate::conditions::Zone;
@@ -112,6 +113,7 @@ pub(crate) struct Parts {
     pub(crate) agents: Rc<Agents>,
     pub(crate) vault: Vault,
     pub(crate) writer: Writer,
+    pub(crate) journal: Journal,
     pub(crate) inbox: mpsc::UnboundedReceiver<Message>,
     pub(crate) outbox: mpsc::UnboundedSender<Message>,
     pub(crate) notices: broadcast::Sender<Notice>,
@@ -175,6 +177,8 @@ struct Turn {
     batch: Batch,
     /// Jobs that changed again after they were put.
     again: HashSet<JobId>,
+    /// Written as soon as the turn is on disk, before anybody is answered.
+    audit: Vec<audit::Record>,
     after: Vec<After>,
 }
 
@@ -266,6 +270,7 @@ impl MainLoop {
             turn.batch.put_job(&entry.job);
         }
         self.parts.writer.commit(turn.batch).await?;
+        turn.audit.iter().for_each(|record| self.parts.journal.write(record));
         for after in turn.after {
             match after {
                 // Whoever asked may be gone.

@@ -39,6 +39,7 @@ pub struct Setup {
     authority: Option<String>,
     private: Option<User>,
     bus_address: Option<String>,
+    journal: Option<PathBuf>,
     wrapper: Vec<String>,
     place: Option<PathBuf>,
 }
@@ -93,6 +94,13 @@ impl Setup {
     #[must_use]
     pub fn on_bus(mut self, address: &str) -> Self {
         self.bus_address = Some(address.to_owned());
+        self
+    }
+
+    /// With the journal at this place; without it, records go to its log.
+    #[must_use]
+    pub fn with_journal(mut self, socket: &Path) -> Self {
+        self.journal = Some(socket.to_owned());
         self
     }
 
@@ -343,7 +351,11 @@ impl Instance {
             Some(_) => String::new(),
             None => format!("admin-groups = [\"{ADMIN_GROUP}\"]"),
         };
-        let config = format!("{groups}\nbus-address = \"{bus}\"\n{}", self.setup.config);
+        let journal = self.setup.journal.as_deref().unwrap_or_else(|| Path::new("")).display();
+        let config = format!(
+            "{groups}\nbus-address = \"{bus}\"\njournal-socket = \"{journal}\"\n{}",
+            self.setup.config
+        );
         self.write("ebb.toml", &config);
         let mut policy = format!(
             "libexec-dir = {0}/libexec\nruntime-dir = {0}/run\n\

@@ -1,7 +1,7 @@
-//! What administrators do to other users' jobs: each act is one line in the journal, whatever came
+//! What administrators do to other users' jobs: each act is one record in the audit log, whatever came
 //! of it (`job-model.md` 2.3, 8.4).
 //!
-//! A line names the act, the job and two uids. Of a property it has the name and never the value,
+//! A record names the act, the job and two uids. Of a property it has the name and never the value,
 //! of a file nothing: what users write may be secret, and an owner may be watched by many. What
 //! owners do to their own jobs is nobody's business; taking a job over and lending tokens are in
 //! the audit log anyway.
@@ -11,7 +11,7 @@ use ebb_core::job::Event;
 use ebb_core::policy::Caller;
 use ebb_core::refusal::Refusal;
 
-use super::MainLoop;
+use super::{MainLoop, Turn};
 use crate::audit;
 
 /// What is done to a job.
@@ -69,10 +69,9 @@ impl Act {
 
 impl OnAnother {
     /// Writes it down with what came of it.
-    pub(super) fn note<T>(self, result: &Result<T, Refusal>) {
-        if let Some(act) = self.0 {
-            act.write(result.as_ref().err().map_or("done", Refusal::name));
-        }
+    pub(super) fn note<T>(self, result: &Result<T, Refusal>, turn: &mut Turn) {
+        let outcome = result.as_ref().err().map_or(audit::DONE, Refusal::name);
+        turn.audit.extend(self.0.map(|act| act.record(outcome)));
     }
 }
 

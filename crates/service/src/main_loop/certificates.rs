@@ -72,8 +72,8 @@ impl MainLoop {
         reply: oneshot::Sender<Answered>,
         turn: &mut Turn,
     ) {
-        let outcome = done.as_ref().err().map_or("done", Refusal::name);
-        audit::certificate(id, caller.uid, what, outcome);
+        let outcome = done.as_ref().err().map_or(audit::DONE, Refusal::name);
+        turn.audit.push(audit::certificate(id, caller.uid, what, outcome));
         match done {
             Ok(what) => self.answer_when_settled(id, what, reply, turn),
             Err(refusal) => turn.after.push(After::Answer(reply, Err(refusal))),

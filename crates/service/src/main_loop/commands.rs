@@ -77,7 +77,7 @@ impl MainLoop {
             Command::Explain(job) => self.explain(caller, job),
             Command::GetHeaders(job) => self.get_headers(caller, job),
             Command::GetCertificate(job) => self.get_certificate(caller, job),
-            Command::OpenTokenOptions(job) => self.open_token_options(&asker, job),
+            Command::OpenTokenOptions(job) => self.open_token_options(&asker, job, turn),
             Command::AddFiles(job, files) => return self.add_files(asker, job, files, reply, turn),
             Command::FileHeaders(job, file) => self.file_headers(caller, job, file),
             Command::FilledRanges(job, file) => self.filled_ranges(caller, job, file),
@@ -145,7 +145,7 @@ impl MainLoop {
         }
         let (id, owner) = (job.id, job.owner.uid);
         turn.batch.put_job(&job);
-        audit::owner_captured(&job);
+        turn.audit.push(audit::owner_captured(&job));
         let at = job.created;
         self.adopt(job);
         let number = self.note(id, at, What::Added, turn);
@@ -212,16 +212,16 @@ impl MainLoop {
         Ok(Answer::Error(views::error(job, trouble)))
     }
 
-    fn open_token_options(&mut self, asker: &Asker, id: JobId) -> Answered {
+    fn open_token_options(&mut self, asker: &Asker, id: JobId, turn: &mut Turn) -> Answered {
         let permit = self.permit(asker.caller, Verb::Lend, id).inspect_err(|refusal| {
-            audit::open_refused(id, asker.caller.uid, refusal);
+            turn.audit.push(audit::open_refused(id, asker.caller.uid, refusal));
         })?;
         if self.see(asker.caller, id)?.job.state.is_final() {
             return Err(Refusal::InvalidState);
         }
         let act = self.act_on_another(asker.caller, id, || Act::OpenTokenOptions);
         let opened = self.capabilities.open(permit, asker.connection);
-        act.note(&opened);
+        act.note(&opened, turn);
         opened.map(Answer::TokenOptions)
     }
 
@@ -240,7 +240,7 @@ impl MainLoop {
             .permit(caller, verb_for(&event), id)
             .and_then(|permit| self.admit_event(permit, &event).map(|()| permit))
             .and_then(|permit| self.step(permit.job(), event, turn));
-        act.note(&done);
+        act.note(&done, turn);
         match done {
             Ok(()) => self.answer_when_settled(id, what, reply, turn),
             Err(refusal) => turn.after.push(After::Answer(reply, Err(refusal))),
@@ -267,7 +267,7 @@ impl MainLoop {
             self.step(id, Event::SetRemoteNames(names), turn)?;
             Ok(count)
         });
-        act.note(&replaced);
+        act.note(&replaced, turn);
         match replaced {
             Ok(count) => self.answer_when_settled(id, WaitFor::Replaced(count), reply, turn),
             Err(refusal) => turn.after.push(After::Answer(reply, Err(refusal))),
@@ -337,7 +337,7 @@ impl MainLoop {
             self.step(id, Event::AddFiles(files), turn)?;
             Ok(Answer::FirstFile(u32::try_from(first).unwrap_or(u32::MAX)))
         });
-        act.note(&answer);
+        act.note(&answer, turn);
         turn.after.push(After::Answer(reply, answer));
     }
 }

@@ -49,9 +49,8 @@ impl MainLoop {
             self.step(id, Event::SetCredentials(pair, Some(sealed)), turn)
         });
         let what = if set.login().is_some() { "set" } else { "set-implicit" };
-        let audited = audit::Credentials { job: id, by: caller.uid, pair, what };
-        audited.write(done.as_ref().err().map_or("done", Refusal::name));
-        self.answer_credentials(id, done.map(|()| WaitFor::Done), reply, turn);
+        let done = done.map(|()| WaitFor::Done);
+        self.answer_credentials((caller, id, pair, what), done, reply, turn);
     }
 
     /// The same; and whether there was anything to remove.
@@ -69,18 +68,18 @@ impl MainLoop {
             self.step(id, Event::SetCredentials(pair, None), turn)?;
             Ok(WaitFor::Removed(had))
         });
-        let audited = audit::Credentials { job: id, by: caller.uid, pair, what: "remove" };
-        audited.write(done.as_ref().err().map_or("done", Refusal::name));
-        self.answer_credentials(id, done, reply, turn);
+        self.answer_credentials((caller, id, pair, "remove"), done, reply, turn);
     }
 
     fn answer_credentials(
         &mut self,
-        id: JobId,
+        (caller, id, pair, what): (Caller, JobId, AuthPair, &'static str),
         done: Result<WaitFor, Refusal>,
         reply: oneshot::Sender<Answered>,
         turn: &mut Turn,
     ) {
+        let outcome = done.as_ref().err().map_or(audit::DONE, Refusal::name);
+        turn.audit.push(audit::credentials(id, caller.uid, pair, what, outcome));
         match done {
             Ok(what) => self.answer_when_settled(id, what, reply, turn),
             Err(refusal) => turn.after.push(After::Answer(reply, Err(refusal))),

@@ -75,7 +75,8 @@ impl MainLoop {
         turn: &mut Turn,
     ) {
         let done = event.and_then(|event| self.step(id, event, turn));
-        audit::headers(id, caller.uid, what, done.as_ref().err().map_or("done", Refusal::name));
+        let outcome = done.as_ref().err().map_or(audit::DONE, Refusal::name);
+        turn.audit.push(audit::headers(id, caller.uid, what, outcome));
         match done {
             Ok(()) => self.answer_when_settled(id, WaitFor::Done, reply, turn),
             Err(refusal) => turn.after.push(After::Answer(reply, Err(refusal))),

@@ -15,9 +15,10 @@ use ebb_core::refusal::Refusal;
 use ebb_core::token::Resource;
 use tokio::sync::oneshot;
 
+use super::tokens::discarded;
 use super::work::WaitFor;
 use super::{After, MainLoop, Turn};
-use crate::audit::Record;
+use crate::audit::{self, Kind, OfToken};
 use crate::carry::{Carried, Carry};
 use crate::clock;
 use crate::command::{Answered, Asker, Looked, Message, Notice, NoticeKind};
@@ -122,7 +123,7 @@ impl MainLoop {
         if let Err(refusal) = self.step(id, Event::TakeOwnership(asker.token.clone()), turn) {
             return self.not_taken(asker, id, refusal, reply, turn);
         }
-        record(asker, id, Some(&before), "done");
+        turn.audit.push(record(asker, id, Some(&before), audit::DONE));
         if before.owner.uid != asker.token.uid {
             self.hand_over(&before, asker, turn);
         }
@@ -141,16 +142,7 @@ impl MainLoop {
             Some(_) | None => turn.after.extend(told.map(After::Tell)),
         }
         if before.helper.is_some() {
-            Record {
-                job: before.id,
-                opener: "service".into(),
-                action: "discard",
-                old: before.helper.as_ref(),
-                new: None,
-                flags: before.flags.bits(),
-                outcome: "another owner",
-            }
-            .write();
+            turn.audit.push(discarded(before, "another owner"));
         }
     }
 
@@ -162,22 +154,25 @@ impl MainLoop {
         reply: oneshot::Sender<Answered>,
         turn: &mut Turn,
     ) {
-        record(asker, id, self.jobs.get(&id).map(|entry| &entry.job), refusal.name());
+        let job = self.jobs.get(&id).map(|entry| &entry.job);
+        turn.audit.push(record(asker, id, job, refusal.name()));
         turn.after.push(After::Answer(reply, Err(refusal)));
     }
 }
 
-fn record(asker: &Asker, job: JobId, before: Option<&Job>, outcome: &str) {
-    Record {
+fn record(asker: &Asker, job: JobId, before: Option<&Job>, outcome: &str) -> audit::Record {
+    OfToken {
         job,
-        opener: asker.caller.uid.to_string(),
-        action: "take",
+        owner: before.map(|job| job.owner.uid),
+        opener: Some(asker.caller.uid),
+        caller: Some(asker.caller.uid),
+        kind: Kind::OwnershipTaken,
         old: before.map(|job| &job.owner),
         new: Some(&asker.token),
         flags: before.map_or(0, |job| job.flags.bits()),
         outcome,
     }
-    .write();
+    .record()
 }
 
 /// The files the new owner of this job has to go on with. Where files are the helper's business,

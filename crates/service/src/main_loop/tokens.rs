@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 
 use super::work::WaitFor;
 use super::{After, MainLoop, Turn};
-use crate::audit::Record;
+use crate::audit::{self, Kind, OfToken};
 use crate::clock;
 use crate::command::{Answer, Answered, Asker, ConnectionId, Lending, TokenCall};
 
@@ -132,7 +132,13 @@ impl MainLoop {
             Err(refusal) => {
                 if let Some(entry) = self.jobs.get(&capability.job) {
                     let (call, outcome) = (TokenCall::SetToken, refusal.name());
-                    record(capability.opener, &call, &asker, &entry.job, outcome);
+                    turn.audit.extend(record(
+                        capability.opener,
+                        &call,
+                        &asker,
+                        &entry.job,
+                        outcome,
+                    ));
                 }
                 Err(refusal)
             }
@@ -157,8 +163,8 @@ impl MainLoop {
         };
         let judged = judge(&self.parts.policy, capability.opener, call, asker, &before);
         let result = judged.and_then(|event| self.step(capability.job, event, turn));
-        let outcome = result.as_ref().map_or_else(Refusal::name, |()| "done");
-        record(capability.opener, call, asker, &before, outcome);
+        let outcome = result.as_ref().map_or_else(Refusal::name, |()| audit::DONE);
+        turn.audit.extend(record(capability.opener, call, asker, &before, outcome));
         result
     }
 
@@ -167,16 +173,7 @@ impl MainLoop {
         let Some(entry) = self.jobs.get(&id) else {
             return;
         };
-        Record {
-            job: id,
-            opener: "service".into(),
-            action: "discard",
-            old: entry.job.helper.as_ref(),
-            new: None,
-            flags: entry.job.flags.bits(),
-            outcome: why,
-        }
-        .write();
+        turn.audit.push(discarded(&entry.job, why));
         self.step(id, Event::HelperTokenLost, turn).ok();
     }
 }
@@ -208,14 +205,37 @@ fn judge(
     }
 }
 
-fn record(opener: Caller, call: &TokenCall, asker: &Asker, before: &Job, outcome: &str) {
+fn record(
+    opener: Caller,
+    call: &TokenCall,
+    asker: &Asker,
+    before: &Job,
+    outcome: &str,
+) -> Option<audit::Record> {
     let old = before.helper.as_ref();
-    let (action, new, flags) = match call {
-        TokenCall::SetToken => ("set", Some(&asker.token), before.flags.bits()),
-        TokenCall::SetFlags(bits) => ("flags", old, *bits),
-        TokenCall::Clear => ("clear", None, before.flags.bits()),
-        TokenCall::Flags | TokenCall::Identity | TokenCall::Close => return,
+    let (kind, new, flags) = match call {
+        TokenCall::SetToken => (Kind::HelperSet, Some(&asker.token), before.flags.bits()),
+        TokenCall::SetFlags(bits) => (Kind::HelperFlags, old, *bits),
+        TokenCall::Clear => (Kind::HelperCleared, None, before.flags.bits()),
+        TokenCall::Flags | TokenCall::Identity | TokenCall::Close => return None,
     };
-    let opener = opener.uid.to_string();
-    Record { job: before.id, opener, action, old, new, flags, outcome }.write();
+    let (job, owner) = (before.id, Some(before.owner.uid));
+    let (opener, caller) = (Some(opener.uid), Some(asker.token.uid));
+    Some(OfToken { job, owner, opener, caller, kind, old, new, flags, outcome }.record())
+}
+
+/// The helper token of this job is dropped, and nobody asked for that.
+pub(super) fn discarded(job: &Job, why: &str) -> audit::Record {
+    OfToken {
+        job: job.id,
+        owner: Some(job.owner.uid),
+        opener: None,
+        caller: None,
+        kind: Kind::HelperDiscarded,
+        old: job.helper.as_ref(),
+        new: None,
+        flags: job.flags.bits(),
+        outcome: why,
+    }
+    .record()
 }

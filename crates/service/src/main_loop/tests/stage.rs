@@ -24,6 +24,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::agents::{Agents, Channel, Launcher, SandboxDemand};
+use crate::audit::journal::Journal;
 use crate::clock;
 use crate::command::{
     Answer, Answered, Asker, Command, ConnectionId, FileView, Message, NewFile, Notice, NoticeKind,
@@ -104,6 +105,7 @@ impl Stage {
             agents: Rc::new(Agents::new(launcher, Groups::settle(None), SandboxDemand::Required)),
             vault: Vault::with(None, dir).unwrap(),
             writer: Writer::new(store),
+            journal: Journal::none(),
             inbox,
             outbox: outbox.clone(),
             notices: tell,
