@@ -48,6 +48,7 @@ mod ranges;
 mod server_matrix;
 mod sessions;
 mod set;
+mod shells;
 mod state_table;
 mod stopping;
 mod swap;

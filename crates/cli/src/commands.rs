@@ -10,12 +10,12 @@ mod create;
 mod explain;
 mod files;
 mod get;
-mod help;
+pub(crate) mod help;
 mod helper;
 mod list;
 mod login;
 mod rebase;
-mod set;
+pub(crate) mod set;
 mod show;
 mod status;
 mod steer;
@@ -27,7 +27,7 @@ mod watch;
 use crate::args::Invocation;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::{output, private};
+use crate::{completions, manual, output, private};
 
 /// Does what the command line asks.
 ///
@@ -57,6 +57,11 @@ pub(crate) async fn run(call: &Invocation) -> Result<Exit, Failure> {
         "check-config" => check_config::run(call).await,
         "status" => status::run(call).await,
         "help" => help::run(call),
+        "completions" => completions::run(call),
+        "manual" => {
+            output::line(manual::page().trim_end())?;
+            Ok(Exit::Success)
+        }
         "version" => {
             output::line(concat!("ebb ", env!("CARGO_PKG_VERSION")))?;
             Ok(Exit::Success)

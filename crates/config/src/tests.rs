@@ -151,3 +151,23 @@ fn work_is_from_eight_to_five_on_workdays_unless_told_otherwise() {
     let nothing = parse("work-hours = '09:00-10:00'").unwrap().policy.conditions.bandwidth;
     assert_eq!(nothing, Bandwidth::default(), "hours without a limit limit nothing");
 }
+
+#[test]
+fn the_manual_explains_every_key_and_no_other() {
+    let manual = include_str!("../../../dist/man/ebb.toml.5").replace('\\', "");
+    let tagged = manual.lines().zip(manual.lines().skip(1)).filter(|(tag, _)| *tag == ".TP");
+    let explained: Vec<&str> =
+        tagged.filter_map(|(_, next)| next.strip_prefix(".B ")).map(str::trim).collect();
+    // What is read, as the code has it: an arm begins with its key.
+    let code = [include_str!("lib.rs"), include_str!("conditions.rs")].concat();
+    let arms = code.lines().filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" =>"));
+    let is_value = |key: &str| ["foreground", "high", "normal", "low"].contains(&key);
+    let read: Vec<&str> = arms.map(|(key, _)| key).filter(|key| !is_value(key)).collect();
+    assert!(read.len() > 20, "{read:?}");
+    for key in &read {
+        assert!(explained.contains(key), "ebb.toml(5) says nothing of {key}");
+    }
+    for key in explained {
+        assert!(read.contains(&key), "ebb.toml(5) explains {key}, which is not read");
+    }
+}

@@ -468,6 +468,14 @@ pub(crate) const COMMANDS: &[&Command] = &[
         &[],
     ),
     &command("version", "", "the version of ebb", "", &[]),
+    &command(
+        "completions",
+        "bash|zsh|fish",
+        "what makes the shell complete words of ebb",
+        "For bash in this session: source <(ebb completions bash). The packages bring all three.",
+        &[],
+    ),
+    &Command { hidden: true, ..command("manual", "", "", "", &[]) },
     &Command { hidden: true, ..command("start-private", "PROGRAM LOG STATE", "", "", &[]) },
 ];
 

@@ -34,7 +34,7 @@ fn overview() -> String {
          usage: ebb [COMMAND] [OPTIONS] [OPERANDS]\n\n",
     );
     for command in COMMANDS.iter().filter(|command| !command.hidden) {
-        text.push_str(&format!("  {:<9} {}\n", command.name, command.summary));
+        text.push_str(&format!("  {:<12} {}\n", command.name, command.summary));
     }
     text.push_str("\noptions of all commands:\n");
     text.push_str(&options(COMMON));
@@ -90,7 +90,8 @@ fn exit_codes() -> String {
     )
 }
 
-fn json() -> String {
+/// What is stable for scripts.
+pub(crate) fn json() -> String {
     format!(
         "A job's fields, the same for -f, -g and --json:\n  {}\n\n\
          Sizes are bytes, durations seconds, times RFC 3339 in UTC; what is unknown is null.\n\
@@ -102,7 +103,8 @@ fn json() -> String {
     )
 }
 
-const JOB_REFERENCES: &str = "\
+/// How jobs are named.
+pub(crate) const JOB_REFERENCES: &str = "\
 A JOB is named by
   its id                       3f2ac1d0-9c1b-4b8e-8f60-0a1b2c3d4e5f
   the beginning of its id      3f2a        (4 digits or more)

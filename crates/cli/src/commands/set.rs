@@ -15,7 +15,8 @@ use crate::headers::{self, Headers};
 use crate::terms::{self, yes_or_no};
 use crate::{connect, new_job, reference, units};
 
-const KEYS: &[&str] = &[
+/// The keys of this command's own; the others are in [`terms::KEYS`].
+pub(crate) const KEYS: &[&str] = &[
     "name",
     "description",
     "priority",
