@@ -7,7 +7,7 @@ PREFIX ?= /usr
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 AGENTS = ebb-service ebb-files ebb-net ebb-notify ebb-sign
 
-.PHONY: all build test explore lint tables matrix demo bench bench-politeness install
+.PHONY: all build test explore lint tables matrix demo bench bench-politeness install install-files release deb
 
 all: build
 
@@ -57,16 +57,44 @@ bench-politeness:
 # the reach of all other processes of its user, from the first instruction on.
 # Afterwards, on a machine that runs: systemd-sysusers; systemd-tmpfiles --create ebb.conf;
 # systemctl daemon-reload; systemctl enable --now ebbd.
-install:
+install: release
+	$(MAKE) install-files BIN=$(TARGET)/release
+
+# Packages for Debian, in target/deb (or OUT).
+OUT ?= $(TARGET)/deb
+deb: release
+	dist/deb/build $(TARGET)/release $(OUT)
+
+release:
 	$(CARGO) build --locked --release --workspace --exclude ebb-tests --bins
+
+# Puts what is built in BIN where it belongs. The manual and the completions are the program's own words.
+install-files:
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/ebb
-	install -m 0755 $(TARGET)/release/ebb $(DESTDIR)$(PREFIX)/bin/
-	install -m 0755 $(TARGET)/release/ebbd $(DESTDIR)$(PREFIX)/sbin/
-	install -m 0711 $(AGENTS:%=$(TARGET)/release/%) $(DESTDIR)$(PREFIX)/libexec/ebb/
+	install -m 0755 $(BIN)/ebb $(DESTDIR)$(PREFIX)/bin/
+	install -m 0755 $(BIN)/ebbd $(DESTDIR)$(PREFIX)/sbin/
+	install -m 0711 $(AGENTS:%=$(BIN)/%) $(DESTDIR)$(PREFIX)/libexec/ebb/
+	[ -z "$(STRIP)" ] || $(STRIP) $(DESTDIR)$(PREFIX)/bin/ebb $(DESTDIR)$(PREFIX)/sbin/ebbd \
+	  $(DESTDIR)$(PREFIX)/libexec/ebb/*
 	install -m 0755 dist/ebb-delegate $(DESTDIR)$(PREFIX)/libexec/ebb/
 	install -D -m 0644 dist/ebbd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/ebbd.service
-	install -D -m 0644 dist/vault-key.conf $(DESTDIR)$(PREFIX)/share/doc/ebb/vault-key.conf
+	install -D -m 0644 dist/vault-key.conf $(DESTDIR)$(PREFIX)/share/doc/ebbd/vault-key.conf
 	install -D -m 0644 dist/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/ebb.conf
 	install -D -m 0644 dist/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/ebb.conf
 	install -D -m 0644 dist/org.ebb.Transfer1.conf \
 	  $(DESTDIR)$(PREFIX)/share/dbus-1/system.d/org.ebb.Transfer1.conf
+	install -D -m 0644 dist/org.ebb.Transfer1.service \
+	  $(DESTDIR)$(PREFIX)/share/dbus-1/system-services/org.ebb.Transfer1.service
+	install -d $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces
+	install -m 0644 crates/api/interfaces/*.xml $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces/
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	$(BIN)/ebb manual > $(DESTDIR)$(PREFIX)/share/man/man1/ebb.1
+	install -D -m 0644 dist/man/ebbd.8 $(DESTDIR)$(PREFIX)/share/man/man8/ebbd.8
+	install -D -m 0644 dist/man/ebb.toml.5 $(DESTDIR)$(PREFIX)/share/man/man5/ebb.toml.5
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	  $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(BIN)/ebb completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ebb
+	$(BIN)/ebb completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_ebb
+	$(BIN)/ebb completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ebb.fish
+	[ -e $(DESTDIR)/etc/ebb/ebb.toml ] || install -D -m 0644 dist/ebb.toml $(DESTDIR)/etc/ebb/ebb.toml
+	[ -e $(DESTDIR)/etc/ebb/ebbd.conf ] || install -D -m 0644 dist/ebbd.conf $(DESTDIR)/etc/ebb/ebbd.conf

@@ -39,6 +39,7 @@ mod notifications;
 mod notify_command;
 mod on_demand;
 mod ownership;
+mod package;
 mod politeness;
 mod processes;
 mod properties;

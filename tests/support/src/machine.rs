@@ -22,12 +22,15 @@ const TARGET: &str = "[Unit]\nRequires=basic.target\nAfter=basic.target dbus.ser
 /// When people can log on, it says so with this file in the shared directory.
 const READY: &str = "ready";
 /// Should nobody end it, it ends by itself.
-const END: &str = "[Unit]\nSuccessAction=poweroff-immediate\nFailureAction=poweroff-immediate\n\
-    [Service]\nExecStart=/bin/sleep 600\n";
+const END: &str =
+    "[Service]\nExecStart=/bin/sh -c 'sleep 600 && systemctl poweroff --force --force'\n";
 /// What our programs confine themselves with.
 const LANDLOCK: &str = "landlock_create_ruleset landlock_add_rule landlock_restrict_self";
 /// How long a boot may take.
 const BOOT: Duration = Duration::from_secs(60);
+
+/// How `systemd-nspawn` ends when the machine wants to be started anew.
+const REBOOT: i32 = 133;
 
 /// A booted machine.
 #[derive(Debug)]
@@ -80,24 +83,17 @@ impl Machine {
             shared.join(READY).display()
         );
         fs::write(units.join("ebb-test-ready.service"), ready).map_err(failed)?;
-        let events = watch(&shared);
-        let nspawn = Command::new("systemd-nspawn")
-            .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
-            .args(["--quiet", "--register=no", "--keep-unit", "--link-journal=no"])
-            .args(["--console=pipe", "--machine", name, "--directory", &text(&root)])
-            .arg(format!("--bind={}", shared.display()))
-            // Its filter knows only what its own version knows.
-            .arg(format!("--system-call-filter={LANDLOCK}"))
-            .args(["--boot", "systemd.unit=ebb-test.target"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("systemd-nspawn: {error}"))?;
+        let nspawn = spawn(directory).map_err(|error| format!("systemd-nspawn: {error}"))?;
         let mut machine = Self { directory: directory.to_owned(), nspawn, leader: 0 };
+        machine.come_up()?;
+        Ok(machine)
+    }
+
+    fn come_up(&mut self) -> Result<(), String> {
+        let events = watch(&self.shared());
         let end = Instant::now() + BOOT;
-        while !machine.is_up() {
-            if machine.nspawn.try_wait().map_err(failed)?.is_some() {
+        while !self.is_up() {
+            if self.nspawn.try_wait().map_err(|error| error.to_string())?.is_some() {
                 return Err("systemd-nspawn ended".into());
             }
             if Instant::now() > end {
@@ -105,7 +101,7 @@ impl Machine {
             }
             wait_for_event(&events);
         }
-        Ok(machine)
+        Ok(())
     }
 
     fn is_up(&mut self) -> bool {
@@ -118,6 +114,44 @@ impl Machine {
         let Some(init) = init else { return false };
         self.leader = init.pid;
         self.run(&["loginctl", "list-sessions"]).status.success()
+    }
+
+    /// Lets it start anew, as a person would; all that was on its disks is there afterwards.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come up again within [`BOOT`].
+    pub fn reboot(&mut self) {
+        let ready = self.shared().join(READY);
+        fs::remove_file(&ready).expect("it was ready");
+        let asked = self.run(&["systemctl", "--no-block", "reboot"]);
+        assert!(asked.status.success(), "{asked:?}");
+        let ended = self.nspawn.wait().expect("our child");
+        assert_eq!(ended.code(), Some(REBOOT), "it goes down to come up again");
+        self.nspawn = spawn(&self.directory).expect("as before");
+        self.come_up().expect("as before");
+    }
+
+    /// Runs a program in it as root, which has to succeed; gives its standard output.
+    ///
+    /// # Panics
+    ///
+    /// When it does not succeed.
+    pub fn must(&self, words: &[&str]) -> String {
+        let done = self.run(words);
+        let (out, said) =
+            (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        assert!(done.status.success(), "{words:?}: {out}{said}");
+        out.trim_end().to_owned()
+    }
+
+    /// The same as a user who has not logged on.
+    ///
+    /// # Panics
+    ///
+    /// When it does not succeed.
+    pub fn must_as(&self, user: &User, words: &[&str]) -> String {
+        self.must(&[&["runuser", "-u", &user.name, "--"], words].concat())
     }
 
     /// A directory that is the same here and there.
@@ -196,6 +230,25 @@ impl Drop for Machine {
         let _ = self.nspawn.wait();
         clear_away(&self.directory);
     }
+}
+
+fn spawn(directory: &Path) -> std::io::Result<Child> {
+    let name = directory.file_name().unwrap_or_default();
+    Command::new("systemd-nspawn")
+        .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
+        .args(["--quiet", "--register=no", "--keep-unit", "--link-journal=no", "--console=pipe"])
+        .arg("--machine")
+        .arg(name)
+        .arg("--directory")
+        .arg(directory.join("memory/root"))
+        .arg(format!("--bind={}", directory.join("shared").display()))
+        // Its filter knows only what its own version knows.
+        .arg(format!("--system-call-filter={LANDLOCK}"))
+        .args(["--boot", "systemd.unit=ebb-test.target"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
 }
 
 fn clear_away(directory: &Path) {
