@@ -1,7 +1,8 @@
 //! The borders of the design, as far as they can be seen in the sources.
 //!
 //! Who links what (`closure`), what the source files may and must contain (`sources`), and whether
-//! the documents name tests that exist (`documents`). Who may do what at run time is not seen here
+//! the documents name tests that exist (`documents`), and whether the Python module has every name of
+//! the contract (`python`). Who may do what at run time is not seen here
 //! but in `tests/e2e`, with real processes.
 
 #![forbid(unsafe_code)]
@@ -9,4 +10,5 @@
 
 mod closure;
 mod documents;
+mod python;
 mod sources;

@@ -147,7 +147,7 @@ fn no_test_sleeps_to_wait_for_something() {
 #[test]
 fn no_address_of_a_person_and_no_path_of_the_builder_s_machine() {
     let paths = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/.car", "go/reg")];
-    let directories = ["crates", "tests", "docs", "dist", "bench", ".ci", "demo"];
+    let directories = ["crates", "tests", "docs", "dist", "bench", ".ci", "demo", "python"];
     let below = directories.iter().filter(|d| top().join(d).exists()).flat_map(|d| files_below(d));
     let at_top =
         ["README.md", "ARCHITECTURE.md", "THREAT-MODEL.md", "SPECIFICATION.md", "Makefile"];

@@ -45,6 +45,7 @@ mod processes;
 mod properties;
 mod proxies;
 mod proxy_logins;
+mod python;
 mod ranges;
 mod server_matrix;
 mod sessions;
