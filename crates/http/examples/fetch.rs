@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         held: Held::nothing(),
         hashed: None,
         pieces: Vec::new(),
-        options: Options::default(),
+        options: Options { connections: 4, ..Options::default() },
         bucket: None,
         stall_timeout: Duration::from_secs(60),
     };

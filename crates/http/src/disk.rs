@@ -14,6 +14,8 @@
 //! Nothing in the file is touched before [`Disk::begin`], and nothing after [`Disk::close`] has
 //! returned. The page cache is left as it was found: what has been synced is given up at once.
 
+mod ahead;
+
 use crate::hash::{Hashes, Wanted};
 use bytes::Bytes;
 use rustix::fs::{Advice, FallocateFlags};
@@ -166,7 +168,8 @@ impl Disk {
         self.place = (from, from);
         self.written.clear();
         self.position = from;
-        self.durable = from;
+        // What was written since the last checkpoint is held, and not synced yet.
+        self.durable = self.durable.min(from);
         self.last_checkpoint = (Instant::now(), from);
         let rest = total.and_then(|total| total.checked_sub(from));
         let rest = rest.filter(|rest| *rest >= WORTH_ALLOCATING);
@@ -218,7 +221,8 @@ impl Disk {
 
     async fn read_back(&mut self, hashes: Hashes, until: u64) -> Result<Hashes, DiskError> {
         // In parts, since whoever waits for the end of this must not wait for all of it.
-        let (hashes, mut at) = (Arc::new(Mutex::new(hashes)), 0);
+        let mut at = hashes.length();
+        let hashes = Arc::new(Mutex::new(hashes));
         while at < until {
             let part = until.min(at + READ_BACK);
             let shared = Arc::clone(&hashes);

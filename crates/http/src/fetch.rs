@@ -11,7 +11,8 @@
 //!
 //! This module answers one question: *what happens next in this fetch?* What an answer means is
 //! decided in `response.rs`; which bytes are durable is known in `disk.rs`. Pieces of a file are
-//! fetched in `fetch/pieces.rs`, with what is here.
+//! fetched in `fetch/pieces.rs`, and a large one over several connections in `fetch/several.rs`, with
+//! what is here.
 //!
 //! A fetch ends in exactly one way, as [`Ended`]. By then its connection is closed or kept, its
 //! writer has ended, its descriptor is closed, and no name is being resolved for it: no byte is sent,
@@ -22,6 +23,7 @@
 
 mod checked;
 mod pieces;
+mod several;
 
 pub use checked::check;
 
@@ -38,8 +40,10 @@ use crate::request::{Ask, Held, Validators, ask, write};
 use crate::resolve::Lookups;
 use crate::response::{AnswerError, Decision, judge};
 use crate::shown::{shown_fields, without_user_info};
+use bytes::Bytes;
 use http::response::Parts;
-use http::{Method, StatusCode};
+use http::{Method, Request, StatusCode};
+use http_body_util::Empty;
 use hyper::body::Incoming;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -163,6 +167,7 @@ pub async fn fetch(
     let mut run = Run {
         client,
         lookups: client.lookups(),
+        others: Vec::new(),
         account,
         url: without_user_info(&order.url),
         method: order.options.method.clone(),
@@ -174,6 +179,7 @@ pub async fn fetch(
         reports,
         headed: false,
         doubted: false,
+        alone: false,
     };
     // When this is decided, the losing side is dropped, and a connection in it closed.
     let end = tokio::select! {
@@ -181,7 +187,10 @@ pub async fn fetch(
         () = control.stopped() => None,
         end = run.until_there(stream) => Some(end),
     };
-    let Run { mut lookups, url, disk, reports, .. } = run;
+    let Run { mut lookups, others, url, disk, reports, .. } = run;
+    for other in others {
+        other.lock().await.over().await;
+    }
     let ((), (durable, hashed, closed)) = tokio::join!(lookups.over(), disk.close());
     if let Some(hashed) = hashed {
         reports.hashed(hashed);
@@ -213,6 +222,8 @@ struct Whole {
 struct Run<'a, R> {
     client: &'a Arc<Client>,
     lookups: Lookups,
+    /// Those of further connections.
+    others: Vec<several::SharedLookups>,
     /// Who we are at home, if anybody.
     account: Option<InHand>,
     order: Order,
@@ -227,6 +238,8 @@ struct Run<'a, R> {
     headed: bool,
     /// Whether it came whole once, and was not what its server said.
     doubted: bool,
+    /// Whether one connection has to bring it, since several would not do.
+    alone: bool,
 }
 
 impl<R: Reports> Run<'_, R> {
@@ -261,7 +274,11 @@ impl<R: Reports> Run<'_, R> {
                     self.report_head(self.head_of(&parts, &judged.validators, from, false));
                     self.disk.begin(from, total).await?;
                     self.hash_from(from, &judged.validators).await?;
-                    let reached = self.pour(link, body, from, Some(until)).await?;
+                    let several = self.may_share(&parts, &judged.validators, from);
+                    let reached = match several.filter(|_| Some(until) == total) {
+                        Some(held) => self.pour_several(link, body, from, held).await?,
+                        None => self.pour(link, body, from, Some(until)).await?,
+                    };
                     // A server may shorten a range; the rest is asked for in the same way.
                     let all = Some(reached) == total;
                     if all && self.stands(&judged.validators)? {
@@ -281,8 +298,13 @@ impl<R: Reports> Run<'_, R> {
                     self.hash_from(0, &judged.validators).await?;
                     // A request for the head alone has no body, whatever length it tells.
                     let total = if self.method == Method::HEAD { Some(0) } else { total };
-                    let length = self.pour(link, body, 0, total).await?;
-                    if self.stands(&judged.validators)? {
+                    let length = match self.may_share(&parts, &judged.validators, 0) {
+                        Some(held) => self.pour_several(link, body, 0, held).await?,
+                        None => self.pour(link, body, 0, total).await?,
+                    };
+                    if total.is_some_and(|total| length < total) {
+                        self.held = Held { offset: length, validators: judged.validators };
+                    } else if self.stands(&judged.validators)? {
                         return Ok(Whole { length, validators: judged.validators });
                     }
                 }
@@ -290,9 +312,19 @@ impl<R: Reports> Run<'_, R> {
         }
     }
 
-    /// Asks where we are now. The owner's own fields and credentials go to the origin they were given for, and to
-    /// no other.
+    /// Asks where we are now.
     async fn exchange(&mut self, ask: &Ask<'_>) -> Result<(Link, Parts, Incoming), FetchError> {
+        let (request, terms) = self.outgoing(ask);
+        let exchange =
+            self.client.exchange_as_somebody(&self.url, request, &mut self.lookups, terms);
+        let (link, response) = exchange.await?;
+        let (parts, body) = response.into_parts();
+        Ok((link, parts, body))
+    }
+
+    /// A request to where we are now. The owner's own fields and credentials go to the origin they were
+    /// given for, and to no other.
+    fn outgoing(&self, ask: &Ask<'_>) -> (Option<Request<Empty<Bytes>>>, Terms) {
         let at_home = matches!(
             (Origin::of(&self.url), Origin::of(&self.order.url)),
             (Ok(here), Ok(home)) if here == home
@@ -301,12 +333,7 @@ impl<R: Reports> Run<'_, R> {
         let own = at_home.then_some(&options.fields);
         let request = write(&self.url, &self.method, own, ask);
         let (bucket, patience) = (self.order.bucket.clone(), self.order.stall_timeout);
-        let terms = Terms::of(options, bucket, patience, self.account.as_ref(), at_home);
-        let exchange =
-            self.client.exchange_as_somebody(&self.url, request, &mut self.lookups, terms);
-        let (link, response) = exchange.await?;
-        let (parts, body) = response.into_parts();
-        Ok((link, parts, body))
+        (request, Terms::of(options, bucket, patience, self.account.as_ref(), at_home))
     }
 
     /// Goes where the server sends us, if the owner lets us.

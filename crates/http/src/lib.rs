@@ -26,7 +26,7 @@
 //! | `hash`     | hashes that can be put down and taken up again (pure)        |
 //! | `disk`     | pieces to the file, sync, what is durable                   |
 //! | `control`  | how the owner of a fetch says proceed and stop              |
-//! | `fetch`    | one file, from request to the last synced byte              |
+//! | `fetch`    | one file, from request to the last synced byte; a large one over several connections |
 //! | `measure`  | the size of a file, asked for beforehand                     |
 //!
 //! It never opens a path (but the extra authority file it is given), never runs a retry of its own

@@ -78,6 +78,8 @@ pub struct Options {
     pub afresh: bool,
     /// Nothing is synced before the end: speed matters more than what is there after a crash.
     pub sync_at_end: bool,
+    /// So many connections may bring one large file at once, as long as it gives way to nobody.
+    pub connections: u8,
     /// The most bytes there may be.
     pub most_bytes: Option<u64>,
     /// What it must hash to. Of pieces that is not looked at: see [`crate::check`].
@@ -151,6 +153,7 @@ impl Default for Options {
             dynamic: false,
             afresh: false,
             sync_at_end: false,
+            connections: 1,
             most_bytes: None,
             digest: None,
             proxy: ProxyUse::Direct,

@@ -28,6 +28,7 @@ mod proxy_auth;
 mod redirects;
 mod relaxed;
 mod revocation;
+mod several;
 mod stopping;
 mod swaps;
 mod tls;
