@@ -26,6 +26,7 @@ use crate::order::{Options, Relaxed};
 use crate::pace::Pace;
 use crate::polite::Pacer;
 use crate::proxy::{Proxy, ProxyError, ProxyTrouble, ProxyUse, Way};
+use crate::quick::Quick;
 use crate::request::whole_target;
 use crate::resolve::{Lookups, Resolver, system};
 use crate::response::AnswerError;
@@ -72,6 +73,7 @@ pub struct Client {
     kept: Mutex<Kept>,
     pub(crate) accounts: Accounts,
     pub(crate) pacer: Arc<Pacer>,
+    pub(crate) quick: Arc<Quick>,
 }
 
 #[derive(Default)]
@@ -170,15 +172,15 @@ impl Client {
     #[must_use]
     pub fn with_tickets(trust: Trust, tickets: Option<Arc<dyn Tickets>>) -> Arc<Self> {
         let accounts = Accounts::with(tickets);
-        let (kept, pacer) = (Mutex::default(), Arc::default());
-        Arc::new(Self { trust, resolver: system, kept, accounts, pacer })
+        let (kept, pacer, quick) = (Mutex::default(), Arc::default(), Arc::default());
+        Arc::new(Self { trust, resolver: system, kept, accounts, pacer, quick })
     }
 
     #[cfg(test)]
     pub(crate) fn with_resolver(trust: Trust, resolver: Resolver) -> Arc<Self> {
         let accounts = Accounts::default();
-        let (kept, pacer) = (Mutex::default(), Arc::default());
-        Arc::new(Self { trust, resolver, kept, accounts, pacer })
+        let (kept, pacer, quick) = (Mutex::default(), Arc::default(), Arc::default());
+        Arc::new(Self { trust, resolver, kept, accounts, pacer, quick })
     }
 
     /// What steers the connections of background fetches.

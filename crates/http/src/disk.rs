@@ -10,6 +10,9 @@
 //! stall the connections of other files. At most two checkpoints' worth is ahead of the disk; after
 //! that the socket is not read, and the server waits.
 //!
+//! The last sync of a small file is done on the spot where the disk has shown that it takes no time
+//! ([`crate::quick`]).
+//!
 //! It decides nothing about bytes: whether they may be written at all is decided in `response.rs`.
 //! Nothing in the file is touched before [`Disk::begin`], and nothing after [`Disk::close`] has
 //! returned. The page cache is left as it was found: what has been synced is given up at once.
@@ -17,6 +20,7 @@
 mod ahead;
 
 use crate::hash::{Hashes, Wanted};
+use crate::quick::{self, Quick};
 use bytes::Bytes;
 use rustix::fs::{Advice, FallocateFlags};
 use rustix::io::Errno;
@@ -103,6 +107,8 @@ pub(crate) struct Disk {
     checkpoint: Option<(JoinHandle<Result<(), DiskError>>, Reached)>,
     last_checkpoint: (Instant, u64),
     slow: bool,
+    /// Where the file is, and how quick that was lately.
+    device: Option<(u64, Arc<Quick>)>,
     /// Nothing is synced before it is closed.
     at_end: bool,
     /// A sync has failed. The kernel tells that once and forgets it, so none after it counts.
@@ -127,11 +133,17 @@ impl Disk {
             checkpoint: None,
             last_checkpoint: (Instant::now(), durable),
             slow: false,
+            device: None,
             at_end: false,
             sync_failed: false,
             hashes: None,
             hashed: None,
         }
+    }
+
+    /// On this device, which may be quick.
+    pub(crate) fn on(self, device: u64, quick: &Arc<Quick>) -> Self {
+        Self { device: Some((device, Arc::clone(quick))), ..self }
     }
 
     /// Makes no checkpoints: what is written counts when it is closed, and not before.
@@ -300,7 +312,7 @@ impl Disk {
         let mut ended = self.settle().await;
         if let Some(keep) = self.begun.filter(|_| !self.sync_failed) {
             let (to, written) = (self.position, std::mem::take(&mut self.written));
-            let finished = self.work(move |file| (0, finish(file, keep, to, &written))).await;
+            let finished = self.finished(keep, to, written).await;
             if finished.is_ok() {
                 self.durable = to;
                 self.hashed = self.hashed_so_far();
@@ -308,6 +320,30 @@ impl Disk {
             ended = ended.and(finished);
         }
         (self.durable, self.hashed(), ended)
+    }
+
+    /// Has the end of the file written out: on the spot where that takes no time.
+    async fn finished(
+        &mut self,
+        keep: Keep,
+        to: u64,
+        written: Vec<(u64, u64)>,
+    ) -> Result<(), DiskError> {
+        let size: u64 = written.iter().map(|(from, to)| to.saturating_sub(*from)).sum();
+        let device = self.device.clone().filter(|_| size <= quick::SMALL);
+        let at_once = device.as_ref().is_some_and(|(device, quick)| quick.is(*device));
+        let work = move |file: &OwnedFd| {
+            let begun = Instant::now();
+            let done = finish(file, keep, to, &written);
+            if let Some((device, quick)) = device {
+                quick.took(device, begun.elapsed());
+            }
+            (0, done)
+        };
+        match at_once {
+            true => work(&self.file).1,
+            false => self.work(work).await,
+        }
     }
 
     /// Waits until nothing is under way. If this is dropped halfway, it can be called again.

@@ -153,14 +153,15 @@ pub async fn fetch(
         Some(stream) => stream.reach(durable, order.held.validators.total),
         None => durable,
     };
-    let counts = reaches(&file, length) && !order.options.restarts();
+    let (device, there) = found(&file);
+    let counts = there >= length && !order.options.restarts();
     let held = if counts { order.held.clone() } else { Held::nothing() };
     let logins = &order.options.logins;
     let account = match order.options.afresh {
         true => client.accounts.afresh(logins),
         false => client.accounts.of(logins),
     };
-    let mut disk = Disk::open(file, durable);
+    let mut disk = Disk::open(file, durable).on(device, &client.quick);
     if order.options.sync_at_end {
         disk = disk.synced_at_end();
     }
@@ -205,11 +206,11 @@ pub async fn fetch(
     }
 }
 
-/// Whether the file is long enough to hold what it is said to. One that is not would be continued
-/// after a gap of zeros.
-fn reaches(file: &impl AsFd, offset: u64) -> bool {
-    rustix::fs::fstat(file)
-        .is_ok_and(|found| u64::try_from(found.st_size).is_ok_and(|length| length >= offset))
+/// Where a file is, and how long. One that is shorter than it is said to be would be continued after a
+/// gap of zeros.
+fn found(file: &impl AsFd) -> (u64, u64) {
+    let found = rustix::fs::fstat(file);
+    found.map_or((0, 0), |found| (found.st_dev, u64::try_from(found.st_size).unwrap_or(0)))
 }
 
 /// A file that is there, whole.

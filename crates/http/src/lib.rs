@@ -55,6 +55,7 @@ mod pace;
 mod pieces;
 mod polite;
 mod proxy;
+mod quick;
 mod redirect;
 mod request;
 mod resolve;
