@@ -224,11 +224,10 @@ impl Before {
     #[must_use]
     pub fn of(job: &Job, event: Option<&Event>) -> Self {
         let finishing = match event {
-            Some(Event::Report(attempt, Report::FileDone { file, .. }))
-                if job.state.attempt() == Some(*attempt) =>
-            {
-                Some(*file)
-            }
+            Some(Event::Report(
+                attempt,
+                Report::FileDone { file, .. } | Report::Brought(file, _),
+            )) if job.state.attempt() == Some(*attempt) => Some(*file),
             Some(_) | None => None,
         };
         let unfinished = |at: &u32| {

@@ -54,7 +54,7 @@ mod validation;
 mod values;
 
 pub use clock::Running;
-pub use events::{CompleteReport, Effect, Event, Report, Spare, Step};
+pub use events::{Brought, CompleteReport, Effect, Event, Report, Spare, Step};
 pub use headers::CustomHeaders;
 pub use notify_command::{NotifyCommand, PARAMETERS_LIMIT, PROGRAM_LIMIT};
 pub use property::{PROPERTIES, Property, READ_ONLY, ReadOnly, Row, WITHOUT_EFFECT, When};

@@ -24,6 +24,7 @@
 //! | `pieces`   | the same for a file that is fetched in pieces                  |
 //! | `open`     | a temporary file to go on with, or another in its place       |
 //! | `way`      | who stands between a job and the servers                      |
+//! | `soon`     | reports that nobody waits for                                 |
 //! | `straight` | files that everybody sees grow                                |
 //! | `kept`     | descriptors for an attempt under another file identity        |
 
@@ -37,6 +38,7 @@ mod logins;
 mod one_file;
 mod open;
 mod pieces;
+mod soon;
 mod straight;
 mod way;
 
@@ -44,6 +46,7 @@ pub(crate) use certificate::Entrusted;
 pub(crate) use open::PART;
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use ebb_core::failure::Failure;
@@ -54,10 +57,11 @@ use ebb_core::job::{Report, Terms, Trouble};
 use ebb_core::token::Token;
 use ebb_wire::net::{FetchOptions, Login};
 use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::agents::Agents;
+use crate::agents::files::Opened;
 use crate::agents::net::{How, NetAgent};
 use crate::command::Message;
 pub(crate) use asking::room;
@@ -65,6 +69,7 @@ use certificate::Certificate;
 use flight::Flight;
 use kept::KeptFiles;
 pub(crate) use logins::logins;
+use soon::Soon;
 
 /// Of more files than this nobody asks for the sizes: it would take as long as the files.
 const MOST_MEASURED: usize = 200;
@@ -117,7 +122,11 @@ pub(crate) struct Attempt {
     certificate: Rc<Certificate>,
     /// What attempts leave for the one that follows.
     kept: RefCell<KeptFiles>,
+    soon: Soon,
 }
+
+/// A file whose temporary file is open, or could not be opened.
+type Ready = (u32, File, Result<Opened, Break>);
 
 impl Attempt {
     pub(crate) fn new(
@@ -130,7 +139,8 @@ impl Attempt {
         let (halt, flight) = (watch::Sender::new(false), Flight::default());
         let certificate = Rc::new(Certificate::new(order.owner, order.entrusted.take()));
         let kept = RefCell::new(kept);
-        Self { order, agents, inbox, stop, halt, flight, certificate, kept }
+        let soon = Soon::default();
+        Self { order, agents, inbox, stop, halt, flight, certificate, kept, soon }
     }
 
     /// Does it, and says at the very end that nothing of it runs any more.
@@ -144,6 +154,7 @@ impl Attempt {
         if let Some(result) = ended {
             self.report(Report::Ended(result)).await;
         }
+        self.tell_soon();
         let kept = self.kept.take();
         self.tell(Message::AttemptOver(self.order.job, self.order.attempt, kept));
     }
@@ -159,26 +170,36 @@ impl Attempt {
         tokio::join!(transfer, measuring).0
     }
 
-    /// Starts the files in their order, several at a time while they are small. The first that
-    /// breaks halts the others; this returns when the last of them has ended.
+    /// Starts the files in their order, several at a time while they are small; the temporary files of
+    /// those that are next are opened meanwhile. The first that breaks halts the others; this returns
+    /// when the last of them has ended.
     async fn in_order(&self, files: Vec<(u32, File)>) -> Result<(), Break> {
         let mut waiting = files.into_iter();
+        let mut opening = FuturesOrdered::new();
+        let mut ready: VecDeque<Ready> = VecDeque::new();
         let mut running = FuturesUnordered::new();
         let mut stop = self.stop.clone();
         let mut result = Ok(());
         loop {
-            while result.is_ok() && self.flight.has_room() {
-                let Some((at, file)) = waiting.next() else { break };
+            while result.is_ok() && self.flight.room() > 0 {
+                let Some((at, file, opened)) = ready.pop_front() else { break };
                 self.flight.start(at, file.total());
-                running.push(self.one_file(at, file));
+                running.push(self.one_file(at, file, opened));
             }
-            if running.is_empty() {
+            if result.is_ok() {
+                let more = self.flight.to_open(ready.len() + opening.len());
+                opening.extend(waiting.by_ref().take(more).map(|(at, file)| self.opened(at, file)));
+            }
+            if running.is_empty() && opening.is_empty() && (result.is_err() || ready.is_empty()) {
+                ready.into_iter().for_each(|one| self.was_never_started(one));
                 return result;
             }
             tokio::select! {
                 biased;
                 () = stopped(&mut stop), if result.is_ok() => result = Err(Break::Stopped),
                 Some(ended) = running.next() => result = result.and(ended),
+                Some(opened) = opening.next() => ready.push_back(opened),
+                () = self.soon.is_due() => self.tell_soon(),
             }
             if result.is_err() {
                 self.halt.send_replace(true);
@@ -269,6 +290,7 @@ impl Attempt {
     /// Reports; whether it counts is told when it is written down. Reports are taken in the order
     /// in which they are made.
     fn report_later(&self, report: Report) -> oneshot::Receiver<bool> {
+        self.tell_soon();
         let (tell, told) = oneshot::channel();
         self.tell(Message::Report(self.order.job, self.order.attempt, report, tell));
         told

@@ -159,8 +159,28 @@ pub enum Report {
         /// The server's modification time.
         modified: Option<i64>,
     },
+    /// The server has answered, and all of what it sent from the first byte on is there and synced: what
+    /// `Answered`, `Headers` and `FileDone` say, in one.
+    Brought(u32, Box<Brought>),
     /// The attempt is over: every file it knew of is done, or it ran into something.
     Ended(Result<(), Trouble>),
+}
+
+/// A file that came whole in one answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brought {
+    /// What the server says it is.
+    pub validators: Validators,
+    /// Where it comes from, after redirects.
+    pub final_url: String,
+    /// HTTP status.
+    pub status: u16,
+    /// The fields of the answer.
+    pub headers: Vec<(String, String)>,
+    /// Its length in bytes.
+    pub length: u64,
+    /// The server's modification time.
+    pub modified: Option<i64>,
 }
 
 /// How Complete went.

@@ -164,6 +164,7 @@ impl Report {
             | Self::Doubted(_)
             | Self::InOrder(_)
             | Self::Headers(..)
+            | Self::Brought(..)
             | Self::Ended(_) => None,
         }
     }

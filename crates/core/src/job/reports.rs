@@ -5,7 +5,7 @@
 //! `Checkpoint`). Bytes held never shrink except when the server's answer says so (`from: 0`), a new
 //! temporary file had to be made, or what came whole has another digest than it must have.
 
-use super::{CompleteReport, Job, Report, State, Step, Trouble};
+use super::{Brought, CompleteReport, Job, Report, State, Step, Trouble};
 use crate::failure::{Failure, Remedy, ServerTrouble};
 use crate::file::{File, Progress, Wanted};
 use crate::id::AttemptId;
@@ -76,6 +76,7 @@ impl Job {
                 }
                 step
             }
+            Report::Brought(at, brought) => self.brought(attempt, at, *brought, now),
             Report::Ended(Ok(())) if self.has_work() => self.begin_attempt(),
             Report::Ended(Ok(())) if self.unfinished().next().is_some() => self.rest(),
             Report::Ended(Ok(())) => self.all_transferred(now),
@@ -84,6 +85,17 @@ impl Job {
                 self.attempt_failed(trouble, now).and_files(dropped)
             }
         }
+    }
+
+    /// One after the other, as if they had been told so.
+    fn brought(&mut self, attempt: AttemptId, at: u32, brought: Brought, now: Now) -> Step {
+        let Brought { validators, final_url, status, headers, length, modified } = brought;
+        let answered = Report::Answered { file: at, validators, final_url, status, from: 0 };
+        let done = Report::FileDone { file: at, length, modified };
+        let answered = self.hear_now(attempt, answered, now);
+        let _ = self.hear_now(attempt, Report::Headers(at, headers), now);
+        let done = self.hear_now(attempt, done, now);
+        Step { job_changed: answered.job_changed || done.job_changed, ..done }
     }
 
     /// What came whole and is not the file: none of it counts, and Resume fetches it again.
@@ -118,6 +130,13 @@ impl Job {
             | Report::TookOver(_)
             | Report::SpareDeleted(_) => self.hear_of_temporary(report),
             Report::Hashed(at, hashed) => self.change_file(at, |file| file.hashed = Some(hashed)),
+            // Everything is there, with what it is part of; the next attempt only has it confirmed.
+            Report::Brought(at, brought) => self.change_file(at, |file| {
+                if file.durable == 0 {
+                    file.answered(brought.validators);
+                    Range::new(0, brought.length).into_iter().for_each(|all| file.fill(all));
+                }
+            }),
             Report::Measured(..)
             | Report::Checkpoint { .. }
             | Report::Filled(..)
@@ -160,6 +179,7 @@ impl Job {
             | Report::Doubted(_)
             | Report::InOrder(_)
             | Report::FileDone { .. }
+            | Report::Brought(..)
             | Report::Ended(_) => Step::stay(),
         }
     }

@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 
 /// The most files in flight.
 const MOST: usize = 8;
+/// So many temporary files are opened ahead of the files in flight: as many as are asked for in one
+/// datagram.
+const AHEAD: usize = ebb_wire::train::MOST;
 /// A file up to this size is small.
 const SMALL: u64 = 1024 * 1024;
 
@@ -27,11 +30,28 @@ struct State {
 }
 
 impl Flight {
-    /// Whether one more file may be started now.
-    pub(super) fn has_room(&self) -> bool {
+    /// How many more files may be started now.
+    pub(super) fn room(&self) -> usize {
         let state = self.0.borrow();
-        let room = MOST.min(1 + state.found_small);
-        state.sizes.len() < room && state.sizes.values().all(|size| *size <= SMALL)
+        match state.only_small() {
+            true => MOST.min(1 + state.found_small).saturating_sub(state.sizes.len()),
+            false => 0,
+        }
+    }
+
+    /// How many more temporary files are to be opened where so many are open, or about to be, of files that
+    /// are not in flight. Where files are known to be small, that is done ahead of them and for many at
+    /// once.
+    pub(super) fn to_open(&self, there: usize) -> usize {
+        let trusted = {
+            let state = self.0.borrow();
+            state.only_small() && state.found_small >= MOST
+        };
+        match trusted {
+            true if there <= AHEAD / 2 => AHEAD,
+            true => 0,
+            false => self.room().saturating_sub(there),
+        }
     }
 
     /// A file is started; its size, if it is known.
@@ -60,6 +80,12 @@ impl Flight {
     }
 }
 
+impl State {
+    fn only_small(&self) -> bool {
+        self.sizes.values().all(|size| *size <= SMALL)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,11 +101,11 @@ mod tests {
 
     fn fill(flight: &Flight, from: u32) -> u32 {
         let started = (from..).take_while(|at| {
-            let room = flight.has_room();
-            if room {
+            let room = flight.room();
+            if room > 0 {
                 flight.start(*at, None);
             }
-            room
+            room > 0
         });
         u32::try_from(started.count()).unwrap()
     }
@@ -95,13 +121,23 @@ mod tests {
     fn nothing_is_started_beside_a_large_file_however_that_is_known() {
         let flight = after_small_ones(9);
         flight.start(20, Some(SMALL + 1));
-        assert!(!flight.has_room());
+        assert_eq!((flight.room(), flight.to_open(0)), (0, 0));
         let flight = after_small_ones(9);
         flight.start(20, None);
-        assert!(flight.has_room());
+        assert!(flight.room() > 0);
         flight.learn(20, SMALL + 1);
         flight.learn(20, 1);
-        assert!(!flight.has_room());
+        assert_eq!((flight.room(), flight.to_open(0)), (0, 0));
+    }
+
+    #[test]
+    fn temporary_files_are_opened_ahead_when_enough_files_were_small() {
+        for (before, to_open) in [(0, 1), (3, 4), (7, 8), (8, AHEAD), (100, AHEAD)] {
+            assert_eq!(after_small_ones(before).to_open(0), to_open, "after {before}");
+        }
+        let flight = after_small_ones(8);
+        assert_eq!([flight.to_open(AHEAD / 2), flight.to_open(AHEAD / 2 + 1)], [AHEAD, 0]);
+        assert_eq!(after_small_ones(3).to_open(3), 1);
     }
 
     #[test]

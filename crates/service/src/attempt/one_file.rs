@@ -9,13 +9,13 @@ use std::os::fd::OwnedFd;
 
 use ebb_core::failure::{Failure, ServiceTrouble};
 use ebb_core::file::{File, Validators};
-use ebb_core::job::{Redirects, Report};
+use ebb_core::job::{Brought, Redirects, Report};
 use ebb_wire::net::FromNet;
 use tokio::sync::{oneshot, watch};
 
 use super::asking::{asking, is_elsewhere};
 use super::pieces::Outcome;
-use super::{Attempt, Break, Order, stopped, trouble};
+use super::{Attempt, Break, Order, Ready, stopped, trouble};
 use crate::agents::files::Opened;
 use crate::agents::net::{Fetch, NetAgent, STOP_PATIENCE, failure_of, from_wire};
 use crate::command::Message;
@@ -34,6 +34,8 @@ struct Following {
     /// The last checkpoint that was reported.
     durable: u64,
     halt: watch::Receiver<bool>,
+    /// What was heard too early.
+    next: Option<FromNet>,
 }
 
 /// The answer whose bytes come.
@@ -75,6 +77,19 @@ impl Following {
         self.answer.is_there()
     }
 
+    /// The end of what a first answer brings, if that is here already: length and modification time.
+    fn came_at_once(&mut self, head: &Head) -> Option<(u64, Option<i64>)> {
+        if self.has_answer() || self.held > 0 || head.from > 0 || self.next.is_some() {
+            return None;
+        }
+        let heard = self.fetch.heard.try_recv().ok()?;
+        if let FromNet::Done { length, modified, .. } = heard {
+            return Some((length, modified));
+        }
+        self.next = Some(heard);
+        None
+    }
+
     /// An answer begins where we stand, or drops everything; a further one goes on somewhere.
     fn takes(&self, head: &Head) -> bool {
         self.has_answer() || head.anew || head.from == self.held
@@ -93,19 +108,47 @@ impl Following {
 
 impl Attempt {
     /// Brings one file; when this returns, nothing of it is in flight.
-    pub(super) async fn one_file(&self, at: u32, file: File) -> Result<(), Break> {
-        let ended = self.fetch_file(at, file).await;
+    pub(super) async fn one_file(
+        &self,
+        at: u32,
+        file: File,
+        opened: Result<Opened, Break>,
+    ) -> Result<(), Break> {
+        let ended = match opened {
+            Ok(opened) => self.fetch_file(at, file, opened).await,
+            Err(broken) => Err(broken),
+        };
         self.flight.end(at);
         ended
     }
 
-    async fn fetch_file(&self, at: u32, mut file: File) -> Result<(), Break> {
-        let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
-        self.unless_halted()?;
-        let files = self.agents.files(self.order.owner, &self.order.file_identity);
-        let files = files.await.map_err(of)?;
-        self.unless_halted()?;
-        let Opened { temporary, fd } = self.open(&files, at, &mut file).await?;
+    /// Opens the temporary file of a file whose turn is next.
+    pub(super) async fn opened(&self, at: u32, mut file: File) -> Ready {
+        let opened = async {
+            let of = |failure| Break::Trouble(trouble(at, failure, String::new(), None));
+            self.unless_halted()?;
+            let files = self.agents.files(self.order.owner, &self.order.file_identity);
+            let files = files.await.map_err(of)?;
+            self.unless_halted()?;
+            self.open(&files, at, &mut file).await
+        };
+        let opened = opened.await;
+        (at, file, opened)
+    }
+
+    /// A file whose turn did not come: what is in it may be of use to the next attempt.
+    pub(super) fn was_never_started(&self, (at, file, opened): Ready) {
+        if let Ok(Opened { temporary, fd }) = opened
+            && file.durable > 0
+        {
+            self.leave(at, &fd);
+            // Where there is no room for it the file may start over.
+            let _ = self.kept.borrow_mut().keep(at, temporary, fd, &self.agents.room);
+        }
+    }
+
+    async fn fetch_file(&self, at: u32, mut file: File, opened: Opened) -> Result<(), Break> {
+        let Opened { temporary, fd } = opened;
         let in_hand = fd.try_clone();
         let ended = match file.local_source() {
             Some(path) => self.copy(at, &mut file, &fd, &path).await,
@@ -138,23 +181,33 @@ impl Attempt {
         let fetch = net.fetch(&file, how, fd, self.order.bucket).await.map_err(of)?;
         let (held, halt) = (file.durable, self.halt.subscribe());
         let answer = Answer::Missing;
-        self.follow(&net, Following { fetch, at, file, held, answer, durable: held, halt }).await
+        let one = Following { fetch, at, file, held, answer, durable: held, halt, next: None };
+        self.follow(&net, one).await
     }
 
     /// Listens to a fetch until its last word.
     async fn follow(&self, net: &NetAgent, mut one: Following) -> Result<(), Break> {
         loop {
-            let heard = tokio::select! {
-                heard = one.fetch.heard.recv() => heard,
-                () = stopped(&mut one.halt) => return self.wind_up(net, one).await,
+            let heard = match one.next.take() {
+                Some(heard) => Some(heard),
+                None => tokio::select! {
+                    heard = one.fetch.heard.recv() => heard,
+                    () = stopped(&mut one.halt) => return self.wind_up(net, one).await,
+                },
             };
             match heard {
                 Some(FromNet::Head {
                     status, validators, final_url, from, anew, fields, ..
                 }) => {
-                    drop(self.report_later(Report::Headers(one.at, fields)));
                     let validators = from_wire(validators);
                     let head = Head { status, validators, final_url, from, anew };
+                    if !self.is_straight()
+                        && let Some(end) = one.came_at_once(&head)
+                    {
+                        self.brought(&one, head, fields, end);
+                        return Ok(());
+                    }
+                    drop(self.report_later(Report::Headers(one.at, fields)));
                     if !one.takes(&head) {
                         return self.out_of_its_mind(net, one.at).await;
                     }
@@ -177,8 +230,8 @@ impl Attempt {
                     }
                 }
                 Some(FromNet::Done { length, modified, .. }) if one.has_answer() => {
-                    let done = Report::FileDone { file: one.at, length, modified };
-                    return if self.report(done).await { Ok(()) } else { Err(Break::Stopped) };
+                    self.report_soon(Report::FileDone { file: one.at, length, modified });
+                    return Ok(());
                 }
                 Some(FromNet::Failed {
                     durable,
@@ -207,6 +260,21 @@ impl Attempt {
                 None => return Err(lost(one.at)),
             }
         }
+    }
+
+    /// A file is there, and its head was not written down by itself.
+    fn brought(
+        &self,
+        one: &Following,
+        head: Head,
+        headers: Vec<(String, String)>,
+        (length, modified): (u64, Option<i64>),
+    ) {
+        let Head { status, validators, final_url, .. } = head;
+        self.flight.learn(one.at, length);
+        self.tell_if_moved(one.at, &one.file.url, &final_url);
+        let brought = Brought { validators, final_url, status, headers, length, modified };
+        self.report_soon(Report::Brought(one.at, Box::new(brought)));
     }
 
     /// Has a head written down, and lets the agent go on where it drops bytes. False if this

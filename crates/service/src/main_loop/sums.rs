@@ -100,6 +100,7 @@ fn about(event: &Event) -> Option<u32> {
         | Report::Doubted(at)
         | Report::InOrder(at)
         | Report::Headers(at, _)
+        | Report::Brought(at, _)
         | Report::FileDone { file: at, .. },
     ) = event
     {

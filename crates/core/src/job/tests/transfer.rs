@@ -30,6 +30,45 @@ fn a_file_that_has_moved_has_another_remote_name_and_keeps_its_bytes() {
     assert_ne!(late.files[0].url, "http://there.example/x");
 }
 
+fn brought(file: u32) -> Report {
+    let brought = Brought {
+        validators: Validators { etag: Some(b"\"1\"".to_vec()), ..Validators::default() },
+        final_url: "http://localhost/there".into(),
+        status: 203,
+        headers: vec![("Server".into(), "x".into())],
+        length: 200,
+        modified: Some(7),
+    };
+    Report::Brought(file, Box::new(brought))
+}
+
+#[test]
+fn a_file_that_came_at_once_is_what_answer_fields_and_end_make_of_it() {
+    let (mut one, mut three) = (connecting(), connecting());
+    let Report::Brought(_, it) = brought(0) else { unreachable!() };
+    let Brought { validators, final_url, status, headers, length, modified } = *it;
+    let _ = three.does(says(Report::Answered { file: 0, validators, final_url, status, from: 0 }));
+    let _ = three.does(says(Report::Headers(0, headers)));
+    let last = three.does(says(Report::FileDone { file: 0, length, modified }));
+    assert_eq!(one.does(says(brought(0))), last);
+    assert_eq!(one, three);
+    assert_eq!(one.files[0].progress, Progress::Transferred);
+}
+
+#[test]
+fn what_came_at_once_still_counts_after_a_stop_and_drops_nothing() {
+    let mut job = connecting().after([Event::Suspend]);
+    let _ = job.does(says(brought(0)));
+    let file = &job.files[0];
+    assert_eq!((job.state, file.progress), (State::Suspended, Progress::Unfinished));
+    // Only together with what it is part of (I12).
+    assert_eq!((file.durable, file.validators.etag.as_deref()), (200, Some(&b"\"1\""[..])));
+    let mut held = transferring().after([Event::Suspend]);
+    let before = held.clone();
+    let _ = held.does(says(brought(0)));
+    assert_eq!(held.files, before.files);
+}
+
 #[test]
 fn row_4_a_preempted_job_goes_back_to_the_queue_with_its_bytes() {
     let mut job = transferring();

@@ -60,6 +60,13 @@ fn any_report() -> impl Strategy<Value = Report> {
         any_index().prop_map(Report::InOrder),
         // A whole file is at least as long as what was held of it.
         any_index().prop_map(|file| Report::FileDone { file, length: 500, modified: None }),
+        any_index().prop_map(|file| {
+            let (validators, final_url) = (Validators::default(), "http://localhost/".into());
+            let (headers, length) = (Vec::new(), 500);
+            let brought =
+                Brought { validators, final_url, status: 200, headers, length, modified: None };
+            Report::Brought(file, Box::new(brought))
+        }),
         any_trouble().prop_map(|trouble| Report::Ended(Err(trouble))),
         Just(Report::Ended(Ok(()))),
     ]
