@@ -179,6 +179,8 @@ struct Turn {
     again: HashSet<JobId>,
     /// Written as soon as the turn is on disk, before anybody is answered.
     audit: Vec<audit::Record>,
+    /// Jobs that look different now, and are listened to.
+    shown: HashSet<JobId>,
     after: Vec<After>,
 }
 
@@ -281,6 +283,7 @@ impl MainLoop {
                 After::Act(job) => self.act(job),
             }
         }
+        turn.shown.into_iter().for_each(|job| self.show(job));
         self.make_calls();
         Ok(())
     }

@@ -19,6 +19,7 @@ use ebb_core::policy::{Caller, Verb};
 use ebb_core::time::{Now, WallTime};
 
 use super::{After, Entry, MainLoop, Turn, views};
+use crate::clock;
 use crate::command::{Answer, Answered, EventKind, EventView, EventsView, Notice, NoticeKind};
 
 /// The most events a page holds.
@@ -146,18 +147,32 @@ impl MainLoop {
         if entry.job.state.is_final() && !before.state.is_final() {
             notices.push(notice(last, NoticeKind::Removed));
         }
-        if self.is_heard(id) && (any || before.differs(&entry.job, &entry.sums)) {
-            notices.push(notice(last, NoticeKind::Changed(Box::new(self.view(entry, now)))));
-        }
+        let shown = self.is_heard(id) && (any || before.differs(&entry.job, &entry.sums));
         // After a notice that work has stopped, none of it may run: it waits for the stop.
         if entry.work.is_stopping() {
+            if shown {
+                notices.push(notice(last, NoticeKind::Changed(Box::new(self.view(entry, now)))));
+            }
             if let Some(entry) = self.jobs.get_mut(&id) {
                 entry.work.hold_back(notices);
             }
             self.events.untold.extend(numbers.into_iter().map(|number| (number, (owner, id))));
         } else {
             turn.after.extend(notices.into_iter().map(After::Tell));
+            if shown {
+                turn.shown.insert(id);
+            }
         }
+    }
+
+    /// Tells what a job looks like after a turn, once, however often it has changed in it.
+    pub(super) fn show(&mut self, id: JobId) {
+        let Some(entry) = self.jobs.get(&id).filter(|entry| !entry.work.is_stopping()) else {
+            return;
+        };
+        let what = NoticeKind::Changed(Box::new(self.view(entry, clock::now())));
+        let (owner, number) = (entry.job.owner.uid, entry.last_event());
+        self.say(Notice { job: id, owner, number, what });
     }
 
     /// Gives what happened to a job its number, and puts it into the turn's transaction.
