@@ -50,6 +50,7 @@ mod ranges;
 mod server_matrix;
 mod sessions;
 mod set;
+mod several;
 mod shells;
 mod state_table;
 mod stopping;

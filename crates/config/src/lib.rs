@@ -103,6 +103,11 @@ impl Config {
             "ranges-per-file" => self.policy.ranges_per_file = number()?,
             "background-slots" => self.policy.background_slots = number()?,
             "foreground-slots" => self.policy.foreground_slots = number()?,
+            "connections-per-file" => {
+                let number = u8::try_from(number()?).ok().filter(|number| *number <= 8);
+                self.policy.connections_per_file =
+                    number.ok_or_else(|| wrong("a number from 1 to 8"))?;
+            }
             "job-inactivity-timeout" => {
                 self.policy.job_inactivity_timeout = days(number()?).ok_or_else(|| wrong(DAYS))?;
             }

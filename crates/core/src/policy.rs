@@ -61,6 +61,8 @@ pub struct Policy {
     pub background_slots: u32,
     /// Foreground jobs that run at the same time.
     pub foreground_slots: u32,
+    /// So many connections may bring one large file of a foreground job; 1 to 8.
+    pub connections_per_file: u8,
     /// Days without activity after which a job is cancelled; 1 to 999.
     pub job_inactivity_timeout: u32,
     /// Days a job may run, if it does not say it itself; 1 to 999.
@@ -83,6 +85,7 @@ impl Default for Policy {
             ranges_per_file: 500,
             background_slots: 3,
             foreground_slots: 32,
+            connections_per_file: 4,
             job_inactivity_timeout: 90,
             max_download_time: 90,
             allow_notify_command: false,

@@ -15,9 +15,6 @@ use ebb_wire::net::{self, NetTrouble};
 use std::time::Duration;
 use url::Url;
 
-/// So many bring one large file of a job that gives way to nobody.
-const MOST_CONNECTIONS: u8 = 4;
-
 /// What is to be fetched, as the engine wants it. `None` if the URL is none, or grows too long
 /// when it is written out in plain ASCII.
 pub(crate) fn order(
@@ -73,7 +70,7 @@ pub(crate) fn asked(
         dynamic: options.dynamic,
         afresh: options.afresh,
         sync_at_end: options.sync_at_end,
-        connections: MOST_CONNECTIONS,
+        connections: options.connections,
         most_bytes: options.most_bytes,
         digest: options.digest.clone().map(digest),
         proxy: proxies::way(&options.way, preconfigured).ok_or(Unwritable)?,

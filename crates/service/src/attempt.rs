@@ -86,6 +86,8 @@ pub(crate) struct Order {
     pub(crate) room: Option<u64>,
     /// Shares this bucket's bandwidth; 0: takes what it can get.
     pub(crate) bucket: u32,
+    /// So many connections may bring one large file, where it gives way to nobody.
+    pub(crate) connections: u8,
     /// Who may delete what is left over, the file identity first.
     pub(crate) clear_up_as: Vec<Token>,
     pub(crate) files: Vec<(u32, File)>,

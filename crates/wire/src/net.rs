@@ -117,6 +117,8 @@ pub struct FetchOptions {
     pub afresh: bool,
     /// Nothing is synced before the fetch ends, however it ends; so nothing is durable either.
     pub sync_at_end: bool,
+    /// So many connections may bring one large file at once, as long as it gives way to nobody.
+    pub connections: u8,
     /// More bytes than this are [`NetTrouble::SizeLimit`].
     pub most_bytes: Option<u64>,
     /// What comes has to have this digest; not looked at where it comes in pieces.
@@ -137,6 +139,7 @@ impl Default for FetchOptions {
             dynamic: false,
             afresh: false,
             sync_at_end: false,
+            connections: 1,
             most_bytes: None,
             digest: None,
             way: Way::Direct,

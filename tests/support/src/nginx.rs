@@ -1,7 +1,9 @@
-//! A real nginx, started by a test in a directory of its own, that wants a client certificate.
+//! A real nginx, started by a test in a directory of its own: one that wants a client certificate, or a
+//! plain one that limits the rate of each connection.
 //!
-//! It logs who it was shown ([`Nginx::log`]), and sends slowly where a test wants to look at something
-//! meanwhile: below `/slow`, a few kilobytes a second. Needs root, for an address of its own.
+//! The first logs who it was shown ([`Nginx::log`]), and sends slowly where a test wants to look at
+//! something meanwhile: below `/slow`, a few kilobytes a second. The second logs what it was asked for:
+//! below `/rated`, and below `/whole`, where it has no ranges. Needs root, for an address of its own.
 
 use crate::content::Content;
 use crate::realm::own_address;
@@ -14,11 +16,15 @@ use std::time::Instant;
 
 const PORT: u16 = 8443;
 
+/// What a connection to a plain one gets in a second, in nginx' words.
+const RATE: &str = "4m";
+
 /// A running nginx.
 #[derive(Debug)]
 pub struct Nginx {
     directory: PathBuf,
     address: String,
+    scheme: &'static str,
     child: Child,
 }
 
@@ -39,16 +45,34 @@ impl Nginx {
         write("server.pem", &certificate);
         write("server.key", &key);
         write("clients.pem", clients);
-        write("nginx.conf", &configuration(&directory, &address));
-        fs::create_dir(directory.join("files")).expect("our own directory");
-        fs::create_dir(directory.join("files/slow")).expect("our own directory");
+        let server = showing(&directory, &address);
+        Self::run(directory, address, "https", &server)
+    }
+
+    /// Starts a plain one.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started, with what it wrote.
+    #[must_use]
+    pub fn plain() -> Self {
+        let (directory, address) = (scratch_directory(), own_address());
+        Self::run(directory, address.clone(), "http", &rated(&address))
+    }
+
+    fn run(directory: PathBuf, address: String, scheme: &'static str, server: &str) -> Self {
+        fs::write(directory.join("nginx.conf"), configuration(&directory, server))
+            .expect("our own");
+        for place in ["", "slow", "rated", "whole"] {
+            fs::create_dir(directory.join("files").join(place)).expect("our own directory");
+        }
         let events = watch(&directory);
         let mut command = Command::new("/usr/sbin/nginx");
         command.arg("-p").arg(&directory).arg("-c").arg(directory.join("nginx.conf"));
         command.args(["-e", "error.log"]).env_clear().env("PATH", "/usr/bin:/bin");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().expect("nginx can be started");
-        let mut this = Self { directory, address, child };
+        let mut this = Self { directory, address, scheme, child };
         let end = Instant::now() + PATIENCE;
         while std::net::TcpStream::connect((this.address.as_str(), PORT)).is_err() {
             let ended = this.child.try_wait().expect("our own child");
@@ -71,11 +95,12 @@ impl Nginx {
     /// The address of a file.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("https://{}:{PORT}/{path}", self.address)
+        format!("{}://{}:{PORT}/{path}", self.scheme, self.address)
     }
 
     /// Waits until it has logged so many requests for a path, and gives for each the subject of the
-    /// certificate it was shown, or `-`, and the status: it writes its log after it has answered.
+    /// certificate it was shown, or `-`, and the status; of a plain one the number of the connection, the
+    /// range or `-`, and the status. It writes its log after it has answered.
     ///
     /// # Panics
     ///
@@ -114,22 +139,42 @@ impl Drop for Nginx {
 }
 
 /// One process, so that what ends it ends all of it.
-fn configuration(directory: &Path, address: &str) -> String {
+fn configuration(directory: &Path, server: &str) -> String {
     let top = directory.display();
     format!(
         "daemon off; master_process off; pid {top}/nginx.pid;\n\
          events {{ }}\n\
          http {{\n\
-           log_format shown '$ssl_client_s_dn $status $uri';\n\
-           access_log {top}/access.log shown;\n\
            client_body_temp_path {top}/body; proxy_temp_path {top}/proxy;\n\
            fastcgi_temp_path {top}/fastcgi; uwsgi_temp_path {top}/uwsgi; scgi_temp_path {top}/scgi;\n\
+           root {top}/files;\n\
+           {server}\n\
+         }}\n"
+    )
+}
+
+/// Wants a certificate, and logs which.
+fn showing(directory: &Path, address: &str) -> String {
+    let top = directory.display();
+    format!(
+        "log_format shown '$ssl_client_s_dn $status $uri'; access_log access.log shown;\n\
            server {{\n\
-             listen {address}:{PORT} ssl; root {top}/files;\n\
+             listen {address}:{PORT} ssl;\n\
              ssl_certificate {top}/server.pem; ssl_certificate_key {top}/server.key;\n\
              ssl_client_certificate {top}/clients.pem; ssl_verify_client on;\n\
              location /slow/ {{ limit_rate 4k; }}\n\
-           }}\n\
-         }}\n"
+           }}"
+    )
+}
+
+/// Limits the rate of each connection, and logs what it was asked for.
+fn rated(address: &str) -> String {
+    format!(
+        "log_format asked '$connection $http_range $status $uri'; access_log access.log asked;\n\
+           server {{\n\
+             listen {address}:{PORT};\n\
+             location /rated/ {{ limit_rate {RATE}; }}\n\
+             location /whole/ {{ limit_rate {RATE}; max_ranges 0; }}\n\
+           }}"
     )
 }

@@ -34,7 +34,7 @@ use bytes::Bytes;
 use count::Count;
 use http::header::ACCEPT_RANGES;
 use http::response::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use plan::{Lane, Place, Plan};
@@ -47,6 +47,8 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use url::Url;
 
+/// More than this nobody needs, whoever asks for them.
+const MOST: u8 = 8;
 /// A file of which less is missing is there soon enough, in bytes.
 const WORTH_SHARING: u64 = 16 * 1024 * 1024;
 /// A share takes about so long on its connection, and between a request and its answer nothing comes.
@@ -106,10 +108,11 @@ impl<R: Reports> Run<'_, R> {
     pub(super) fn may_share(&self, parts: &Parts, of: &Validators, from: u64) -> Option<Held> {
         let held = Held { offset: from, validators: of.clone() };
         let enough = held.known()?.total.saturating_sub(from) >= WORTH_SHARING;
-        let never = parts.headers.get(ACCEPT_RANGES).is_some_and(|units| units == "none");
+        let told = parts.headers.get(ACCEPT_RANGES).is_some_and(|units| units == "bytes");
+        let hinted = told || parts.status == StatusCode::PARTIAL_CONTENT;
         let wanted =
             self.order.options.connections > 1 && !self.alone && self.method == Method::GET;
-        (enough && wanted && !never && !self.order.options.restarts()).then_some(held)
+        (enough && wanted && hinted && !self.order.options.restarts()).then_some(held)
     }
 
     /// Pours the rest of a file, beginning with the answer that is there. Returns how far it came: less
@@ -122,7 +125,7 @@ impl<R: Reports> Run<'_, R> {
         held: Held,
     ) -> Result<u64, FetchError> {
         let total = held.validators.total.unwrap_or(from);
-        let most = usize::from(self.order.options.connections);
+        let most = usize::from(self.order.options.connections.min(MOST));
         let mut several = Several {
             held: Arc::new(held),
             total,

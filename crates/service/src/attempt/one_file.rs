@@ -177,6 +177,7 @@ impl Attempt {
         }
         let mut options = asking(&self.order.terms, &self.order.headers, &file, self.order.room);
         options.afresh = self.order.afresh.take();
+        options.connections = self.order.connections;
         let how = self.how(at, &file.url, &net, options).await?;
         let fetch = net.fetch(&file, how, fd, self.order.bucket).await.map_err(of)?;
         let (held, halt) = (file.durable, self.halt.subscribe());

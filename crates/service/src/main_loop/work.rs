@@ -285,6 +285,7 @@ impl MainLoop {
             afresh: Cell::new(job.patience == Patience::default()),
             only_requested: job.terms.on_demand,
             bucket: self.buckets.of(id),
+            connections: self.parts.policy.connections_per_file,
         };
         let (stop, stopped) = watch::channel(false);
         let (agents, outbox) = (Rc::clone(&self.parts.agents), self.parts.outbox.clone());

@@ -185,9 +185,9 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
         Relaxed { name, date, authority, usage, revocation }
     });
     let flags = (redirects, relaxed, any::<[bool; 4]>(), option::of(any::<u64>()), proxy::way());
-    let most = (option::of(any::<u64>()), option::of(digest()));
+    let most = (option::of(any::<u64>()), option::of(digest()), any::<u8>());
     ("[A-Z_]{0,20}", vec(header, 0..5), flags, most).prop_map(
-        |(method, headers, flags, (most_bytes, digest))| {
+        |(method, headers, flags, (most_bytes, digest, connections))| {
             let (redirects, relaxed, bits, certificate, way) = flags;
             let [allow_downgrade, dynamic, afresh, sync_at_end] = bits;
             FetchOptions {
@@ -200,6 +200,7 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
                 dynamic,
                 afresh,
                 sync_at_end,
+                connections,
                 most_bytes,
                 digest,
                 way,

@@ -18,6 +18,7 @@ impl Part for FetchOptions {
         self.dynamic.put(to);
         self.afresh.put(to);
         self.sync_at_end.put(to);
+        self.connections.put(to);
         self.most_bytes.put(to);
         self.digest.put(to);
         self.way.put(to);
@@ -34,6 +35,7 @@ impl Part for FetchOptions {
             dynamic: from.get()?,
             afresh: from.get()?,
             sync_at_end: from.get()?,
+            connections: from.get()?,
             most_bytes: from.get()?,
             digest: from.get()?,
             way: from.get()?,
