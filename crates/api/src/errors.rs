@@ -10,6 +10,8 @@
 
 use std::fmt;
 
+use crate::helper::ImpersonationError;
+
 /// What the D-Bus names of our errors start with.
 pub const ERROR_PREFIX: &str = "org.ebb.Transfer1.Error.";
 
@@ -56,6 +58,7 @@ fn split_words(camel: &str) -> String {
 
 /// A no from the service, as it came over the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServiceError {
     /// The symbolic name, such as `access-denied`.
     pub name: String,
@@ -67,6 +70,15 @@ pub struct ServiceError {
     pub advice: String,
 }
 
+impl ServiceError {
+    /// A no of this name, as a service would say it: for tests of programs.
+    #[must_use]
+    pub fn new(name: &str, code: u32, sentence: &str, advice: &str) -> Self {
+        let (name, sentence) = (name.to_owned(), sentence.to_owned());
+        ServiceError { name, code, sentence, advice: advice.to_owned() }
+    }
+}
+
 impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.sentence.is_empty() { &self.name } else { &self.sentence })
@@ -75,6 +87,7 @@ impl fmt::Display for ServiceError {
 
 /// Why a call did not give what was asked for.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ClientError {
     /// The service answered, and the answer is no.
     #[error("{0}")]
@@ -87,7 +100,7 @@ pub enum ClientError {
     Protocol(String),
     /// The identity to be lent could not be taken on; see [`crate::helper`].
     #[error("becoming the helper failed: {0}")]
-    Impersonation(String),
+    Impersonation(#[from] ImpersonationError),
 }
 
 impl ClientError {

@@ -32,3 +32,4 @@ pub mod values;
 
 pub use client::Client;
 pub use errors::{ClientError, ServiceError};
+pub use helper::{Identity, ImpersonationError};

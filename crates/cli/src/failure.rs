@@ -68,11 +68,10 @@ pub(crate) fn cannot(what: &str) -> impl FnOnce(ClientError) -> Failure {
             Failure::new(Exit::Failure, format!("{what}: {}", shown(&error.to_string())))
                 .hint("ebb and the service may be of different versions; see: ebb status")
         }
-        ClientError::Impersonation(said) => {
-            // The child is this program too: its line need not carry the name twice.
-            let said = said.trim_start_matches("ebb: ");
-            Failure::new(Exit::NotPermitted, format!("{what}: {}", shown(said)))
+        ClientError::Impersonation(why) => {
+            Failure::new(Exit::NotPermitted, format!("{what}: {}", shown(&why.to_string())))
         }
+        other => Failure::new(Exit::Failure, format!("{what}: {}", shown(&other.to_string()))),
     }
 }
 
@@ -83,12 +82,9 @@ mod tests {
 
     #[test]
     fn a_refusal_keeps_its_sentence_and_its_advice() {
-        let no = ClientError::Service(ServiceError {
-            name: "access-denied".into(),
-            code: 0x8007_0005,
-            sentence: "not\u{1b}[31m yours".into(),
-            advice: "ask".into(),
-        });
+        let sentence = "not\u{1b}[31m yours";
+        let no = ServiceError::new("access-denied", 0x8007_0005, sentence, "ask");
+        let no = ClientError::Service(no);
         let failure = cannot("cancel it")(no);
         assert_eq!(failure.text, "cannot cancel it: not\\u{1b}[31m yours");
         assert_eq!((failure.exit, failure.hint.as_deref()), (Exit::NotPermitted, Some("ask")));

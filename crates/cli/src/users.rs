@@ -1,4 +1,4 @@
-//! User names for user ids, and the other way round, for people.
+//! User names for user ids, and numbers for names of groups, for people.
 //!
 //! What is shown and what a person types; nothing is decided by it. The password file is read
 //! here, and where it does not know, `getent` asks whatever else the machine is set up to ask.
@@ -12,20 +12,12 @@ pub(crate) struct User {
     pub(crate) name: String,
     /// The user id.
     pub(crate) uid: u32,
-    /// The primary group.
-    pub(crate) gid: u32,
 }
 
 /// The name of a user id; nothing where there is none.
 #[must_use]
 pub(crate) fn name_of(uid: u32) -> Option<String> {
     find(&uid.to_string(), |user| user.uid == uid).map(|user| user.name)
-}
-
-/// The user of this name.
-#[must_use]
-pub(crate) fn named(name: &str) -> Option<User> {
-    find(name, |user| user.name == name)
 }
 
 /// The number of a group, by name or number.
@@ -53,8 +45,8 @@ fn ask(key: &str) -> Option<User> {
 fn read_line(line: &str) -> Option<User> {
     let mut fields = line.split(':');
     let (name, _password) = (fields.next()?, fields.next()?);
-    let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    Some(User { name: name.to_owned(), uid, gid })
+    let uid = fields.next()?.parse().ok()?;
+    Some(User { name: name.to_owned(), uid })
 }
 
 #[cfg(test)]
@@ -63,16 +55,15 @@ mod tests {
 
     #[test]
     fn a_line_of_the_password_file_is_a_user() {
-        let alice = User { name: "alice".into(), uid: 1000, gid: 1001 };
+        let alice = User { name: "alice".into(), uid: 1000 };
         assert_eq!(read_line("alice:x:1000:1001:Alice,,,:/home/alice:/bin/sh"), Some(alice));
         assert_eq!(read_line("alice:x:many:1:::"), None);
         assert_eq!(read_line(""), None);
     }
 
     #[test]
-    fn root_is_known_both_ways_and_nobody_else_is_invented() {
+    fn root_is_known_and_nobody_else_is_invented() {
         assert_eq!(name_of(0).as_deref(), Some("root"));
-        assert_eq!(named("root").map(|user| (user.uid, user.gid)), Some((0, 0)));
-        assert_eq!(named("no such user"), None);
+        assert_eq!(name_of(u32::MAX - 1), None);
     }
 }

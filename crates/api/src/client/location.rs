@@ -13,7 +13,9 @@ use std::time::Duration;
 use zbus::connection::Builder;
 
 use super::Client;
+use super::call::from_zbus;
 use crate::errors::ClientError;
+use crate::helper::{self, Identity, ImpersonationError};
 use crate::names;
 
 /// How long one call may take before the service counts as gone. Long, because completing a job
@@ -21,6 +23,8 @@ use crate::names;
 const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a connection may take. Short, because somebody is waiting, and there is more to try.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Where the system bus listens, unless the environment says otherwise.
+const SYSTEM_BUS_SOCKET: &str = "/run/dbus/system_bus_socket";
 
 /// Where to look for the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +93,66 @@ impl Client {
         }
         Err(ClientError::NotReachable(reasons.join("; ")))
     }
+
+    /// Connects to the service as somebody else; this process must be root, or be that user.
+    ///
+    /// The service sees that user from then on, whoever makes the calls; so it belongs to whoever
+    /// decides for that user. Where nothing else is wanted than a helper token, [`Job::lend`] is
+    /// all there is to do.
+    ///
+    /// [`Job::lend`]: super::Job::lend
+    ///
+    /// # Errors
+    /// `Impersonation` where the identity cannot be taken on, `NotReachable` where nobody answers.
+    pub async fn connect_as(
+        location: &Location,
+        identity: &Identity,
+    ) -> Result<Client, ClientError> {
+        let mut last = None;
+        for place in places(location) {
+            match tokio::time::timeout(CONNECT_TIMEOUT, connect_to_as(&place, identity)).await {
+                Ok(Ok(client)) => return Ok(client),
+                Ok(Err(error)) => last = Some(error),
+                Err(_late) => {
+                    last = Some(ClientError::NotReachable(format!("{place}: no answer")));
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| ClientError::NotReachable("no place to look at".to_owned())))
+    }
+}
+
+async fn connect_to_as(place: &Location, identity: &Identity) -> Result<Client, ClientError> {
+    let on_bus = place.is_bus();
+    let path = match place {
+        Location::Socket(path) => path.clone(),
+        Location::Bus(address) => {
+            bus_socket(address).ok_or_else(|| ImpersonationError::Bus(address.clone()))?
+        }
+        Location::Any | Location::System | Location::Private => {
+            return Err(ClientError::NotReachable("more than one place".to_owned()));
+        }
+    };
+    let stream = helper::connect(path, identity).await?;
+    let builder = Builder::unix_stream(stream).user_id(identity.uid);
+    match on_bus {
+        true => on_bus_at(builder, place).await,
+        false => on_socket_at(builder, place).await.map_err(from_zbus),
+    }
+}
+
+/// The socket of a message bus at this address; the system bus' where it is empty.
+fn bus_socket(address: &str) -> Option<PathBuf> {
+    let of_machine = || std::env::var("DBUS_SYSTEM_BUS_ADDRESS").unwrap_or_default();
+    let address = if address.is_empty() { of_machine() } else { address.to_owned() };
+    if address.is_empty() {
+        return Some(SYSTEM_BUS_SOCKET.into());
+    }
+    let paths = address.split(';').filter_map(|place| place.strip_prefix("unix:"));
+    let mut paths =
+        paths.flat_map(|keys| keys.split(',')).filter_map(|key| key.strip_prefix("path="));
+    // A percent sign begins a byte that is not written as itself; nobody has one in such a path.
+    paths.find(|path| path.starts_with('/') && !path.contains('%')).map(PathBuf::from)
 }
 
 /// The places to try, in order.
@@ -118,9 +182,8 @@ async fn connect_to(place: &Location) -> Result<Client, String> {
 
 async fn connect_to_socket(path: &Path) -> Result<Client, String> {
     let stream = UnixStream::connect(path).map_err(|error| error.to_string())?;
-    let builder = Builder::unix_stream(stream).p2p().method_timeout(CALL_TIMEOUT);
-    let connection = builder.build().await.map_err(|error| error.to_string())?;
-    Ok(Client { connection, location: Location::Socket(path.to_owned()), service: None })
+    let place = Location::Socket(path.to_owned());
+    on_socket_at(Builder::unix_stream(stream), &place).await.map_err(|error| error.to_string())
 }
 
 async fn connect_to_bus(address: &str) -> Result<Client, String> {
@@ -128,13 +191,21 @@ async fn connect_to_bus(address: &str) -> Result<Client, String> {
         "" => Builder::system(),
         _ => Builder::address(address),
     };
-    let builder = builder.method_timeout(CALL_TIMEOUT);
-    let connection = builder.build().await.map_err(|error| error.to_string())?;
-    let mut client =
-        Client { connection, location: Location::Bus(address.to_owned()), service: None };
+    let place = Location::Bus(address.to_owned());
+    on_bus_at(builder, &place).await.map_err(|error| error.to_string())
+}
+
+async fn on_socket_at(builder: Builder<'_>, place: &Location) -> zbus::Result<Client> {
+    let connection = builder.p2p().method_timeout(CALL_TIMEOUT).build().await?;
+    Ok(Client { connection, location: place.clone(), service: None })
+}
+
+async fn on_bus_at(builder: Builder<'_>, place: &Location) -> Result<Client, ClientError> {
+    let connection = builder.method_timeout(CALL_TIMEOUT).build().await.map_err(from_zbus)?;
+    let mut client = Client { connection, location: place.clone(), service: None };
     // Starts the service where the bus knows how to, so it comes before asking for its name.
-    client.ping().await.map_err(|error| error.to_string())?;
-    client.service = Some(client.name_owner().await.map_err(|error| error.to_string())?);
+    client.ping().await?;
+    client.service = Some(client.name_owner().await?);
     Ok(client)
 }
 
@@ -150,6 +221,16 @@ mod tests {
         assert_eq!("bus:".parse::<Location>().unwrap(), Location::Bus(String::new()));
         assert_eq!(socket.to_string().parse::<Location>().unwrap(), socket);
         assert!("tcp:host=x".parse::<Location>().is_err());
+    }
+
+    #[test]
+    fn the_socket_of_a_bus_is_in_its_address_or_there_is_none() {
+        let path = |address| bus_socket(address).map(|path| path.display().to_string());
+        assert_eq!(path("unix:path=/run/bus,guid=0").as_deref(), Some("/run/bus"));
+        assert_eq!(path("tcp:host=x;unix:guid=0,path=/run/bus").as_deref(), Some("/run/bus"));
+        for none in ["tcp:host=x", "unix:abstract=x", "unix:path=relative", "unix:path=/a%20b"] {
+            assert_eq!(path(none), None);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::values::TokenFlags;
 
 /// Whose helper token a job carries. Never anything that could be used as a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HelperIdentity {
     /// The user.
     pub uid: u32,
@@ -28,6 +29,10 @@ pub struct TokenOptions<'a> {
 impl<'a> TokenOptions<'a> {
     pub(super) fn new(client: &'a Client, path: String) -> Self {
         TokenOptions { client, path }
+    }
+
+    pub(crate) fn client(&self) -> &'a Client {
+        self.client
     }
 
     /// The object path, to be handed to the helper.

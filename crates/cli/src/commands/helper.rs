@@ -8,13 +8,11 @@
 //! What others may try: to see an invitation and use it first. So it can be read from standard
 //! input (`-`), is good only as long as the owner waits, and the owner is told who took it.
 
-use std::ffi::OsString;
 use std::io::BufRead;
 
 use ebb_api::client::{Notice, Notices, TokenOptions};
-use ebb_api::helper::{self, LentIdentity};
 use ebb_api::values::TokenFlags;
-use ebb_api::{Client, names};
+use ebb_api::{Client, ClientError, Identity, ImpersonationError, names};
 
 use super::show;
 use crate::args::Invocation;
@@ -32,7 +30,6 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
         ["show", job] => shown(call, job).await,
         ["clear", job] => clear(call, job).await,
         ["invite", job] => invite(call, job).await,
-        ["join"] => join(call).await,
         [verb @ ("set" | "flags" | "show" | "clear" | "invite"), ..] => {
             Err(call.misused(&format!("ebb help helper shows how {verb} is used")))
         }
@@ -54,9 +51,7 @@ async fn set(call: &Invocation, word: &str) -> Result<Exit, Failure> {
             options.set_helper_token().await.map_err(cannot("become the helper"))?;
         }
         Some(user) => {
-            let program = joining_program(&client)?;
-            let set = helper::set_as_user(&options, user, &program).await;
-            set.map_err(cannot("set the helper"))?;
+            options.set_helper_token_as(&user).await.map_err(cannot("set the helper"))?;
         }
     }
     tell_identity(call, &options).await?;
@@ -105,33 +100,17 @@ async fn accept(
     Ok(Exit::Success)
 }
 
-/// The hidden half of `--user`: this process is the user already, and the path comes in a pipe.
-async fn join(call: &Invocation) -> Result<Exit, Failure> {
-    let path = read_line()?;
-    if names::token_options_random(&path).is_none() {
-        return Err(Failure::usage("helper join reads the path of token options"));
-    }
-    let client = connect::service(call).await?;
-    helper::join(&client, &path).await.map_err(cannot("become the helper"))?;
-    Ok(Exit::Success)
-}
-
-fn lent_identity(name: &str) -> Result<LentIdentity, Failure> {
+fn lent_identity(name: &str) -> Result<Identity, Failure> {
     if !connect::is_root() {
         return Err(Failure::new(Exit::NotPermitted, "only root can lend somebody's identity")
             .hint("ebb helper invite JOB, and the helper runs: ebb helper set -"));
     }
-    let user = users::named(name)
-        .ok_or_else(|| Failure::new(Exit::NotFound, format!("there is no user {name:?}")))?;
-    Ok(LentIdentity { uid: user.uid, gid: user.gid })
-}
-
-/// What the user runs: this program again, against the same service.
-fn joining_program(client: &Client) -> Result<Vec<OsString>, Failure> {
-    let own = std::env::current_exe()
-        .map_err(|error| Failure::new(Exit::Failure, format!("where am I? {error}")))?;
-    let address = OsString::from(client.location().to_string());
-    Ok(vec![own.into(), "--bus".into(), address, "helper".into(), "join".into()])
+    Identity::named(name).map_err(|error| {
+        if matches!(error, ImpersonationError::NoSuchUser(_)) {
+            return Failure::new(Exit::NotFound, error.to_string());
+        }
+        cannot("find the helper")(ClientError::from(error))
+    })
 }
 
 async fn open<'a>(
