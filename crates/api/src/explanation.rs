@@ -2,6 +2,7 @@
 
 /// What one condition means for a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Explanation {
     /// Which condition, such as `network`.
     pub condition: String,

@@ -14,6 +14,7 @@ use crate::values::{JobType, Priority, State, TokenFlags};
 
 /// Everything about one job.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct JobProperties {
     /// Its UUID.
     pub id: String,
@@ -70,6 +71,40 @@ pub struct JobProperties {
 }
 
 impl JobProperties {
+    /// A job of this id that nobody has, as a new one of root's would be: for tests of programs that
+    /// show jobs. Its fields can be set.
+    #[must_use]
+    pub fn example(id: &str) -> Self {
+        JobProperties {
+            id: id.to_owned(),
+            job_type: JobType::Download,
+            display_name: "example".to_owned(),
+            description: String::new(),
+            priority: Priority::Normal,
+            state: State::Suspended,
+            reason: "paused-by-user".to_owned(),
+            owner_uid: 0,
+            created: Some(0),
+            modified: Some(0),
+            transfer_completed: None,
+            next_attempt: None,
+            files_total: 0,
+            files_transferred: 0,
+            bytes_total: None,
+            bytes_transferred: 0,
+            error_count: 0,
+            minimum_retry_delay: 600,
+            no_progress_timeout: 1_209_600,
+            maximum_download_time: 7_776_000,
+            auto_complete: false,
+            terms: Terms::default(),
+            helper_uid: None,
+            helper_flags: TokenFlags::NONE,
+            attempts: 0,
+            last_event: 0,
+        }
+    }
+
     /// Reads a whole job.
     ///
     /// # Errors
@@ -166,6 +201,7 @@ pub(crate) fn known_uid(uid: u32) -> Option<u32> {
 
 /// Everything about one file of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FileProperties {
     /// Its place in the job, from 0.
     pub index: u32,
@@ -224,6 +260,7 @@ impl FileProperties {
 
 /// Why a job stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ErrorInfo {
     /// The symbolic name, such as `http-404`.
     pub name: String,
@@ -275,6 +312,7 @@ fn where_present<T>(
 
 /// How the service is, and what it allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServiceStatus {
     /// Its version.
     pub version: String,

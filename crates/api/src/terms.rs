@@ -41,6 +41,7 @@ pub struct ProxySettings {
 
 /// The terms of a job beside the basic ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Terms {
     /// What its owner is told, as bits.
     pub notify_flags: u32,
@@ -76,6 +77,7 @@ pub struct Terms {
 
 /// One of them, to be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Term {
     /// What its owner is told, as bits.
     NotifyFlags(u32),

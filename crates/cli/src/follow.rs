@@ -142,7 +142,8 @@ async fn take_over(
         Notice::Transferred { .. } | Notice::Failed { .. } | Notice::JobRemoved { .. } => {
             *job = client.job(&job.id).properties().await?;
         }
-        Notice::JobAdded { .. } | Notice::FileTransferred { .. } | Notice::Missed => {}
+        // The rest says nothing new of it, or is newer than we are.
+        Notice::JobAdded { .. } | Notice::FileTransferred { .. } | Notice::Missed | _ => {}
     }
     Ok(())
 }
@@ -210,7 +211,9 @@ mod tests {
     use crate::job_json::tests::example;
 
     fn stands(state: State, goal: Goal, auto_complete: bool) -> Standing {
-        standing(&JobProperties { state, auto_complete, ..example() }, goal)
+        let mut job = example();
+        (job.state, job.auto_complete) = (state, auto_complete);
+        standing(&job, goal)
     }
 
     #[test]
@@ -223,11 +226,8 @@ mod tests {
 
     #[test]
     fn a_job_that_cannot_be_completed_is_not_waited_for() {
-        let stuck = JobProperties {
-            state: State::Transferred,
-            reason: "complete-failed".into(),
-            ..example()
-        };
+        let mut stuck = example();
+        (stuck.state, stuck.reason) = (State::Transferred, "complete-failed".into());
         assert_eq!(standing(&stuck, Goal::Natural), Standing::Failed);
         assert_eq!(standing(&stuck, Goal::Transferred), Standing::Reached);
     }

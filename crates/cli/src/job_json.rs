@@ -224,37 +224,16 @@ pub(crate) fn check_field(name: &str) -> Result<String, Failure> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use ebb_api::values::{JobType, Priority, State};
+    use ebb_api::values::State;
 
     pub(crate) fn example() -> JobProperties {
-        JobProperties {
-            id: "3f2ac1d0-0000-4000-8000-00000000002a".into(),
-            job_type: JobType::Download,
-            display_name: "nightly".into(),
-            description: String::new(),
-            priority: Priority::Normal,
-            state: State::Transferring,
-            reason: String::new(),
-            owner_uid: 0,
-            created: Some(0),
-            modified: Some(0),
-            transfer_completed: None,
-            next_attempt: None,
-            files_total: 2,
-            files_transferred: 1,
-            bytes_total: None,
-            bytes_transferred: 7,
-            error_count: 0,
-            minimum_retry_delay: 600,
-            no_progress_timeout: 120,
-            maximum_download_time: 7_776_000,
-            auto_complete: true,
-            terms: ebb_api::terms::Terms::default(),
-            helper_uid: None,
-            helper_flags: TokenFlags::NONE,
-            attempts: 1,
-            last_event: 9,
-        }
+        let mut job = JobProperties::example("3f2ac1d0-0000-4000-8000-00000000002a");
+        "nightly".clone_into(&mut job.display_name);
+        (job.state, job.reason) = (State::Transferring, String::new());
+        (job.files_total, job.files_transferred, job.bytes_transferred) = (2, 1, 7);
+        (job.no_progress_timeout, job.auto_complete) = (120, true);
+        (job.attempts, job.last_event) = (1, 9);
+        job
     }
 
     const ASKED: [&str; 3] = ["files", "headers", "headers_write_only"];

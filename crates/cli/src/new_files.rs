@@ -74,7 +74,9 @@ impl Source {
                 .hint("say where it goes: -o PATH")
         })?;
         let path = absolute(&directory.join(name))?;
-        Ok(NewFile { no_clobber, ..NewFile::new(self.url, path) })
+        let mut file = NewFile::new(self.url, path);
+        file.no_clobber = no_clobber;
+        Ok(file)
     }
 }
 

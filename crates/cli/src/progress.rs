@@ -209,12 +209,9 @@ mod tests {
     use crate::job_json::tests::example;
 
     fn job(here: u64, total: Option<u64>, files: u32) -> JobProperties {
-        JobProperties {
-            bytes_transferred: here,
-            bytes_total: total,
-            files_transferred: files,
-            ..example()
-        }
+        let mut job = example();
+        (job.bytes_transferred, job.bytes_total, job.files_transferred) = (here, total, files);
+        job
     }
 
     #[test]

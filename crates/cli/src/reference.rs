@@ -218,7 +218,9 @@ mod tests {
 
     fn job(id: &str, name: &str, state: State) -> JobProperties {
         let id = with_dashes(&format!("{id:0<32}"));
-        JobProperties { id, display_name: name.into(), state, ..example() }
+        let mut job = example();
+        (job.id, job.display_name, job.state) = (id, name.into(), state);
+        job
     }
 
     #[test]

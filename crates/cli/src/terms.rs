@@ -271,10 +271,12 @@ mod tests {
             assert!(!matches!(read(key, "x"), Ok(None)), "{key}");
         }
         assert_eq!(lines(&Terms::default()), []);
-        let private = Terms { file_mode: Some(0o640), ..Terms::default() };
+        let mut private = Terms::default();
+        private.file_mode = Some(0o640);
         assert_eq!(lines(&private), [("file mode", "0640".to_owned())]);
         for text in ["none", "http://p:3128 q", "p, <local> 10.0.0.0/8"] {
-            let through = Terms { proxy: proxy(text), ..Terms::default() };
+            let mut through = Terms::default();
+            through.proxy = proxy(text);
             assert_eq!(lines(&through), [("proxy", text.to_owned())], "as it is written");
         }
     }

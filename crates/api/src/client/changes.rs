@@ -20,6 +20,7 @@ const NEVER: u64 = u64::MAX;
 
 /// What came after a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Changes {
     /// Oldest first.
     pub events: Vec<JobEvent>,
@@ -31,6 +32,7 @@ pub struct Changes {
 
 /// Something that happened to a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct JobEvent {
     /// Its number; grows.
     pub number: u64,
@@ -46,6 +48,7 @@ pub struct JobEvent {
 
 /// What happened to a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EventKind {
     /// It is new.
     Added,

@@ -13,6 +13,7 @@ use crate::errors::ClientError;
 
 /// What to log on with.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub enum Login<'a> {
     /// What the network identity has anyway. For the schemes `ntlm` and `negotiate`.
     Implicit,

@@ -22,6 +22,7 @@ use crate::values::{Outcome, Priority};
 
 /// A file to be added to a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewFile {
     /// Where it comes from.
     pub url: String,

@@ -22,6 +22,7 @@ use crate::values::State;
 
 /// Something that has happened to a job; `job` is its id.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Notice {
     /// There is a new job.
     JobAdded {

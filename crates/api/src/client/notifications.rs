@@ -22,6 +22,7 @@ pub type FileRanges = Vec<(u32, Vec<(u64, u64)>)>;
 
 /// One notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Notification {
     /// The id of the job it is about.
     pub job: String,
@@ -33,6 +34,7 @@ pub struct Notification {
 
 /// What has happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NotificationKind {
     /// Everything is here.
     Transferred,
@@ -50,6 +52,7 @@ pub enum NotificationKind {
 
 /// What a registered connection hears.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Heard {
     /// A notification.
     Notification(Notification),

@@ -155,7 +155,11 @@ mod tests {
 
     #[test]
     fn the_summary_counts_what_needs_somebody() {
-        let job = |state| JobProperties { state, ..example() };
+        let job = |state| {
+            let mut job = example();
+            job.state = state;
+            job
+        };
         let jobs = [job(State::Error), job(State::Queued), job(State::Acknowledged)];
         assert_eq!(summary(&jobs), "2 of 3 not finished · 1 needs attention");
         assert_eq!(summary(&jobs[1..2]), "1 of 1 not finished");
@@ -163,7 +167,8 @@ mod tests {
 
     #[test]
     fn a_name_cannot_colour_the_table() {
-        let job = JobProperties { display_name: "\x1b[31mred".into(), ..example() };
+        let mut job = example();
+        job.display_name = "\x1b[31mred".into();
         let row = row(&job, &crate::job_json::job(&job, None));
         assert_eq!(row[1], "\\u{1b}[31mred");
         assert_eq!(Colour::No.paint("x", State::Error), "x");

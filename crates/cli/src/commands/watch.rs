@@ -176,7 +176,7 @@ impl Watch {
             EventKind::Property => ("property", Value::Null),
             EventKind::Progress => ("progress", Value::Null),
             // The first is said by the state before it; the second is newer than we are.
-            EventKind::Transferred | EventKind::Other(_) => return Ok(()),
+            EventKind::Transferred | EventKind::Other(_) | _ => return Ok(()),
         };
         let job = job.clone();
         self.say(name, &job, Some(event.number), detail)
