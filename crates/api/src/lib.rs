@@ -5,19 +5,9 @@
 //! takes a typed client, and never spells out a D-Bus signature. It holds no rule of what is
 //! allowed, and no state but a connection.
 //!
-//! ```no_run
-//! # async fn example() -> Result<(), ebb_api::ClientError> {
-//! use ebb_api::client::{Client, JobOptions, Location, NewFile};
-//!
-//! let client = Client::connect(&Location::Any).await?;
-//! let id = client.create_job("nightly", &JobOptions::default()).await?;
-//! let file = NewFile::new("https://example.org/data.bin", "/srv/data.bin");
-//! client.job(&id).add_files(&[file]).await?;
-//! client.job(&id).resume().await?;
-//! # Ok(())
-//! # }
-//! ```
-
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+#![deny(rustdoc::broken_intra_doc_links)]
 #![forbid(unsafe_code)]
 
 pub mod client;
