@@ -97,6 +97,28 @@ mod tests {
         remove(&path);
     }
 
+    #[test]
+    fn the_thread_is_the_user_in_effect_and_stays_out_of_their_reach() {
+        if !geteuid().is_root() {
+            return; // only root can become somebody else
+        }
+        let status = std::thread::spawn(|| {
+            become_effectively(&Identity::new(NOBODY, NOBODY, vec![NOBODY])).unwrap();
+            std::fs::read_to_string("/proc/thread-self/status").unwrap()
+        });
+        let status = status.join().unwrap();
+        // Real, effective, saved and of the file system. Who may send a signal is ruled by the first
+        // and the third, who may trace by all.
+        for line in [
+            "Uid:\t0\t65534\t0\t65534",
+            "Gid:\t0\t65534\t0\t65534",
+            "Groups:\t65534",
+            "CapEff:\t0000000000000000",
+        ] {
+            assert!(status.contains(line), "{line} is not in {status}");
+        }
+    }
+
     #[tokio::test]
     async fn who_cannot_be_taken_on_is_said_and_nobody_is_seen() {
         let (path, listener) = listener("nobody");
