@@ -7,11 +7,12 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use support::bus::MANAGER_PATH;
 use support::content::Content;
 use support::machine::Machine;
 use support::scratch::{binary_directory, make_directory};
 use support::server::{Gate, PATIENCE, Resource, Server};
-use support::users::User;
+use support::users::{User, left_out};
 
 const FILE: Content = Content::new(57, 600_000);
 const HALF: u64 = FILE.size / 2;
@@ -86,6 +87,17 @@ fn the_installed_service_serves_users_and_root_and_a_purge_leaves_nothing() {
     let Some(machine) = installed("package") else { return };
     let (alice, bob) = (User::alice(), User::bob());
     assert_eq!(machine.must(&["systemctl", "is-enabled", "ebbd"]), "enabled");
+    // What the service says of itself has come to systemd, also when it reads its configuration again.
+    let told = |what: &str| machine.must(&["systemctl", "show", "--value", "-p", what, "ebbd"]);
+    assert_eq!(told("StatusText"), "Serving");
+    let _ = machine.must(&["systemctl", "reload", "ebbd"]);
+    assert_eq!((told("ActiveState"), told("StatusText")), ("active".into(), "Serving".into()));
+    // Whoever calls it on the bus starts it.
+    let _ = machine.must(&["systemctl", "stop", "ebbd"]);
+    let bus =
+        ["busctl", "call", "org.ebb.Transfer1", MANAGER_PATH, "org.freedesktop.DBus.Peer", "Ping"];
+    let _ = machine.must(&bus);
+    assert_eq!(told("ActiveState"), "active");
     // The README, as an ordinary user.
     let server = Server::http();
     server.put("/f", Resource::new(FILE));
@@ -256,4 +268,22 @@ fn after_a_reboot_in_mid_transfer_a_job_wants_its_helper_again_and_keeps_its_byt
     let asked = server.requests("/f");
     assert!(asked.iter().all(|request| request.uid == Some(bob.uid)), "{asked:#?}");
     assert_eq!(asked.last().unwrap().first, kept, "nothing is fetched twice");
+}
+
+#[test]
+fn the_units_exposure_is_no_more_than_the_specification_says() {
+    let directory = support::scratch::scratch_directory();
+    let unit = directory.join("ebbd.service");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/ebbd.service"), &unit)
+        .unwrap();
+    let mut analyze = Command::new("systemd-analyze");
+    // In tenths; it fails above.
+    analyze.args(["security", "--offline=true", "--no-pager", "--threshold=34"]).arg(&unit);
+    let Ok(seen) = analyze.output() else {
+        return left_out("no systemd-analyze here: how exposed the unit is");
+    };
+    let said = String::from_utf8_lossy(&seen.stdout);
+    assert!(said.contains("Overall exposure level"), "{seen:?}");
+    assert!(seen.status.success(), "{said}");
+    std::fs::remove_dir_all(directory).unwrap();
 }

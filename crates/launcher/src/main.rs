@@ -5,9 +5,8 @@
 //! and answers what that asks: start an agent, stop it, close. It never parses a client's message,
 //! opens a user's path or touches the network. As an ordinary user it serves that one identity.
 //!
-//! What the service may try, if it was taken over: see [`judge`], which is the whole answer.
+//! What the service may try, if it was taken over: see [`judge`]; start reading there, then [`house`].
 //! What we trust: the kernel, our policy file, and the programs in the libexec directory.
-//! Start reading at [`judge::judge`], then [`house`].
 
 #![deny(unsafe_code)]
 

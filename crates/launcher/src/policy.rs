@@ -122,6 +122,7 @@ impl Policy {
         let mut command = self.command("ebb-service");
         command.arg(if self.only.is_some() { "--instance=private" } else { "--instance=system" });
         command.args(self.places.iter().map(|(name, place)| format!("--{name}={place}")));
+        command.args(std::env::var("NOTIFY_SOCKET").map(|socket| format!("--notify={socket}")));
         // Ours to read, and not the service's: it gets the open file in place of an output.
         let credential = std::env::var("CREDENTIALS_DIRECTORY").map(|dir| dir + "/ebb-vault-key");
         credential.ok().and_then(|at| File::open(at).ok()).map(|key| command.stdout(key));

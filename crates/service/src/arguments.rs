@@ -15,6 +15,8 @@ pub(crate) struct Arguments {
     pub(crate) state_dir: PathBuf,
     pub(crate) config: PathBuf,
     pub(crate) sandbox: SandboxDemand,
+    /// Where the service manager listens, if there is one.
+    pub(crate) notify: Option<OsString>,
 }
 
 /// The command line is not what `ebbd` gives.
@@ -37,6 +39,7 @@ impl Arguments {
     pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Self, ArgumentError> {
         let (mut instance, mut runtime_dir, mut state_dir, mut config, mut sandbox) =
             (None, None, None, None, SandboxDemand::Required);
+        let mut notify = None;
         for word in words {
             let unknown = || ArgumentError::Unknown(word.to_string_lossy().into_owned());
             let bytes = word.as_bytes();
@@ -48,6 +51,7 @@ impl Arguments {
                 (b"--runtime-dir", _) => runtime_dir = Some(PathBuf::from(value)),
                 (b"--state-dir", _) => state_dir = Some(PathBuf::from(value)),
                 (b"--config", _) => config = Some(PathBuf::from(value)),
+                (b"--notify", _) => notify = Some(value.to_owned()),
                 (b"--sandbox", b"required") => sandbox = SandboxDemand::Required,
                 (b"--sandbox", b"warn") => sandbox = SandboxDemand::Warn,
                 _ => return Err(unknown()),
@@ -59,6 +63,7 @@ impl Arguments {
             state_dir: state_dir.ok_or(ArgumentError::Missing("state-dir"))?,
             config: config.ok_or(ArgumentError::Missing("config"))?,
             sandbox,
+            notify,
         })
     }
 }

@@ -383,6 +383,8 @@ pub(crate) enum Message {
     Sighted(crate::conditions::Sighting),
     /// Other rules and limits from now on.
     Policy(ebb_core::policy::Policy),
+    /// Whether messages are still taken is asked.
+    Alive(oneshot::Sender<()>),
     /// Finish cleanly.
     Finish,
 }

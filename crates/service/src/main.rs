@@ -21,6 +21,7 @@ mod conditions;
 mod finish;
 mod groups;
 mod main_loop;
+mod manager;
 mod sessions;
 mod vault;
 mod writer;
@@ -47,6 +48,7 @@ use bus::Face;
 use command::Message;
 use groups::Groups;
 use main_loop::{MainLoop, Parts};
+use manager::Manager;
 use sessions::{Finder, Follower};
 use vault::Vault;
 use writer::Writer;
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse(std::env::args_os().skip(1))?;
     let vault = Vault::new(&arguments.state_dir)?;
+    let manager = Manager::find(arguments.notify.as_deref());
     let system = arguments.instance == bus::Instance::System;
     let tree = system.then(Groups::find).flatten();
     confine(&arguments, tree.clone())?;
@@ -86,7 +89,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     let (jobs, events) = (store.load()?, store.load_events()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, serve(arguments, config, vault, groups, store, jobs, events))
+    local
+        .block_on(&runtime, serve(arguments, config, vault, groups, manager, store, (jobs, events)))
 }
 
 /// From here on this process reaches its own directories and local sockets, and reads the machine's
@@ -117,9 +121,9 @@ async fn serve(
     config: Config,
     vault: Vault,
     groups: Groups,
+    manager: Manager,
     mut store: Store,
-    jobs: Vec<ebb_core::job::Job>,
-    events: ebb_store::Events,
+    (jobs, events): (Vec<ebb_core::job::Job>, ebb_store::Events),
 ) -> Result<(), Box<dyn Error>> {
     let boot = BootId(fs::read_to_string(BOOT_ID)?.trim().to_owned());
     let boot_before = if store.begin_life(&boot.0)? { Boot::Same } else { Boot::Another };
@@ -165,9 +169,11 @@ async fn serve(
     tokio::task::spawn_local(logins.follow());
     start_system_bus(&arguments, &config, &face);
     conditions::watch(config.bus_address.clone(), outbox.clone());
+    let manager = Rc::new(manager);
+    tokio::task::spawn_local(Rc::clone(&manager).keep_informed(outbox.clone(), manager::SIGN));
     let socket = arguments.runtime_dir.join("bus");
     tokio::select! {
-        ended = serve_ebbd(&launcher, &arguments.config, outbox) => ended?,
+        ended = serve_ebbd(&launcher, &arguments.config, &manager, outbox) => ended?,
         failed = bus::serve_peers(&socket, face) => failed?,
         ended = main_loop.run() => ended?,
     }
@@ -190,11 +196,15 @@ fn journal(instance: bus::Instance, config: &Config) -> std::io::Result<Journal>
 async fn serve_ebbd(
     launcher: &Launcher,
     config: &Path,
+    manager: &Manager,
     outbox: mpsc::UnboundedSender<Message>,
 ) -> Result<(), agents::LauncherLost> {
     while launcher.listen().await? == Wish::Reload {
+        manager.reloading();
         reload(config, &outbox);
+        manager.ready();
     }
+    manager.stopping();
     // The main loop ends by this, and we with it.
     let _ = outbox.send(Message::Finish);
     // Agents may still have to be stopped; ebbd has nothing more to say but that they ended.

@@ -340,6 +340,8 @@ impl MainLoop {
                 self.judge_all();
             }
             Message::Sighted(sighting) => self.sighted(sighting),
+            // Who asked may have given up.
+            Message::Alive(answer) => drop(answer.send(())),
             Message::Finish => self.finishing = true,
         }
     }
