@@ -4,7 +4,7 @@
 //!  watching ── the rate does not grow by itself, and much is left ──▶ trying with more
 //!     ▲                                                                  │
 //!     ├── the rate is noticeably higher: they stay, and twice as many ◀──┤
-//!     │   may be tried next                                              │
+//!     │   are tried next                                                 │
 //!     └── it is not: they go, and are not tried again for a while ◀──────┘
 //! ```
 //!
@@ -27,7 +27,7 @@ const GAIN: f64 = 1.15;
 /// How many intervals a trial may take.
 const TRIAL: u32 = 3;
 /// What comes in less than this needs no help.
-const WORTH_HELPING: Duration = Duration::from_secs(5);
+const WORTH_HELPING: Duration = Duration::from_secs(3);
 /// How long nobody may have answered the connections that are being tried.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(15);
 /// After one that did not help, the next is tried after this, and then after twice as long.
@@ -141,11 +141,8 @@ impl Count {
             Phase::Watching { not_before } => {
                 let Some(last) = last.filter(|_| now >= not_before) else { return };
                 let steady = rate > 0.0 && rate <= last * GROWING;
-                let worth = lossy(left) > rate * WORTH_HELPING.as_secs_f64();
-                if steady && worth && serving == self.wanted && self.wanted < self.ceiling() {
-                    let (few, before) = (self.wanted, f64::midpoint(rate, last));
-                    self.wanted = self.ceiling().min(2 * self.wanted);
-                    self.phase = Phase::Asking { since: now, few, before };
+                if steady && serving == self.wanted {
+                    self.try_more(now, f64::midpoint(rate, last), left);
                 }
             }
             Phase::Asking { .. } => {}
@@ -153,6 +150,7 @@ impl Count {
                 let average = per_second(came.saturating_sub(from), now.saturating_sub(since));
                 if average >= before * GAIN {
                     self.watch(now);
+                    self.try_more(now, average.max(rate), left);
                 } else if intervals + 1 < TRIAL {
                     let intervals = intervals + 1;
                     self.phase = Phase::Trying { since, from, few, before, intervals };
@@ -160,6 +158,16 @@ impl Count {
                     self.give_up(few, now);
                 }
             }
+        }
+    }
+
+    /// Wants twice as many, if that may be and `left` takes long enough at the present rate.
+    fn try_more(&mut self, now: Duration, before: f64, left: u64) {
+        let worth = lossy(left) > before * WORTH_HELPING.as_secs_f64();
+        if worth && self.wanted < self.ceiling() {
+            let few = self.wanted;
+            self.wanted = self.ceiling().min(2 * few);
+            self.phase = Phase::Asking { since: now, few, before };
         }
     }
 
@@ -231,7 +239,7 @@ mod tests {
 
     #[test]
     fn what_is_there_soon_or_does_not_come_at_all_gets_no_help() {
-        assert_eq!(on(|_, _| 10_000_000, 10, 60_000_000), (1, 1));
+        assert_eq!(on(|_, _| 10_000_000, 10, 50_000_000), (1, 1));
         assert_eq!(on(|_, _| 0, 100, PLENTY), (1, 1));
     }
 
