@@ -43,9 +43,10 @@ matrix: build
 demo:
 	demo/run
 
-# Beside curl and aria2c: CPU seconds per GiB, and many small files. By itself: many jobs.
+# Beside curl, wget2 and aria2c: one large file, here and over a long path, and many small files. By itself: many jobs.
 bench:
 	bench/run
+	bench/long-path
 	bench/small-files
 	bench/jobs
 
