@@ -52,6 +52,7 @@ mod sessions;
 mod set;
 mod several;
 mod shells;
+mod small_files;
 mod state_table;
 mod stopping;
 mod swap;
