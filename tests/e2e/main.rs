@@ -58,5 +58,6 @@ mod stopping;
 mod swap;
 mod system_bus;
 mod table;
+mod tokens;
 mod validation;
 mod vault;

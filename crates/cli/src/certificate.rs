@@ -5,6 +5,7 @@
 //! does: from a file that is its owner's alone, never from the command line.
 
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use ebb_api::client::{ClientCertificate, Job};
@@ -32,7 +33,7 @@ pub(crate) fn of(call: &Invocation) -> Result<Option<Given>, Failure> {
     };
     let certificate = ClientCertificate {
         form: form(at).to_owned(),
-        certificate: absolute(at)?,
+        certificate: if is_on_token(at) { at.into() } else { absolute(at)? },
         key: call.value("key").map(absolute).transpose()?,
     };
     let passphrase = passphrase.map(from_file).transpose()?;
@@ -50,11 +51,21 @@ pub(crate) async fn give(job: &Job<'_>, given: Option<&Given>) -> Result<(), Fai
     set.map_err(cannot("set the client certificate"))
 }
 
+/// Whether it is named as an object on a token.
+fn is_on_token(place: &OsStr) -> bool {
+    let beginning = b"pkcs11:";
+    place.as_bytes().get(..beginning.len()).is_some_and(|it| it.eq_ignore_ascii_case(beginning))
+}
+
 /// Which form a file has: its name says so, as everywhere.
 fn form(file: &OsStr) -> &'static str {
     let end = Path::new(file).extension().and_then(OsStr::to_str).unwrap_or_default();
     let pkcs12 = ["p12", "pfx"].iter().any(|known| end.eq_ignore_ascii_case(known));
-    if pkcs12 { "pkcs12" } else { "pem" }
+    match (is_on_token(file), pkcs12) {
+        (true, _) => "pkcs11",
+        (false, true) => "pkcs12",
+        (false, false) => "pem",
+    }
 }
 
 /// The service stands elsewhere.
@@ -69,9 +80,13 @@ mod tests {
 
     #[test]
     fn the_end_of_a_name_says_the_form() {
-        for (name, expected) in
-            [("a.p12", "pkcs12"), ("/x/a.PFX", "pkcs12"), ("a.pem", "pem"), ("p12", "pem")]
-        {
+        for (name, expected) in [
+            ("a.p12", "pkcs12"),
+            ("/x/a.PFX", "pkcs12"),
+            ("a.pem", "pem"),
+            ("p12", "pem"),
+            ("pkcs11:object=a.p12", "pkcs11"),
+        ] {
             assert_eq!(form(OsStr::new(name)), expected, "{name}");
         }
     }

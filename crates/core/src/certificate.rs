@@ -5,8 +5,12 @@
 //! Both are kept sealed, as everything that is entrusted to a job. Nothing here opens anything: that
 //! does a process of whoever may read the key ([`crate::token::Resource::ClientCertificate`]).
 
+mod uri;
+
 use core::fmt;
 use core::hint::black_box;
+
+pub use uri::{Said, TokenUri};
 
 use crate::refusal::Refusal;
 
@@ -22,6 +26,8 @@ pub enum Form {
     Pem,
     /// One file of PKCS #12 with both.
     Pkcs12,
+    /// An object on a token (PKCS #11), named by a URI; what opens it is the token's PIN.
+    Pkcs11,
 }
 
 /// Where a certificate and its key are, and what opens them.
@@ -39,7 +45,7 @@ struct Passphrase(Vec<u8>);
 
 impl Form {
     /// Every form.
-    pub const ALL: [Self; 2] = [Self::Pem, Self::Pkcs12];
+    pub const ALL: [Self; 3] = [Self::Pem, Self::Pkcs12, Self::Pkcs11];
 
     /// Its name on every interface.
     #[must_use]
@@ -47,6 +53,7 @@ impl Form {
         match self {
             Self::Pem => "pem",
             Self::Pkcs12 => "pkcs12",
+            Self::Pkcs11 => "pkcs11",
         }
     }
 
@@ -57,7 +64,8 @@ impl Form {
     /// [`Refusal::NotSupported`] for anything else.
     pub fn parse(name: &str) -> Result<Self, Refusal> {
         let found = Self::ALL.into_iter().find(|form| form.name() == name);
-        found.ok_or(Refusal::NotSupported("the form of a client certificate is pem or pkcs12"))
+        let why = "the form of a client certificate is pem, pkcs12 or pkcs11";
+        found.ok_or(Refusal::NotSupported(why))
     }
 }
 
@@ -82,7 +90,13 @@ impl ClientCertificate {
             }
         }
         let is_path = |place: &[u8]| place.first() == Some(&b'/') && !place.contains(&0);
-        if !is_path(certificate) || !(key.is_empty() || is_path(key)) {
+        if form == Form::Pkcs11 {
+            TokenUri::parse(certificate)?;
+            if !key.is_empty() {
+                let why = "the key of a certificate on a token is on the token";
+                return Err(Refusal::InvalidArgument(why));
+            }
+        } else if !is_path(certificate) || !(key.is_empty() || is_path(key)) {
             let why = "a certificate and its key are named by absolute paths";
             return Err(Refusal::InvalidArgument(why));
         }
@@ -104,7 +118,7 @@ impl ClientCertificate {
         self.form
     }
 
-    /// Where the certificate is.
+    /// Where the certificate is: a path, or the name of an object on a token.
     #[must_use]
     pub fn certificate(&self) -> &[u8] {
         &self.certificate
@@ -221,6 +235,18 @@ mod tests {
         assert!(pkcs12(b"").is_ok() && pkcs12(b"/k").is_err());
         let bytes = pkcs12(b"").unwrap().to_bytes();
         assert_eq!(ClientCertificate::from_bytes(bytes).unwrap().form(), Form::Pkcs12);
+    }
+
+    #[test]
+    fn a_certificate_on_a_token_is_named_by_an_address_and_its_key_is_there_too() {
+        let pkcs11 = |at: &[u8], key: &[u8]| ClientCertificate::new(Form::Pkcs11, at, key, None);
+        let it = pkcs11(b"pkcs11:token=a;id=%01", b"").unwrap();
+        let back = ClientCertificate::from_bytes(it.to_bytes()).unwrap();
+        assert_eq!((back.form(), back.certificate()), (Form::Pkcs11, it.certificate()));
+        for (at, key) in [("/c", ""), ("pkcs11:token=a", "/k"), ("pkcs11:?pin-value=1", "")] {
+            assert!(pkcs11(at.as_bytes(), key.as_bytes()).is_err(), "{at} {key}");
+        }
+        assert_eq!(pem("pkcs11:token=a", "", None), None);
     }
 
     #[test]

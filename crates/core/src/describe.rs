@@ -21,7 +21,7 @@ pub struct Description {
 }
 
 /// Every failure there is; statuses are represented by one.
-pub const FAILURES: [Failure; 71] = [
+pub const FAILURES: [Failure; 76] = [
     Failure::Network(NetworkTrouble::NameNotResolved),
     Failure::Network(NetworkTrouble::ConnectFailed),
     Failure::Network(NetworkTrouble::TimedOut),
@@ -90,6 +90,11 @@ pub const FAILURES: [Failure; 71] = [
     Failure::Certificate(CertificateTrouble::Invalid),
     Failure::Certificate(CertificateTrouble::Passphrase),
     Failure::Certificate(CertificateTrouble::NotSigned),
+    Failure::Certificate(CertificateTrouble::ModuleMissing),
+    Failure::Certificate(CertificateTrouble::TokenAbsent),
+    Failure::Certificate(CertificateTrouble::PinLocked),
+    Failure::Certificate(CertificateTrouble::NotFound),
+    Failure::Certificate(CertificateTrouble::Ambiguous),
     Failure::Network(NetworkTrouble::CertificateRevoked),
     Failure::Network(NetworkTrouble::RevocationUnknown),
     Failure::Network(NetworkTrouble::RevocationListOutdated),

@@ -36,9 +36,7 @@ fn cannot<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> Fatal {
 }
 
 fn main() -> ExitCode {
-    let Err(Fatal(code, why)) = run() else {
-        return ExitCode::SUCCESS;
-    };
+    let Err(Fatal(code, why)) = run() else { return ExitCode::SUCCESS };
     eprintln!("ebbd: {why}");
     ExitCode::from(code)
 }

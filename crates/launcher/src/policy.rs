@@ -22,7 +22,7 @@ pub(crate) struct Policy {
     libexec_dir: String,
     /// The service's `runtime-dir`, `state-dir` and `config`.
     places: BTreeMap<String, String>,
-    extra_ca_file: Option<String>,
+    told: Vec<(Role, &'static str, String)>,
     /// What to do where the kernel cannot confine a process: `required` or `warn`.
     sandbox: String,
     pub(crate) max_agents: usize,
@@ -99,19 +99,20 @@ impl Policy {
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        let path = path(value);
         match key {
-            "libexec-dir" => self.libexec_dir = path(value)?,
-            "runtime-dir" | "state-dir" | "config" => {
-                self.places.insert(key.into(), path(value)?);
-            }
-            "extra-ca-file" => self.extra_ca_file = Some(path(value)?),
+            "libexec-dir" => self.libexec_dir = path?,
+            "runtime-dir" | "state-dir" | "config" => _ = self.places.insert(key.into(), path?),
+            "extra-ca-file" => self.told.push((Role::Network, "extra-ca", path?)),
+            "pkcs11-module" => self.told.push((Role::Token, "module", path?)),
+            "pkcs11-place" => self.told.push((Role::Token, "place", path?)),
             "sandbox" if ["required", "warn"].contains(&value) => self.sandbox = value.into(),
             "sandbox" => return Err(format!("`{value}` is neither `required` nor `warn`")),
             "max-agents" => self.max_agents = parsed(value)?,
             "allow-notify-command" => self.allow_notify_command = parsed(value)?,
             "min-uid" => self.min_uid = parsed(value)?,
             "deny-uids" => {
-                self.deny_uids = value.split_whitespace().map(parsed).collect::<Result<_, _>>()?;
+                self.deny_uids = Result::from_iter(value.split_whitespace().map(parsed))?
             }
             _ => return Err(format!("unknown key `{key}`")),
         }
@@ -130,13 +131,14 @@ impl Policy {
     }
 
     pub(crate) fn agent(&self, role: Role) -> Command {
-        let (mut command, extra_ca) = match role {
-            Role::Files => (self.command("ebb-files"), None),
-            Role::Notify => (self.command("ebb-notify"), None),
-            Role::Sign => (self.command("ebb-sign"), None),
-            Role::Network => (self.command("ebb-net"), self.extra_ca_file.as_ref()),
-        };
-        command.args(extra_ca.map(|file| format!("--extra-ca={file}"))).stdout(Stdio::null());
+        let mut command = self.command(match role {
+            Role::Files => "ebb-files",
+            Role::Notify => "ebb-notify",
+            Role::Sign | Role::Token => "ebb-sign",
+            Role::Network => "ebb-net",
+        });
+        let told = self.told.iter().filter(|(whom, ..)| *whom == role);
+        command.args(told.map(|(_, name, at)| format!("--{name}={at}"))).stdout(Stdio::null());
         command
     }
 
@@ -186,7 +188,7 @@ mod tests {
             only: None,
             libexec_dir: "/usr/libexec/ebb".into(),
             places: places("/run/ebb", "/var/lib/ebb", "/etc/ebb/ebb.toml"),
-            extra_ca_file: None,
+            told: vec![],
             sandbox: "required".into(),
             max_agents: 256,
             allow_notify_command: false,
@@ -199,13 +201,19 @@ mod tests {
     #[test]
     fn every_key_is_understood() {
         let text = "libexec-dir=/l # here\nruntime-dir = /r\nstate-dir = /s\n\
-                    config = /c\nsandbox = warn\nextra-ca-file = /ca\nmax-agents = 3\nmin-uid = 5\n\
+                    config = /c\nsandbox = warn\nextra-ca-file = /ca\n\
+                    pkcs11-module = /a.so\npkcs11-module = /b.so\npkcs11-place = /c\nmax-agents = 3\nmin-uid = 5\n\
                     deny-uids = 7 8\nallow-notify-command = true";
         let expected = Policy {
             libexec_dir: "/l".into(),
             places: places("/r", "/s", "/c"),
             sandbox: "warn".into(),
-            extra_ca_file: Some("/ca".into()),
+            told: vec![
+                (Role::Network, "extra-ca", "/ca".into()),
+                (Role::Token, "module", "/a.so".into()),
+                (Role::Token, "module", "/b.so".into()),
+                (Role::Token, "place", "/c".into()),
+            ],
             max_agents: 3,
             allow_notify_command: true,
             min_uid: 5,

@@ -3,7 +3,8 @@
 //! The file role keeps what its identity may do to *regular files*, everywhere: read, write, make,
 //! rename within a directory, delete. It loses running programs, making anything that is not a
 //! regular file, moving between directories, and TCP. The signing role keeps reading, everywhere, and
-//! nothing else. The network role keeps reading a list of
+//! nothing else. Libraries for tokens also write in the places that the administrator names: some count
+//! wrong PINs there. The network role keeps reading a list of
 //! system files, and connecting; it can write nothing and wait on no TCP port.
 //!
 //! The service keeps its own directories and reads configuration; users' files are none of its
@@ -66,6 +67,7 @@ pub(crate) fn restrict(role: &Confinement, demand: Demand) -> Result<Enforced, S
     let status = match role {
         Confinement::Files => files(),
         Confinement::Sign => sign(),
+        Confinement::Token { places } => token(places),
         Confinement::Network { readable } => network(readable),
         Confinement::Service { own, readable, groups } => service(own, readable, groups.as_deref()),
     }
@@ -90,6 +92,12 @@ fn files() -> Result<RulesetCreated, RulesetError> {
 /// Keys are wherever their owner says.
 fn sign() -> Result<RulesetCreated, RulesetError> {
     without_network(AccessFs::ReadFile | AccessFs::ReadDir)
+}
+
+/// The same, and what libraries for tokens write.
+fn token(places: &[PathBuf]) -> Result<RulesetCreated, RulesetError> {
+    let kept: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ ReadFile | ReadDir | WriteFile | Truncate | MakeReg | IoctlDev });
+    places.iter().try_fold(sign()?, |ruleset, place| grant(ruleset, place, kept))
 }
 
 /// These rights to files, everywhere.

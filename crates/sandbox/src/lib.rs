@@ -43,6 +43,11 @@ pub enum Confinement {
     Files,
     /// Reading files of its identity; it writes none, and has neither network nor threads.
     Sign,
+    /// The same with foreign libraries that speak to tokens: threads, and sockets of this machine.
+    Token {
+        /// What these may write besides: a directory of tokens, or a device.
+        places: Vec<PathBuf>,
+    },
     /// The network; no files but what TLS and name resolution read.
     Network {
         /// Further files or directories it may read, such as an extra authority's certificate.

@@ -4,7 +4,8 @@
 //! agent that dies of an upgrade of one protects nobody. What counts is on the list: starting
 //! programs and processes, other processes' memory, mounts and namespaces, device nodes, keys, and
 //! the parts of the kernel with the worst record. The file role also loses every socket call and
-//! threads; the network role keeps four address families, and cannot listen.
+//! threads; the network role keeps four address families, and cannot listen. Libraries that speak to
+//! tokens keep threads and the sockets of this machine.
 //!
 //! A denied call fails with `EPERM`; `clone3` fails with `ENOSYS`, because its arguments cannot be
 //! looked at and the C library then falls back to `clone`, whose can. Calls of the x32 ABI, which
@@ -178,6 +179,12 @@ fn program(role: &Confinement) -> Result<BpfProgram, Error> {
             deny(DENIED_TO_AGENTS);
             deny(DENIED_TO_FILES);
             deny(DENIED_TO_NETWORK);
+        }
+        Confinement::Token { .. } => {
+            deny(DENIED_TO_AGENTS);
+            deny(DENIED_TO_NETWORK);
+            deny(&[libc::SYS_bind]);
+            rules.extend(socket_rules(&[libc::AF_UNIX])?);
         }
         Confinement::Network { .. } => {
             deny(DENIED_TO_AGENTS);

@@ -22,6 +22,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ebb_core::certificate::Form;
 use ebb_core::failure::{DestinationTrouble, Failure, ServiceTrouble};
 use ebb_core::file::{Destination, Temporary};
 use ebb_core::token::Token;
@@ -62,6 +63,8 @@ pub(crate) struct Agents {
     files: Pool<files::FileAgent>,
     nets: Pool<net::NetAgent>,
     signers: Pool<sign::SignAgent>,
+    /// The same for keys on tokens.
+    holders: Pool<sign::SignAgent>,
     /// How each bucket goes about it; those that do as they like are not in it.
     paces: net::Paces,
     /// How many descriptors attempts may still leave behind for those that follow.
@@ -169,6 +172,7 @@ impl Agents {
             files: Pool::new(),
             nets: Pool::new(),
             signers: Pool::new(),
+            holders: Pool::new(),
             paces: Rc::default(),
             room,
         }
@@ -268,24 +272,30 @@ impl Agents {
         Ok(agent)
     }
 
-    /// The signing agent of this owner under this identity; started if there is none.
+    /// The signing agent of this owner under this identity for what is kept so; started if there is
+    /// none.
     pub(crate) async fn sign(
         &self,
         owner: u32,
         token: &Token,
+        form: Form,
     ) -> Result<Rc<sign::SignAgent>, Failure> {
+        let (pool, role) = match form {
+            Form::Pem | Form::Pkcs12 => (&self.signers, Role::Sign),
+            Form::Pkcs11 => (&self.holders, Role::Token),
+        };
         let pair = Pair::of(owner, token);
-        if let Some(agent) = self.signers.find(&pair) {
+        if let Some(agent) = pool.find(&pair) {
             return Ok(agent);
         }
-        let _one = self.signers.starting.lock().await;
-        if let Some(agent) = self.signers.find(&pair) {
+        let _one = pool.starting.lock().await;
+        if let Some(agent) = pool.find(&pair) {
             return Ok(agent);
         }
-        let (channel, process) = self.start(Role::Sign, &pair).await?;
+        let (channel, process) = self.start(role, &pair).await?;
         let (agent, sandbox) = within(GREETING, sign::SignAgent::greet(channel, process)).await?;
         self.judge(sandbox)?;
-        self.signers.keep(pair, &agent);
+        pool.keep(pair, &agent);
         Ok(agent)
     }
 
@@ -323,6 +333,7 @@ impl Agents {
         self.files.let_idle_go();
         self.nets.let_idle_go();
         self.signers.let_idle_go();
+        self.holders.let_idle_go();
     }
 
     async fn start(

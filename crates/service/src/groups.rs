@@ -100,6 +100,7 @@ fn name(role: Role) -> &'static str {
         Role::Files => "files",
         Role::Network => "network",
         Role::Sign => "sign",
+        Role::Token => "token",
         Role::Notify => "command",
     }
 }

@@ -6,6 +6,7 @@
 //! of them is its own, in this process, until the key is forgotten.
 
 use crate::handshake::is_a_clients;
+use crate::token::{Held, Tokens, Wanted};
 use crate::{pem, pkcs12};
 use ebb_wire::net::Secret;
 use ebb_wire::sign::{ClientIdentity, Form, SignTrouble};
@@ -39,7 +40,15 @@ const SCHEMES: [SignatureScheme; 9] = [
 /// A key that can be signed with.
 pub(crate) struct Key {
     identity: ClientIdentity,
-    key: Arc<dyn SigningKey>,
+    holder: Holder,
+}
+
+/// Where it is.
+enum Holder {
+    /// In this process.
+    Memory(Arc<dyn SigningKey>),
+    /// On a token, which signs.
+    Token(Held),
 }
 
 /// Why it cannot be.
@@ -79,6 +88,16 @@ impl Key {
         Self::of(chain, &key)
     }
 
+    /// Opens what is on a token.
+    pub(crate) fn on_token(
+        tokens: &mut Tokens,
+        wanted: &Wanted,
+        pin: Option<&Secret>,
+    ) -> Result<Self, Unusable> {
+        let (chain, held) = tokens.open(wanted, pin)?;
+        Ok(Self::with(chain, Holder::Token(held)))
+    }
+
     /// A key that is held in memory.
     fn of(
         chain: Vec<CertificateDer<'static>>,
@@ -98,10 +117,17 @@ impl Key {
             }
             Err(_) => return Err(Unusable::invalid("the certificate cannot be read")),
         }
-        let can = |scheme: &&SignatureScheme| key.choose_scheme(&[**scheme]).is_some();
+        Ok(Self::with(chain, Holder::Memory(key)))
+    }
+
+    fn with(chain: Vec<CertificateDer<'static>>, holder: Holder) -> Self {
+        let can = |scheme: &&SignatureScheme| match &holder {
+            Holder::Memory(key) => key.choose_scheme(&[**scheme]).is_some(),
+            Holder::Token(held) => held.can(**scheme),
+        };
         let schemes = SCHEMES.iter().filter(can).map(|scheme| u16::from(*scheme)).collect();
         let chain = chain.iter().map(|certificate| certificate.to_vec()).collect();
-        Ok(Self { identity: ClientIdentity { chain, schemes }, key })
+        Self { identity: ClientIdentity { chain, schemes }, holder }
     }
 
     /// What is shown to servers.
@@ -115,8 +141,14 @@ impl Key {
             return Err("it is not what a client signs in a TLS handshake");
         }
         let scheme = SignatureScheme::from(scheme);
-        let signer = self.key.choose_scheme(&[scheme]).ok_or("not in a way this key can")?;
-        signer.sign(message).map_err(|_| "the key could not sign it")
+        match &self.holder {
+            Holder::Memory(key) => {
+                let signer = key.choose_scheme(&[scheme]).ok_or("not in a way this key can")?;
+                signer.sign(message).map_err(|_| "the key could not sign it")
+            }
+            Holder::Token(held) if !held.can(scheme) => Err("not in a way this key can"),
+            Holder::Token(held) => held.sign(scheme, message).ok_or("the token did not sign it"),
+        }
     }
 }
 

@@ -6,9 +6,10 @@
 //! *service* says and does not fit ends the process.
 
 use crate::key::{Key, Unusable};
+use crate::token::{Modules, Tokens, Wanted};
 use ebb_wire::Sandbox;
 use ebb_wire::channel::{self, Received};
-use ebb_wire::sign::{FromSign, FromSigner, ToSign, ToSigner};
+use ebb_wire::sign::{FromSign, FromSigner, KeyId, ToSign, ToSigner};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{ioctl_fionbio, retry_on_intr};
 use std::error::Error;
@@ -17,6 +18,14 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 /// More keys than these are not kept at a time; each costs a descriptor and a few kilobytes.
 const MOST: usize = 512;
 
+/// Which keys this process opens.
+pub(crate) enum Duty {
+    /// Those in files.
+    Files,
+    /// Those on tokens.
+    Tokens(Tokens),
+}
+
 /// A key, and the channel on which it is signed with.
 struct Signer {
     channel: OwnedFd,
@@ -24,7 +33,11 @@ struct Signer {
 }
 
 /// Serves the service's channel to its end.
-pub(crate) fn serve(service: BorrowedFd<'_>, sandbox: Sandbox) -> Result<(), Box<dyn Error>> {
+pub(crate) fn serve(
+    service: BorrowedFd<'_>,
+    sandbox: Sandbox,
+    mut duty: Duty,
+) -> Result<(), Box<dyn Error>> {
     channel::send(service, &FromSign::Hello { sandbox }, None)?;
     let mut signers: Vec<Signer> = Vec::new();
     loop {
@@ -37,7 +50,11 @@ pub(crate) fn serve(service: BorrowedFd<'_>, sandbox: Sandbox) -> Result<(), Box
         if ready[0] {
             match channel::receive(service)? {
                 Received::Message(request, Some(channel)) => {
-                    let (answer, signer) = open(request, channel, signers.len() < MOST);
+                    let opened = match signers.len() < MOST {
+                        true => open(request, &mut duty)?,
+                        false => no_room(&request),
+                    };
+                    let (answer, signer) = made(opened, channel);
                     signers.extend(signer);
                     channel::send(service, &answer, None)?;
                 }
@@ -47,13 +64,35 @@ pub(crate) fn serve(service: BorrowedFd<'_>, sandbox: Sandbox) -> Result<(), Box
     }
 }
 
-fn open(request: ToSign, channel: OwnedFd, has_room: bool) -> (FromSign, Option<Signer>) {
-    let ToSign::Open { key: name, form, certificate, private_key, passphrase } = request;
-    let opened = if has_room {
-        Key::open(form, &certificate, &private_key, passphrase.as_ref())
-    } else {
-        Err(Unusable::unreadable("too many keys are in use at the same time"))
-    };
+/// A key's name, and what came of opening it.
+type Opened = (KeyId, Result<Key, Unusable>);
+
+/// Opens what this process is for; anything else nobody of ours asks of it.
+fn open(request: ToSign, duty: &mut Duty) -> Result<Opened, &'static str> {
+    Ok(match (request, duty) {
+        (ToSign::Open { key, form, certificate, private_key, passphrase }, Duty::Files) => {
+            (key, Key::open(form, &certificate, &private_key, passphrase.as_ref()))
+        }
+        (ToSign::OpenToken { key, wanted, pin }, Duty::Tokens(tokens)) => {
+            (key, Key::on_token(tokens, &Wanted::new(wanted), pin.as_ref()))
+        }
+        // Started for tokens, and there is no library for any.
+        (ToSign::OpenToken { key, wanted, pin }, Duty::Files) => {
+            let mut none = Tokens::new(Modules::new(Vec::new()));
+            (key, Key::on_token(&mut none, &Wanted::new(wanted), pin.as_ref()))
+        }
+        (ToSign::Open { .. }, Duty::Tokens(_)) => {
+            return Err("asked for the key of a file where the libraries of tokens are");
+        }
+    })
+}
+
+fn no_room(request: &ToSign) -> Opened {
+    let (ToSign::Open { key, .. } | ToSign::OpenToken { key, .. }) = request;
+    (*key, Err(Unusable::unreadable("too many keys are in use at the same time")))
+}
+
+fn made((name, opened): Opened, channel: OwnedFd) -> (FromSign, Option<Signer>) {
     let usable = opened.and_then(|key| match ioctl_fionbio(&channel, true) {
         Ok(()) => Ok(key),
         Err(error) => Err(Unusable::unreadable(&format!("its channel: {error}"))),

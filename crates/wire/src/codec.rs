@@ -58,7 +58,9 @@ pub const PROXIES_MAX: usize = 32;
 pub const BYPASS_MAX: usize = 256;
 /// Most certificates that are shown to a server.
 pub const CERTIFICATES_MAX: usize = 16;
-/// Limit of all of them together, in bytes.
+/// Most parts of the name of a token.
+pub const TOKEN_PARTS_MAX: usize = 12;
+/// Limit of all certificates that are shown together, in bytes.
 pub const CHAIN_MAX: usize = 48 * 1024;
 /// Most signature schemes of a key.
 pub const SCHEMES_MAX: usize = 32;

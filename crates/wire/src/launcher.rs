@@ -18,6 +18,8 @@ pub enum Role {
     Notify,
     /// `ebb-sign`: keys of one identity, no network.
     Sign,
+    /// `ebb-sign` for keys on tokens: the libraries that speak to these are foreign code.
+    Token,
 }
 
 /// Who an agent becomes: uid, gid and supplementary groups, as the kernel vouched for them.

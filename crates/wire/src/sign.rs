@@ -37,6 +37,45 @@ pub enum ToSign {
         /// What opens it.
         passphrase: Option<Secret>,
     },
+    /// The same for a certificate and its key on a token (PKCS #11), for an agent that was started for
+    /// those. The PIN is tried once.
+    OpenToken {
+        /// Its name from now on.
+        key: KeyId,
+        /// What the token and the object on it have to be.
+        wanted: Vec<(TokenPart, Vec<u8>)>,
+        /// The token's PIN.
+        pin: Option<Secret>,
+    },
+}
+
+/// What a token, or the object on it, can be asked for (RFC 7512).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenPart {
+    /// The token's label.
+    Token,
+    /// Who made it.
+    Manufacturer,
+    /// Its serial number.
+    Serial,
+    /// Its model.
+    Model,
+    /// The slot's number, in decimal digits.
+    SlotId,
+    /// What the slot is called.
+    SlotDescription,
+    /// Who made the slot.
+    SlotManufacturer,
+    /// The object's label.
+    Object,
+    /// The object's id.
+    Id,
+    /// `cert`, or `private`: which of the two the label and the id are of.
+    Type,
+    /// The file of the library, among those that may be loaded.
+    ModulePath,
+    /// The same: its name without `lib` and what follows the first dot.
+    ModuleName,
 }
 
 /// From a signing agent to the service.
@@ -85,6 +124,16 @@ pub enum SignTrouble {
     Mismatch,
     /// It needs a passphrase, or another one.
     Passphrase,
+    /// No library that may be loaded is there, or the one that was named is none of them.
+    ModuleMissing,
+    /// No such token is there now.
+    TokenAbsent,
+    /// The token takes no PIN any more, or a wrong one would be its last: it was not tried.
+    PinLocked,
+    /// There is no such object.
+    NotFound,
+    /// There are several.
+    Ambiguous,
 }
 
 /// From a network agent to a signing agent.

@@ -51,4 +51,5 @@ pub mod samba;
 pub mod scratch;
 pub mod server;
 pub mod squid;
+pub mod tokens;
 pub mod users;

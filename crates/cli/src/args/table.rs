@@ -184,12 +184,12 @@ const PROXY_PASSWORD_FILE: Opt =
 const CERT: Opt = value(
     "cert",
     None,
-    "FILE",
-    "show this certificate to servers that want one: PEM, or .p12 and .pfx with the key in it",
+    "FILE|pkcs11:…",
+    "show this certificate to servers that want one: PEM, .p12 and .pfx, or one on a token",
 );
 const KEY: Opt = value("key", None, "FILE", "its key, if it is not in the same file");
 const CERT_PASSPHRASE: Opt =
-    value("cert-passphrase-file", None, "FILE", "whose first line opens the key; yours alone");
+    value("cert-passphrase-file", None, "FILE", "whose first line opens the key, or is the PIN");
 const REMOVE: Opt = flag("remove", None, "take back what --auth and --proxy-auth name");
 const HTTP_METHOD: Opt = value("http-method", None, "NAME", "another method than GET");
 const NO_AUTO_COMPLETE: Opt =

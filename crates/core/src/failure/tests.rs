@@ -89,6 +89,11 @@ fn position(failure: Failure) -> usize {
         Failure::Source(O::NotAFile) => 68,
         Failure::Source(O::Changing) => 69,
         Failure::Source(O::Io(_)) => 70,
+        Failure::Certificate(C::ModuleMissing) => 71,
+        Failure::Certificate(C::TokenAbsent) => 72,
+        Failure::Certificate(C::PinLocked) => 73,
+        Failure::Certificate(C::NotFound) => 74,
+        Failure::Certificate(C::Ambiguous) => 75,
     }
 }
 
@@ -156,6 +161,7 @@ fn other_trouble_passes_or_lasts_by_who_can_mend_it() {
         Failure::Proxy(P::ConnectionLost),
         Failure::Proxy(P::MalformedAnswer),
         Failure::Certificate(C::NotSigned),
+        Failure::Certificate(C::TokenAbsent),
     ];
     for failure in FAILURES {
         let passes = failure.remedy() == Remedy::Retry;
@@ -212,7 +218,10 @@ fn failures_carry_the_numbers_of_bits() {
 fn a_number_is_a_failure_of_windows_or_bits_or_there_is_none() {
     for failure in FAILURES {
         let facility = failure.code() >> 16;
-        assert!(failure.code() == 0 || [0x8007, 0x8019, 0x8020].contains(&facility), "{failure:?}");
+        assert!(
+            failure.code() == 0 || [0x8007, 0x8009, 0x8019, 0x8020].contains(&facility),
+            "{failure:?}"
+        );
     }
 }
 

@@ -9,6 +9,17 @@ pub(crate) const PROVOKED: &[(&str, &str)] = &[
         "certificate-revoked",
         "a_check_for_revocation_takes_what_a_fresh_list_of_its_authority_does_not_name",
     ),
+    (
+        "client-certificate-module-missing",
+        "without_a_library_that_may_be_loaded_no_token_is_spoken_to",
+    ),
+    ("client-certificate-token-absent", "what_is_wrong_with_a_token_is_told_and_mended"),
+    (
+        "client-certificate-pin-locked",
+        "no_pin_is_tried_that_could_be_the_last_or_that_nobody_asks_for",
+    ),
+    ("client-certificate-not-found", "what_is_wrong_with_a_token_is_told_and_mended"),
+    ("client-certificate-ambiguous", "what_is_wrong_with_a_token_is_told_and_mended"),
     ("no-client-certificate", "a_certificate_is_its_owners_alone_and_goes_with_the_job"),
     ("client-certificate-passphrase", "an_encrypted_key_opens_with_its_passphrase_alone"),
     (

@@ -97,12 +97,16 @@ fn verdict(word: u32) -> Verdict {
 }
 
 /// The roles with what each is denied whatever the arguments.
-fn roles() -> [(Confinement, Vec<i64>); 4] {
+fn roles() -> [(Confinement, Vec<i64>); 5] {
     [
         (Confinement::Files, [DENIED, DENIED_TO_AGENTS, DENIED_TO_FILES].concat()),
         (
             Confinement::Sign,
             [DENIED, DENIED_TO_AGENTS, DENIED_TO_FILES, DENIED_TO_NETWORK].concat(),
+        ),
+        (
+            Confinement::Token { places: vec![] },
+            [DENIED, DENIED_TO_AGENTS, DENIED_TO_NETWORK, &[libc::SYS_bind]].concat(),
         ),
         (
             Confinement::Network { readable: vec![] },
@@ -164,7 +168,9 @@ fn sockets_are_of_the_families_of_the_role_and_clones_are_threads() {
         let (kept, pairs): (&[i32], &[i32]) = match role {
             Confinement::Files | Confinement::Sign => (&[], &[]),
             Confinement::Network { .. } => (network, &[libc::AF_UNIX]),
-            Confinement::Service { .. } => (&[libc::AF_UNIX], &[libc::AF_UNIX]),
+            Confinement::Token { .. } | Confinement::Service { .. } => {
+                (&[libc::AF_UNIX], &[libc::AF_UNIX])
+            }
         };
         let program = program(&role).unwrap();
         let check = |number, arguments: &[i32], allowed| {

@@ -11,11 +11,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
-use ebb_core::certificate::{ClientCertificate, Form};
+use ebb_core::certificate::{ClientCertificate, Form, Said, TokenUri};
 use ebb_core::failure::{CertificateTrouble, Failure, ServiceTrouble};
 use ebb_wire::Sandbox;
 use ebb_wire::net::Secret;
-use ebb_wire::sign::{self, ClientIdentity, FromSign, KeyId, SignTrouble, ToSign};
+use ebb_wire::sign::{self, ClientIdentity, FromSign, KeyId, SignTrouble, ToSign, TokenPart};
 use tokio::sync::oneshot;
 
 use super::launcher::Process;
@@ -87,16 +87,7 @@ impl SignAgent {
         let key = KeyId(self.next.replace(self.next.get() + 1));
         let (tell, told) = oneshot::channel();
         self.asked.borrow_mut().waiting.insert(key, tell);
-        let open = ToSign::Open {
-            key,
-            form: match certificate.form() {
-                Form::Pem => sign::Form::Pem,
-                Form::Pkcs12 => sign::Form::Pkcs12,
-            },
-            certificate: certificate.certificate().to_vec(),
-            private_key: certificate.key().to_vec(),
-            passphrase: certificate.passphrase().map(|text| Secret(text.to_vec())),
-        };
+        let open = request(key, certificate).map_err(|failure| (failure, String::new()))?;
         self.channel.send(&open, Some(theirs.as_fd())).await.map_err(|_| lost(()))?;
         drop((open, theirs));
         let Ok(answer) = tokio::time::timeout(PATIENCE, told).await else {
@@ -108,6 +99,43 @@ impl SignAgent {
             Ok(identity) => Ok(Opened { identity, channel }),
             Err((trouble, detail)) => Err((failure_of(trouble), detail)),
         }
+    }
+}
+
+/// What is said to have it opened.
+fn request(key: KeyId, certificate: &ClientCertificate) -> Result<ToSign, Failure> {
+    let passphrase = certificate.passphrase().map(|text| Secret(text.to_vec()));
+    let form = match certificate.form() {
+        Form::Pem => sign::Form::Pem,
+        Form::Pkcs12 => sign::Form::Pkcs12,
+        Form::Pkcs11 => {
+            // It was looked at when it was set.
+            let uri = TokenUri::parse(certificate.certificate())
+                .map_err(|_| Failure::Certificate(CertificateTrouble::Invalid))?;
+            let wanted =
+                uri.said().iter().map(|(said, value)| (part_of(*said), value.clone())).collect();
+            return Ok(ToSign::OpenToken { key, wanted, pin: passphrase });
+        }
+    };
+    let at = certificate.certificate().to_vec();
+    let private_key = certificate.key().to_vec();
+    Ok(ToSign::Open { key, form, certificate: at, private_key, passphrase })
+}
+
+fn part_of(said: Said) -> TokenPart {
+    match said {
+        Said::Token => TokenPart::Token,
+        Said::Manufacturer => TokenPart::Manufacturer,
+        Said::Serial => TokenPart::Serial,
+        Said::Model => TokenPart::Model,
+        Said::SlotId => TokenPart::SlotId,
+        Said::SlotDescription => TokenPart::SlotDescription,
+        Said::SlotManufacturer => TokenPart::SlotManufacturer,
+        Said::Object => TokenPart::Object,
+        Said::Id => TokenPart::Id,
+        Said::Type => TokenPart::Type,
+        Said::ModulePath => TokenPart::ModulePath,
+        Said::ModuleName => TokenPart::ModuleName,
     }
 }
 
@@ -136,5 +164,10 @@ fn failure_of(trouble: SignTrouble) -> Failure {
         SignTrouble::Unreadable => CertificateTrouble::Unreadable,
         SignTrouble::Invalid | SignTrouble::Mismatch => CertificateTrouble::Invalid,
         SignTrouble::Passphrase => CertificateTrouble::Passphrase,
+        SignTrouble::ModuleMissing => CertificateTrouble::ModuleMissing,
+        SignTrouble::TokenAbsent => CertificateTrouble::TokenAbsent,
+        SignTrouble::PinLocked => CertificateTrouble::PinLocked,
+        SignTrouble::NotFound => CertificateTrouble::NotFound,
+        SignTrouble::Ambiguous => CertificateTrouble::Ambiguous,
     })
 }

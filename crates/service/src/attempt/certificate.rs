@@ -12,7 +12,7 @@
 use std::rc::Rc;
 
 use ebb_core::certificate::ClientCertificate;
-use ebb_core::failure::Failure;
+use ebb_core::failure::{CertificateTrouble, Failure};
 use ebb_core::token::Token;
 use ebb_wire::net::CertificateId;
 use tokio::sync::Mutex;
@@ -20,6 +20,8 @@ use tokio::sync::Mutex;
 use crate::agents::Agents;
 use crate::agents::net::NetAgent;
 use crate::agents::sign::SignAgent;
+
+const PASSPHRASE: Failure = Failure::Certificate(CertificateTrouble::Passphrase);
 
 /// Where the certificate of a job is, and who opens it.
 pub(crate) struct Entrusted {
@@ -32,6 +34,8 @@ pub(super) struct Certificate {
     owner: u32,
     entrusted: Option<Entrusted>,
     shown: Mutex<Option<Shown>>,
+    /// It does not open with what we have: not asked again in this attempt, for tokens count.
+    refused: Mutex<Option<(Failure, String)>>,
 }
 
 /// It is open, and this agent can show it.
@@ -44,7 +48,7 @@ struct Shown {
 
 impl Certificate {
     pub(super) fn new(owner: u32, entrusted: Option<Entrusted>) -> Self {
-        Self { owner, entrusted, shown: Mutex::default() }
+        Self { owner, entrusted, shown: Mutex::default(), refused: Mutex::default() }
     }
 
     /// What this agent shows at this address, if anything. Opens it when it is first wanted; those who
@@ -64,9 +68,16 @@ impl Certificate {
         if let Some(shown) = shown.as_ref().filter(|shown| Rc::ptr_eq(&shown.by, net)) {
             return Ok(Some(shown.id));
         }
+        let mut refused = self.refused.lock().await;
+        if let Some(refused) = refused.as_ref() {
+            return Err(refused.clone());
+        }
         let bare = |failure| (failure, String::new());
-        let key = agents.sign(self.owner, reader).await.map_err(bare)?;
-        let opened = key.open(certificate).await?;
+        let form = certificate.form();
+        let key = agents.sign(self.owner, reader, form).await.map_err(bare)?;
+        let opened = key.open(certificate).await.inspect_err(|no| {
+            *refused = Some(no.clone()).filter(|_| no.0 == PASSPHRASE);
+        })?;
         let id = net.show(opened.identity, opened.channel).await.map_err(bare)?;
         *shown = Some(Shown { id, by: Rc::clone(net), _key: key });
         Ok(Some(id))

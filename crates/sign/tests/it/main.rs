@@ -10,3 +10,4 @@
 mod forms;
 mod pem;
 mod support;
+mod tokens;

@@ -30,9 +30,15 @@ pub(crate) struct Opened {
 impl Agent {
     /// Starts it and hears its greeting.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[], &[])
+    }
+
+    /// The same with these arguments more, and this environment.
+    pub(crate) fn start_with(arguments: &[&str], environment: &[(&str, &Path)]) -> Self {
         let (ours, theirs) = pair().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_ebb-sign"));
-        command.arg("--sandbox=required").stdin(theirs).env_clear();
+        command.arg("--sandbox=required").args(arguments).stdin(theirs).env_clear();
+        command.envs(environment.iter().copied());
         if rustix::process::geteuid().is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }
@@ -61,7 +67,6 @@ impl Agent {
         key: Option<&Path>,
         passphrase: Option<&str>,
     ) -> Result<Opened, (SignTrouble, String)> {
-        let (ours, theirs) = pair().unwrap();
         let bytes = |path: &Path| path.to_str().unwrap().as_bytes().to_vec();
         let open = ToSign::Open {
             key: KeyId(7),
@@ -70,7 +75,19 @@ impl Agent {
             private_key: key.map(bytes).unwrap_or_default(),
             passphrase: passphrase.map(|text| Secret(text.as_bytes().to_vec())),
         };
-        send(self.channel.as_ref().unwrap(), &open, Some(theirs.as_fd())).unwrap();
+        self.ask(&open)
+    }
+
+    /// Says something that has no answer.
+    pub(crate) fn tell(&self, open: &ToSign) {
+        let (_, theirs) = pair().unwrap();
+        send(self.channel.as_ref().unwrap(), open, Some(theirs.as_fd())).unwrap();
+    }
+
+    /// Has something opened.
+    pub(crate) fn ask(&self, open: &ToSign) -> Result<Opened, (SignTrouble, String)> {
+        let (ours, theirs) = pair().unwrap();
+        send(self.channel.as_ref().unwrap(), open, Some(theirs.as_fd())).unwrap();
         drop(theirs);
         match self.hear() {
             FromSign::Opened { key, identity } => {

@@ -92,6 +92,8 @@ mod tests {
             proxy-auth-required proxy-malformed-answer invalid-proxy-info \
             client-certificate-wanted client-certificate-refused client-certificate-unreadable \
             client-certificate-invalid client-certificate-passphrase client-certificate-not-signed \
+            client-certificate-module-missing client-certificate-token-absent \
+            client-certificate-pin-locked client-certificate-not-found client-certificate-ambiguous \
             certificate-revoked revocation-unknown revocation-list-outdated";
         let found = FAILURES.map(Failure::name).join(" ");
         assert_eq!(found, names);

@@ -76,6 +76,7 @@ impl Part for Role {
             Self::Network => 2,
             Self::Notify => 3,
             Self::Sign => 4,
+            Self::Token => 50,
         };
         number.put(to);
     }
@@ -86,6 +87,7 @@ impl Part for Role {
             2 => Ok(Self::Network),
             3 => Ok(Self::Notify),
             4 => Ok(Self::Sign),
+            50 => Ok(Self::Token),
             _ => Err(DecodeError::UnknownNumber),
         }
     }

@@ -4,23 +4,33 @@
 
 use super::{
     CERTIFICATES_MAX, CHAIN_MAX, DETAIL_MAX, DecodeError, EncodeError, Message, PATH_MAX, Part,
-    Reader, SCHEMES_MAX, SECRET_PART_MAX, SIGNATURE_MAX, SIGNED_MAX, Writer,
+    Reader, SCHEMES_MAX, SECRET_PART_MAX, SIGNATURE_MAX, SIGNED_MAX, TOKEN_PARTS_MAX, Writer,
 };
 use crate::net::Secret;
 use crate::sign::{
-    ClientIdentity, Form, FromSign, FromSigner, KeyId, SignTrouble, ToSign, ToSigner,
+    ClientIdentity, Form, FromSign, FromSigner, KeyId, SignTrouble, ToSign, ToSigner, TokenPart,
 };
 
 impl Message for ToSign {
     fn encode(&self) -> Result<Vec<u8>, EncodeError> {
-        let Self::Open { key, form, certificate, private_key, passphrase } = self;
-        Writer::new(1)
-            .put(key)
-            .put(form)
-            .bytes(certificate, PATH_MAX)
-            .bytes(private_key, PATH_MAX)
-            .put(passphrase)
-            .finish()
+        match self {
+            Self::Open { key, form, certificate, private_key, passphrase } => Writer::new(1)
+                .put(key)
+                .put(form)
+                .bytes(certificate, PATH_MAX)
+                .bytes(private_key, PATH_MAX)
+                .put(passphrase),
+            Self::OpenToken { key, wanted, pin } => {
+                let mut to = Writer::new(50).put(key);
+                to.put_length(wanted.len(), TOKEN_PARTS_MAX);
+                for (part, value) in wanted {
+                    part.put(&mut to);
+                    to.put_bytes(value, PATH_MAX);
+                }
+                to.put(pin)
+            }
+        }
+        .finish()
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
@@ -33,6 +43,14 @@ impl Message for ToSign {
                 private_key: from.bytes(PATH_MAX)?,
                 passphrase: from.get()?,
             },
+            50 => {
+                let key = from.get()?;
+                let mut wanted = Vec::new();
+                for _ in 0..from.length(TOKEN_PARTS_MAX)? {
+                    wanted.push((from.get()?, from.bytes(PATH_MAX)?));
+                }
+                Self::OpenToken { key, wanted, pin: from.get()? }
+            }
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)
@@ -134,6 +152,35 @@ impl Part for Form {
     }
 }
 
+/// The parts of a token's name, in the order of their numbers, from 1.
+const TOKEN_PARTS: [TokenPart; TOKEN_PARTS_MAX] = [
+    TokenPart::Token,
+    TokenPart::Manufacturer,
+    TokenPart::Serial,
+    TokenPart::Model,
+    TokenPart::SlotId,
+    TokenPart::SlotDescription,
+    TokenPart::SlotManufacturer,
+    TokenPart::Object,
+    TokenPart::Id,
+    TokenPart::Type,
+    TokenPart::ModulePath,
+    TokenPart::ModuleName,
+];
+
+impl Part for TokenPart {
+    fn put(&self, to: &mut Writer) {
+        let at = TOKEN_PARTS.iter().position(|part| part == self);
+        u8::try_from(at.map_or(0, |at| at + 1)).unwrap_or(0).put(to);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let number = usize::from(from.get::<u8>()?);
+        let part = number.checked_sub(1).and_then(|at| TOKEN_PARTS.get(at));
+        part.copied().ok_or(DecodeError::UnknownNumber)
+    }
+}
+
 impl Part for Secret {
     fn put(&self, to: &mut Writer) {
         to.put_bytes(&self.0, SECRET_PART_MAX);
@@ -178,6 +225,11 @@ impl Part for SignTrouble {
             Self::Invalid => 2,
             Self::Mismatch => 3,
             Self::Passphrase => 4,
+            Self::ModuleMissing => 50,
+            Self::TokenAbsent => 51,
+            Self::PinLocked => 52,
+            Self::NotFound => 53,
+            Self::Ambiguous => 54,
         };
         number.put(to);
     }
@@ -188,6 +240,11 @@ impl Part for SignTrouble {
             2 => Ok(Self::Invalid),
             3 => Ok(Self::Mismatch),
             4 => Ok(Self::Passphrase),
+            50 => Ok(Self::ModuleMissing),
+            51 => Ok(Self::TokenAbsent),
+            52 => Ok(Self::PinLocked),
+            53 => Ok(Self::NotFound),
+            54 => Ok(Self::Ambiguous),
             _ => Err(DecodeError::UnknownNumber),
         }
     }

@@ -296,7 +296,7 @@ async fn ebbd(channel: Channel, see: mpsc::UnboundedSender<Seen>) {
             Role::Files => tokio::task::spawn_local(file_agent(ours, uid)),
             Role::Network => tokio::task::spawn_local(net_agent(ours, uid, see.clone())),
             // No test here has a command.
-            Role::Notify | Role::Sign => tokio::task::spawn_local(async {}),
+            Role::Notify | Role::Sign | Role::Token => tokio::task::spawn_local(async {}),
         };
         started.insert(agent, task);
         let answer = FromLauncher::Started { agent, pid: 1 };

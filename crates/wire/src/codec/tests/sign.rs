@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::sign::{
-    ClientIdentity, Form, FromSign, FromSigner, KeyId, SignTrouble, ToSign, ToSigner,
+    ClientIdentity, Form, FromSign, FromSigner, KeyId, SignTrouble, ToSign, ToSigner, TokenPart,
 };
 
 fn identity() -> impl Strategy<Value = ClientIdentity> {
@@ -31,14 +31,27 @@ pub(super) fn revocation() -> impl Strategy<Value = NetTrouble> {
 
 fn to_sign() -> impl Strategy<Value = ToSign> {
     let form = prop_oneof![Just(Form::Pem), Just(Form::Pkcs12)];
-    (any::<u64>(), form, bytes_to(PATH_MAX), bytes_to(PATH_MAX), option::of(bytes_to(300)))
-        .prop_map(|(key, form, certificate, private_key, passphrase)| ToSign::Open {
-            key: KeyId(key),
-            form,
-            certificate,
-            private_key,
-            passphrase: passphrase.map(Secret),
-        })
+    let file =
+        (any::<u64>(), form, bytes_to(PATH_MAX), bytes_to(PATH_MAX), option::of(bytes_to(300)))
+            .prop_map(|(key, form, certificate, private_key, passphrase)| ToSign::Open {
+                key: KeyId(key),
+                form,
+                certificate,
+                private_key,
+                passphrase: passphrase.map(Secret),
+            });
+    let part = prop_oneof![
+        Just(TokenPart::Token),
+        Just(TokenPart::SlotId),
+        Just(TokenPart::Object),
+        Just(TokenPart::Id),
+        Just(TokenPart::ModuleName),
+    ];
+    let wanted = vec((part, bytes_to(PATH_MAX)), 0..12);
+    let token = (any::<u64>(), wanted, option::of(bytes_to(300))).prop_map(|(key, wanted, pin)| {
+        ToSign::OpenToken { key: KeyId(key), wanted, pin: pin.map(Secret) }
+    });
+    prop_oneof![file, token]
 }
 
 fn from_sign() -> impl Strategy<Value = FromSign> {
@@ -47,6 +60,11 @@ fn from_sign() -> impl Strategy<Value = FromSign> {
         Just(SignTrouble::Invalid),
         Just(SignTrouble::Mismatch),
         Just(SignTrouble::Passphrase),
+        Just(SignTrouble::ModuleMissing),
+        Just(SignTrouble::TokenAbsent),
+        Just(SignTrouble::PinLocked),
+        Just(SignTrouble::NotFound),
+        Just(SignTrouble::Ambiguous),
     ];
     prop_oneof![
         (any::<u64>(), identity())
