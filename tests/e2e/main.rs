@@ -47,6 +47,7 @@ mod proxies;
 mod proxy_logins;
 mod python;
 mod ranges;
+mod server_certificates;
 mod server_matrix;
 mod sessions;
 mod set;

@@ -62,6 +62,9 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Job", "SetClientCertificate", [Answer, Nothing, Denied, Nothing]),
     ("Job", "RemoveClientCertificate", [Answer, Nothing, Denied, Nothing]),
     ("Job", "GetClientCertificate", [Answer, Nothing, Denied, Nothing]),
+    ("Job", "SetServerCertificateValidation", [Answer, Nothing, Denied, Nothing]),
+    ("Job", "RemoveServerCertificateValidation", [Answer, Nothing, Denied, Nothing]),
+    ("Job", "JudgeServerCertificate", [Answer, Nothing, Denied, Nothing]),
     ("Job", "TakeOwnership", [Answer, Nothing, Answer, Nothing]),
     ("Job", "OpenTokenOptions", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Cancel", [Answer, Nothing, Answer, Nothing]),
@@ -127,6 +130,7 @@ fn outcome(
             let set = ("pem", b"/c".as_slice(), b"".as_slice(), none.as_slice());
             caller.call(&job.path, JOB, method, &set)
         }
+        ("Job", "JudgeServerCertificate") => caller.call(&job.path, JOB, method, &(1_u64, 0_u32)),
         ("Job", "ReplaceRemotePrefix") => caller.call(&job.path, JOB, method, &("a", "b")),
         ("Job", _) => caller.call(&job.path, JOB, method, &()),
         (_, "SetHelperTokenFlags") => caller.call(&options, TOKEN_OPTIONS, method, &0_u32),
@@ -149,7 +153,7 @@ fn kind(method: &str, outcome: &Result<(), No>) -> Gets {
         }
         Err(no)
             if no.name == "AccessDenied"
-                && ["CustomHeaders", "Credentials", "ClientCertificate"]
+                && ["CustomHeaders", "Credentials", "ClientCertificate", "ServerCertificate"]
                     .iter()
                     .any(|entrusted| method.contains(entrusted)) =>
         {

@@ -20,6 +20,7 @@ mod manager;
 mod notices;
 mod notifications;
 mod token_options;
+mod validation;
 
 pub use certificate::ClientCertificate;
 pub use changes::{Changes, EventKind, JobEvent};
@@ -31,6 +32,7 @@ pub use manager::{Filter, JobOptions};
 pub use notices::{Notice, Notices, Stream};
 pub use notifications::{FileRanges, Heard, Notification, NotificationKind, Notifications};
 pub use token_options::{HelperIdentity, TokenOptions};
+pub use validation::{ServerCertificate, ServerCertificates};
 
 use zbus::Connection;
 

@@ -5,7 +5,7 @@
 
 use crate::failure::{
     Blocked, CertificateTrouble, Context, DestinationTrouble, Failure, NetworkTrouble,
-    ProxyTrouble, ServerTrouble, ServiceTrouble, SourceTrouble,
+    ProxyTrouble, ServerTrouble, ServiceTrouble, SourceTrouble, ValidatorTrouble,
 };
 use crate::refusal::Refusal;
 
@@ -21,7 +21,7 @@ pub struct Description {
 }
 
 /// Every failure there is; statuses are represented by one.
-pub const FAILURES: [Failure; 76] = [
+pub const FAILURES: [Failure; 78] = [
     Failure::Network(NetworkTrouble::NameNotResolved),
     Failure::Network(NetworkTrouble::ConnectFailed),
     Failure::Network(NetworkTrouble::TimedOut),
@@ -98,10 +98,12 @@ pub const FAILURES: [Failure; 76] = [
     Failure::Network(NetworkTrouble::CertificateRevoked),
     Failure::Network(NetworkTrouble::RevocationUnknown),
     Failure::Network(NetworkTrouble::RevocationListOutdated),
+    Failure::Validator(ValidatorTrouble::Rejected(1)),
+    Failure::Validator(ValidatorTrouble::Required),
 ];
 
 /// Every refusal there is, but those that only pass a failure on.
-pub const REFUSALS: [Refusal; 44] = [
+pub const REFUSALS: [Refusal; 45] = [
     Refusal::NotFound,
     Refusal::AccessDenied,
     Refusal::InvalidState,
@@ -146,6 +148,7 @@ pub const REFUSALS: [Refusal; 44] = [
     Refusal::InvalidProxyInfo { entry: String::new(), why: "it names no host" },
     Refusal::ShuttingDown,
     Refusal::NoClientCertificate,
+    Refusal::ReadOnlyWhenJobActive,
 ];
 
 /// Looks an error up by its symbolic name; `http-NNN` for any status.

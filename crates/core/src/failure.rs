@@ -14,6 +14,7 @@ mod proxy;
 mod server;
 mod service;
 mod source;
+mod validator;
 
 pub use blocked::Blocked;
 pub use certificate::CertificateTrouble;
@@ -24,6 +25,7 @@ pub use proxy::ProxyTrouble;
 pub use server::ServerTrouble;
 pub use service::ServiceTrouble;
 pub use source::SourceTrouble;
+pub use validator::ValidatorTrouble;
 
 use core::fmt;
 
@@ -36,6 +38,8 @@ pub enum Failure {
     Proxy(ProxyTrouble),
     /// The client certificate does not do.
     Certificate(CertificateTrouble),
+    /// The owner's own program does not let us speak to the server.
+    Validator(ValidatorTrouble),
     /// The server's answer does not do.
     Server(ServerTrouble),
     /// The source, a file of this machine, cannot be read.
@@ -65,6 +69,7 @@ impl Failure {
             Self::Network(trouble) => trouble.remedy(),
             Self::Proxy(trouble) => trouble.remedy(),
             Self::Certificate(trouble) => trouble.remedy(),
+            Self::Validator(trouble) => trouble.remedy(),
             Self::Server(trouble) => trouble.remedy(),
             Self::Source(trouble) => trouble.remedy(),
             // A full disk, a changed directory: nothing we could do ever mends it.
@@ -72,6 +77,12 @@ impl Failure {
             Self::Service(trouble) => trouble.remedy(),
             Self::Blocked(_) => Remedy::Retry,
         }
+    }
+
+    /// Whether somebody has decided so: to try again at once would only be to ask again.
+    #[must_use]
+    pub fn was_decided(self) -> bool {
+        matches!(self, Self::Validator(_))
     }
 
     /// Whether all bytes came, and are not those that were meant.
@@ -86,6 +97,7 @@ impl Failure {
     pub fn context(self) -> Context {
         match self {
             Self::Network(_) | Self::Proxy(_) | Self::Certificate(_) => Context::GeneralTransport,
+            Self::Validator(_) => Context::ServerCertificateCallback,
             Self::Server(_) | Self::Source(_) => Context::RemoteFile,
             Self::Destination(_) => Context::LocalFile,
             Self::Service(trouble) => trouble.context(),
@@ -97,9 +109,11 @@ impl Failure {
     #[must_use]
     pub fn protocol(self) -> Option<&'static str> {
         match self {
-            Self::Network(_) | Self::Proxy(_) | Self::Certificate(_) | Self::Server(_) => {
-                Some("http")
-            }
+            Self::Network(_)
+            | Self::Proxy(_)
+            | Self::Certificate(_)
+            | Self::Validator(_)
+            | Self::Server(_) => Some("http"),
             Self::Source(_) => Some("file"),
             Self::Destination(_) | Self::Service(_) | Self::Blocked(_) => None,
         }
@@ -113,6 +127,7 @@ impl Failure {
             Self::Network(trouble) => trouble.name(),
             Self::Proxy(trouble) => trouble.name(),
             Self::Certificate(trouble) => trouble.name(),
+            Self::Validator(trouble) => trouble.name(),
             Self::Server(trouble) => trouble.name(),
             Self::Source(trouble) => trouble.name(),
             Self::Destination(trouble) => trouble.name(),
@@ -129,6 +144,7 @@ impl Failure {
             Self::Network(_)
             | Self::Proxy(_)
             | Self::Certificate(_)
+            | Self::Validator(_)
             | Self::Server(_)
             | Self::Source(_)
             | Self::Destination(_)
@@ -144,6 +160,7 @@ impl Failure {
             Self::Network(trouble) => trouble.code(),
             Self::Proxy(trouble) => trouble.code(),
             Self::Certificate(trouble) => trouble.code(),
+            Self::Validator(trouble) => trouble.code(),
             Self::Server(trouble) => trouble.code(),
             Self::Source(trouble) => trouble.code(),
             Self::Destination(trouble) => trouble.code(),
@@ -159,6 +176,7 @@ impl Failure {
             Self::Network(trouble) => trouble.advice(),
             Self::Proxy(trouble) => trouble.advice(),
             Self::Certificate(trouble) => trouble.advice(),
+            Self::Validator(trouble) => trouble.advice(),
             Self::Server(trouble) => trouble.advice(),
             Self::Source(trouble) => trouble.advice(),
             Self::Destination(trouble) => trouble.advice(),
@@ -174,6 +192,7 @@ impl fmt::Display for Failure {
             Self::Network(trouble) => trouble.fmt(f),
             Self::Proxy(trouble) => trouble.fmt(f),
             Self::Certificate(trouble) => trouble.fmt(f),
+            Self::Validator(trouble) => trouble.fmt(f),
             Self::Server(trouble) => trouble.fmt(f),
             Self::Source(trouble) => trouble.fmt(f),
             Self::Destination(trouble) => trouble.fmt(f),

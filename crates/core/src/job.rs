@@ -51,6 +51,7 @@ mod surroundings;
 mod tests;
 mod tokens;
 mod validation;
+mod validator;
 mod values;
 
 pub use clock::Running;
@@ -95,6 +96,8 @@ pub struct Job {
     pub credentials: BTreeMap<AuthPair, Sealed>,
     /// What it shows where a server wants a certificate, sealed.
     pub certificate: Option<Sealed>,
+    /// Whether a program of the owner's has a say in which servers it speaks to.
+    pub validated: bool,
     /// Whether it was ever resumed: some terms are fixed from then on.
     pub resumed: bool,
     /// Where it stands.
@@ -271,6 +274,7 @@ impl Job {
             headers: CustomHeaders::default(),
             credentials: BTreeMap::new(),
             certificate: None,
+            validated: false,
             resumed: false,
             state: State::Suspended,
             error: None,
@@ -316,6 +320,7 @@ impl Job {
             Event::MakeHeadersWriteOnly => self.make_headers_write_only()?,
             Event::SetCredentials(pair, sealed) => self.set_credentials(pair, sealed)?,
             Event::SetCertificate(sealed) => self.set_certificate(sealed)?,
+            Event::SetValidator(wanted) => self.set_validator(wanted)?,
             Event::Spare(file, spare) => self.spare(file, spare)?,
             Event::TakeOwnership(token) => self.take_ownership(token)?,
             Event::SetHelperToken(token) => self.set_helper_token(token)?,

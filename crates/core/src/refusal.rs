@@ -78,6 +78,8 @@ pub enum Refusal {
     ReadOnlyPropertyAfterAddfile,
     /// It could be written until the job was first resumed.
     ReadOnlyPropertyAfterResume,
+    /// It can be changed while the job is suspended, in error or transferred.
+    ReadOnlyWhenJobActive,
     /// There is no property of that name.
     UnknownPropertyId,
     /// The proxy list is longer than its limit.
@@ -150,6 +152,7 @@ impl Refusal {
             Self::ReadOnlyProperty => "read-only-property",
             Self::ReadOnlyPropertyAfterAddfile => "read-only-property-after-addfile",
             Self::ReadOnlyPropertyAfterResume => "read-only-property-after-resume",
+            Self::ReadOnlyWhenJobActive => "read-only-when-job-active",
             Self::UnknownPropertyId => "unknown-property-id",
             Self::ProxyListTooLarge => "proxy-list-too-large",
             Self::ProxyBypassListTooLarge => "proxy-bypass-list-too-large",
@@ -205,6 +208,7 @@ impl Refusal {
             Self::ReadOnlyProperty => 0x8020_0058,
             Self::ReadOnlyPropertyAfterAddfile => 0x8020_0061,
             Self::ReadOnlyPropertyAfterResume => 0x8020_0062,
+            Self::ReadOnlyWhenJobActive => 0x8020_0075,
             Self::UnknownPropertyId => 0x8020_0057,
             Self::ProxyListTooLarge => 0x8020_0018,
             Self::ProxyBypassListTooLarge => 0x8020_0019,
@@ -274,6 +278,7 @@ impl Refusal {
             Self::ReadOnlyProperty => "this property is set by the service",
             Self::ReadOnlyPropertyAfterAddfile => "set it before the first file is added",
             Self::ReadOnlyPropertyAfterResume => "set it before the job is first resumed",
+            Self::ReadOnlyWhenJobActive => "suspend the job first",
             Self::UnknownPropertyId => "look into the interface for the properties there are",
             Self::ProxyListTooLarge | Self::ProxyBypassListTooLarge => {
                 "a list has up to 4,000 characters, 32 proxies and 256 hosts"
@@ -342,6 +347,7 @@ impl fmt::Display for Refusal {
             Self::ReadOnlyPropertyAfterResume => {
                 f.write_str("the property cannot be written once the job was resumed")
             }
+            Self::ReadOnlyWhenJobActive => f.write_str("impossible while the job is active"),
             Self::UnknownPropertyId => f.write_str("there is no such property"),
             Self::ProxyListTooLarge => f.write_str("the proxy list is too long"),
             Self::ProxyBypassListTooLarge => f.write_str("the proxy bypass list is too long"),

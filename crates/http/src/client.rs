@@ -32,6 +32,7 @@ use crate::resolve::{Lookups, Resolver, system};
 use crate::response::AnswerError;
 use crate::stream::Stream;
 use crate::tls::Trust;
+use crate::validation::Validation;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -106,6 +107,8 @@ pub(crate) struct Terms {
     pub(crate) relaxed: Relaxed,
     /// What is shown to the server if it asks.
     pub(crate) certificate: Option<ClientCertificate>,
+    /// Who has a say in which servers are spoken to.
+    pub(crate) validation: Option<Validation>,
     pub(crate) bucket: Option<Arc<Bucket>>,
     /// How long not a byte may come.
     pub(crate) patience: Duration,
@@ -133,6 +136,7 @@ impl Terms {
         Self {
             relaxed: options.relaxed,
             certificate: options.certificate.clone().filter(|_| at_home),
+            validation: options.validation.clone(),
             bucket,
             patience,
             account: of(at_home),
@@ -214,7 +218,8 @@ impl Client {
             let account = terms.account.as_ref().or(proxied).cloned();
             let login = way.login(&terms.logins);
             let (relaxed, certificate) = (terms.relaxed, terms.certificate.clone());
-            let route = Route { origin, relaxed, certificate, account, way, login };
+            let validation = terms.validation.clone().filter(|_| origin.scheme == Scheme::Https);
+            let route = Route { origin, relaxed, certificate, validation, account, way, login };
             let exchanged = self.exchange_on(route, request.clone(), lookups, &terms).await;
             match exchanged {
                 Err(ExchangeError::Connect(ConnectError::Proxy(error)))

@@ -20,7 +20,8 @@ use crate::proxy::connect::through;
 use crate::proxy::{ProxyError, Way};
 use crate::resolve::Lookups;
 use crate::stream::Stream;
-use crate::tls::{TlsError, Trust};
+use crate::tls::{Demands, TlsError, Trust};
+use crate::validation::{MOST_QUESTIONS, Validation, Watch};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use rustix::net::sockopt;
@@ -62,6 +63,8 @@ pub(crate) struct Route {
     pub(crate) relaxed: Relaxed,
     /// What it shows where the other end wants a certificate.
     pub(crate) certificate: Option<ClientCertificate>,
+    /// Who has a say in whether the origin is spoken to.
+    pub(crate) validation: Option<Validation>,
     /// Who it knows us as, or will.
     pub(crate) account: Option<Arc<Account>>,
     pub(crate) way: Way,
@@ -147,7 +150,7 @@ pub(crate) enum Unreached {
 }
 
 /// Connects the way `route` says, at this pace. The second descriptor is of the same socket. `told`
-/// is for a proxy on the way.
+/// is for a proxy on the way. A server that somebody has a say in is asked about first.
 pub(crate) async fn connect(
     route: &Route,
     trust: &Trust,
@@ -155,19 +158,38 @@ pub(crate) async fn connect(
     pace: Arc<Pace>,
     told: &Told,
 ) -> Result<(Stream, OwnedFd), ConnectError> {
-    match &route.way {
-        Way::Direct => directly(route, trust, lookups, pace).await,
-        Way::Through(proxy) => through(proxy, route, trust, lookups, pace, told).await,
+    let watch = route.validation.as_ref().map(|validation| validation.watch(&route.origin));
+    let mut questions = 0;
+    loop {
+        let leg = Leg { route, trust, watch: watch.as_ref() };
+        let connected = match &route.way {
+            Way::Direct => directly(leg, lookups, Arc::clone(&pace)).await,
+            Way::Through(proxy) => through(proxy, leg, lookups, Arc::clone(&pace), told).await,
+        };
+        let unknown = watch.as_ref().and_then(|watch| Some((watch, watch.unknown()?)));
+        match unknown {
+            Some((watch, chain)) if questions < MOST_QUESTIONS => watch.ask(chain).await?,
+            Some(_) => return Err(TlsError::KeepsChanging.into()),
+            None => return connected,
+        }
+        questions += 1;
     }
 }
 
+/// One try at a route.
+#[derive(Clone, Copy)]
+pub(crate) struct Leg<'a> {
+    pub(crate) route: &'a Route,
+    pub(crate) trust: &'a Trust,
+    pub(crate) watch: Option<&'a Watch>,
+}
+
 async fn directly(
-    route: &Route,
-    trust: &Trust,
+    leg: Leg<'_>,
     lookups: &mut Lookups,
     pace: Arc<Pace>,
 ) -> Result<(Stream, OwnedFd), ConnectError> {
-    let Origin { scheme, host, port } = &route.origin;
+    let Origin { scheme, host, port } = &leg.route.origin;
     let reached = timeout(CONNECT_TIMEOUT, reach(host, *port, lookups, pace)).await;
     let timed_out = |_| ConnectError::TimedOut { host: host.to_string() };
     let (socket, in_hand) = reached.map_err(timed_out)?.map_err(|error| match error {
@@ -179,19 +201,17 @@ async fn directly(
     let stream = Stream::Plain(socket);
     match scheme {
         Scheme::Http => Ok((stream, in_hand)),
-        Scheme::Https => Ok((secured(stream, route, trust).await?, in_hand)),
+        Scheme::Https => Ok((secured(stream, leg).await?, in_hand)),
     }
 }
 
 /// The stream with TLS over it, and the origin of `route` at its other end.
-pub(crate) async fn secured(
-    stream: Stream,
-    route: &Route,
-    trust: &Trust,
-) -> Result<Stream, ConnectError> {
+pub(crate) async fn secured(stream: Stream, leg: Leg<'_>) -> Result<Stream, ConnectError> {
+    let Leg { route, trust, watch } = leg;
     let host = &route.origin.host;
     let shown = route.certificate.as_ref();
-    let secured = stream.under_tls(trust, host, route.relaxed, shown);
+    let demands = Demands { relaxed: route.relaxed, shown, watch };
+    let secured = stream.under_tls(trust, host, demands);
     let secured = timeout(CONNECT_TIMEOUT, secured).await;
     Ok(secured.map_err(|_| ConnectError::TimedOut { host: host.to_string() })??)
 }

@@ -20,6 +20,7 @@
 //! | `resolve`  | names to addresses, and whether anything still asks for one  |
 //! | `connect`  | names to connections                                        |
 //! | `proxy`    | which proxies lead to a URL (pure), and how each is spoken to |
+//! | `validation` | a program of the owner's that has a say in it                |
 //! | `stream`   | one connection's bytes, under as much TLS as it takes         |
 //! | `client`   | connections kept, one exchange on one of them               |
 //! | `digest`   | digests of whole files, and what servers say of them (pure) |
@@ -63,6 +64,7 @@ mod response;
 mod shown;
 mod stream;
 mod tls;
+mod validation;
 mod verify;
 
 pub use ::http::Method;
@@ -87,3 +89,4 @@ pub use request::{Ask, Held, Known, Part, Strong, Validators, ask};
 pub use response::{AnswerError, Decision, Judged, Voucher, judge};
 pub use shown::{printable, shown_url, without_user_info};
 pub use tls::{RootsError, TlsError, Trust};
+pub use validation::{Unknown, Validation, Validator, Verdict};

@@ -14,6 +14,7 @@ use crate::disk::Hashed;
 use crate::proxy::ProxyUse;
 use crate::redirect::Downgrade;
 use crate::request::Held;
+use crate::validation::Validation;
 use http::Method;
 use http::header::{
     ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
@@ -72,6 +73,8 @@ pub struct Options {
     pub relaxed: Relaxed,
     /// Shown to the origin of the order's URL if it asks, and to no other.
     pub certificate: Option<ClientCertificate>,
+    /// Servers are asked about before they are spoken to.
+    pub validation: Option<Validation>,
     /// What is fetched is made while it is sent, and never twice the same.
     pub dynamic: bool,
     /// Somebody has just asked for it: credentials that were rejected may be said again.
@@ -150,6 +153,7 @@ impl Default for Options {
             downgrade: Downgrade::Refuse,
             relaxed: Relaxed::default(),
             certificate: None,
+            validation: None,
             dynamic: false,
             afresh: false,
             sync_at_end: false,

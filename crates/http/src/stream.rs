@@ -4,10 +4,8 @@
 //! form is https through an https proxy. Which form a connection needs is `connect`'s business.
 
 use crate::auth::binding;
-use crate::certificate::ClientCertificate;
-use crate::order::Relaxed;
 use crate::pace::Paced;
-use crate::tls::{TlsError, Trust};
+use crate::tls::{Demands, TlsError, Trust};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -34,17 +32,16 @@ impl Stream {
         self,
         trust: &Trust,
         host: &Host<String>,
-        relaxed: Relaxed,
-        shown: Option<&ClientCertificate>,
+        demands: Demands<'_>,
     ) -> Result<Self, TlsError> {
         let host = host.to_string();
         let name = host.trim_start_matches('[').trim_end_matches(']');
         Ok(match self {
             Self::Plain(socket) => {
-                Self::Tls(Box::new(trust.shake_hands(name, relaxed, shown, socket).await?))
+                Self::Tls(Box::new(trust.shake_hands(name, demands, socket).await?))
             }
             Self::Tls(stream) => {
-                Self::TlsInTls(Box::new(trust.shake_hands(name, relaxed, shown, stream).await?))
+                Self::TlsInTls(Box::new(trust.shake_hands(name, demands, stream).await?))
             }
             #[cfg(any(test, feature = "checks"))]
             Self::Memory(_) => return Err(TlsError::Handshake("it is nobody's".to_owned())),

@@ -12,8 +12,9 @@ use crate::certificate::{ClientCertificate, was_not_signed};
 use crate::order::Relaxed;
 use crate::shown::printable;
 use crate::stream::Secured;
+use crate::validation::{Watch, Watched};
 use crate::verify::Lenient;
-use rustls::client::WantsClientCert;
+use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName};
@@ -31,6 +32,17 @@ use webpki::{CertRevocationList, OwnedCertRevocationList};
 
 /// How much is read from the kernel at once under TLS.
 const READ_AHEAD: usize = 256 * 1024;
+
+/// On what terms hands are shaken.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Demands<'a> {
+    /// The checks that are left out, or made besides.
+    pub(crate) relaxed: Relaxed,
+    /// Our certificate.
+    pub(crate) shown: Option<&'a ClientCertificate>,
+    /// Who has a say in it.
+    pub(crate) watch: Option<&'a Watch>,
+}
 
 /// Whom we trust; cheap to clone.
 #[derive(Clone)]
@@ -92,6 +104,15 @@ pub enum TlsError {
     /// Who has the client certificate's key did not sign.
     #[error("the process that has the client certificate's key did not sign the handshake")]
     NotSigned,
+    /// The owner's program rejected the certificate, with this code.
+    #[error("the job's own program rejects the server's certificate")]
+    Rejected(u32),
+    /// The owner's program is not there to be asked.
+    #[error("the program that judges servers' certificates for the job does not answer")]
+    ValidatorMissing,
+    /// It is another certificate whenever it is asked about.
+    #[error("the server shows another certificate each time")]
+    KeepsChanging,
     /// Anything else.
     #[error("no secure connection could be agreed on: {0}")]
     Handshake(String),
@@ -120,8 +141,7 @@ impl Trust {
         Ok(Self(Arc::new(Inner { settings, extra, lists, config, roots, algorithms, lenient })))
     }
 
-    /// Shakes hands with `host` over a fresh connection, with these checks left out; shows a
-    /// certificate if asked to.
+    /// Shakes hands with `host` over a fresh connection, on these terms.
     ///
     /// # Errors
     ///
@@ -129,13 +149,12 @@ impl Trust {
     pub(crate) async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         host: &str,
-        relaxed: Relaxed,
-        shown: Option<&ClientCertificate>,
+        demands: Demands<'_>,
         socket: S,
     ) -> Result<Secured<S>, TlsError> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| TlsError::Handshake(format!("{} is no host name", printable(host))))?;
-        let connector = TlsConnector::from(self.config(relaxed, shown).await?);
+        let connector = TlsConnector::from(self.config(demands).await?);
         // The TLS library reads a record at a time; one read from the kernel brings many.
         let socket = BufReader::with_capacity(READ_AHEAD, socket);
         connector.connect(name, socket).await.map_err(|error| explain(&error))
@@ -143,10 +162,14 @@ impl Trust {
 
     async fn config(
         &self,
-        relaxed: Relaxed,
-        shown: Option<&ClientCertificate>,
+        Demands { relaxed, shown, watch }: Demands<'_>,
     ) -> Result<Arc<ClientConfig>, TlsError> {
         let inner = Arc::clone(&self.0);
+        if let Some(watch) = watch.cloned() {
+            let shown = shown.cloned();
+            let made = spawn_blocking(move || inner.watched(relaxed, shown.as_ref(), watch)).await;
+            return made.map_err(|error| TlsError::Handshake(error.to_string()));
+        }
         if let Some(shown) = shown.cloned() {
             let make = move || shown.config(relaxed, || inner.showing(relaxed, &shown));
             let made = spawn_blocking(make).await;
@@ -185,10 +208,28 @@ impl Inner {
         if relaxed == Relaxed::default() {
             return self.settings.clone().with_root_certificates(self.roots());
         }
-        let (roots, lists) = (self.roots(), Arc::clone(&self.lists));
-        let verifier = Lenient { roots, lists, algorithms: self.algorithms, relaxed };
         let settings = self.settings.clone().dangerous();
-        settings.with_custom_certificate_verifier(Arc::new(verifier))
+        settings.with_custom_certificate_verifier(Arc::new(self.checks(relaxed)))
+    }
+
+    fn checks(&self, relaxed: Relaxed) -> Lenient {
+        let (roots, lists) = (self.roots(), Arc::clone(&self.lists));
+        Lenient { roots, lists, algorithms: self.algorithms, relaxed }
+    }
+
+    /// For one handshake. Sessions are not resumed: whoever comes back is judged again.
+    fn watched(
+        &self,
+        relaxed: Relaxed,
+        shown: Option<&ClientCertificate>,
+        watch: Watch,
+    ) -> Arc<ClientConfig> {
+        let verifier = Watched { checks: self.checks(relaxed), watch };
+        let settings = self.settings.clone().dangerous();
+        let settings = settings.with_custom_certificate_verifier(Arc::new(verifier));
+        let mut config = Arc::unwrap_or_clone(finished(settings, shown));
+        config.resumption = Resumption::disabled();
+        Arc::new(config)
     }
 
     fn lenient(&self, relaxed: Relaxed) -> Arc<ClientConfig> {

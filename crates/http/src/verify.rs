@@ -12,7 +12,8 @@
 //!   list of its issuer that is not out of date, and on none of them; not being able to tell is a no;
 //! * authority: "unknown issuer" is the last thing the library says, when all it could judge holds.
 //!
-//! Without a single check left out, or asked for, this module is not used at all. The handshake's signature is
+//! Without a single check left out, or asked for, or somebody else to ask (`validation`), this module is not
+//! used at all. The handshake's signature is
 //! always checked: whoever answers holds the certificate's key.
 
 use crate::order::Relaxed;

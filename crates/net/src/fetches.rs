@@ -18,6 +18,7 @@ use crate::paths;
 use crate::translate::{
     asked, detail, digest, hashed, order, piece, redirect, retry_after, told, trouble,
 };
+use crate::validations::Validations;
 use ebb_http::{
     Bucket, Client, Control, Digest, Ended, Hashed, Head, Options, Order, ProxyUse, Reports,
     Steering, check, control, fetch, measure,
@@ -67,6 +68,7 @@ pub(crate) struct Fetches {
     /// What fetches to come log on with.
     logins: Waiting,
     certificates: Certificates,
+    validations: Validations,
     tasks: JoinSet<FetchId>,
 }
 
@@ -80,6 +82,7 @@ impl Fetches {
             client,
             preconfigured,
             misled: false,
+            validations: Validations::new(outbox.clone()),
             outbox,
             running: HashMap::new(),
             buckets: HashMap::new(),
@@ -155,6 +158,7 @@ impl Fetches {
                 }
             }
             ToNet::Forget { certificate } => self.certificates.forget(certificate),
+            ToNet::Verdict { question, verdict } => self.validations.answer(question, verdict),
             ToNet::Limit { bucket, bytes_per_second, manners } => {
                 if let Some(bucket) = self.bucket(bucket) {
                     bucket.set(bytes_per_second);
@@ -212,9 +216,10 @@ impl Fetches {
         let logins = self.logins.of(fetch).ok_or(Violation::Login(fetch))?;
         let known = |id| self.certificates.of(id).map(Some).ok_or(Violation::Certificate(id));
         let certificate = options.certificate.map_or(Ok(None), known)?;
+        let validation = options.validation.map(|wanted| self.validations.of(wanted));
         let options = asked(options, &self.preconfigured).map_err(|_| Violation::Options(fetch))?;
         self.misled |= matches!(options.proxy, ProxyUse::Unusable(_));
-        Ok(Options { logins, certificate, ..options })
+        Ok(Options { logins, certificate, validation, ..options })
     }
 
     /// Whether none is in hand, and settings that made no sense have misled one.

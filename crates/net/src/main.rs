@@ -30,6 +30,7 @@ mod serve;
 mod settings;
 mod tickets;
 mod translate;
+mod validations;
 
 use arguments::Arguments;
 use ebb_http::{Client, RootsError, Trust};

@@ -67,7 +67,10 @@ pub(crate) fn trouble(trouble: &ProxyTrouble) -> NetTrouble {
             | TlsError::RevocationListOutdated
             | TlsError::ClientCertificateWanted
             | TlsError::ClientCertificateRefused(_)
-            | TlsError::NotSigned,
+            | TlsError::NotSigned
+            | TlsError::Rejected(_)
+            | TlsError::ValidatorMissing
+            | TlsError::KeepsChanging,
         ) => net::ProxyTrouble::TlsFailed,
         ProxyTrouble::Refused { status, .. } => net::ProxyTrouble::Refused(status.as_u16()),
         ProxyTrouble::SocksRefused(reply) => net::ProxyTrouble::SocksRefused(*reply),

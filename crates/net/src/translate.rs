@@ -67,6 +67,7 @@ pub(crate) fn asked(
         downgrade,
         relaxed,
         certificate: None,
+        validation: None,
         dynamic: options.dynamic,
         afresh: options.afresh,
         sync_at_end: options.sync_at_end,
@@ -145,6 +146,9 @@ fn connect_trouble(error: &ConnectError) -> NetTrouble {
             NetTrouble::ClientCertificateRefused
         }
         ConnectError::Tls(TlsError::NotSigned) => NetTrouble::NotSigned,
+        ConnectError::Tls(TlsError::Rejected(code)) => NetTrouble::ValidatorRejected(*code),
+        ConnectError::Tls(TlsError::ValidatorMissing) => NetTrouble::ValidatorMissing,
+        ConnectError::Tls(TlsError::KeepsChanging) => NetTrouble::CertificateInvalid,
         ConnectError::ProxySettings(_) => NetTrouble::Proxy(net::ProxyTrouble::InvalidSettings),
         ConnectError::Proxy(error) => proxies::trouble(&error.trouble),
     }

@@ -23,6 +23,7 @@
 //! | `one_file` | one file, from its temporary file to the last word about it   |
 //! | `pieces`   | the same for a file that is fetched in pieces                  |
 //! | `open`     | a temporary file to go on with, or another in its place       |
+//! | `validation` | the owner's say in which servers are spoken to              |
 //! | `way`      | who stands between a job and the servers                      |
 //! | `soon`     | reports that nobody waits for                                 |
 //! | `straight` | files that everybody sees grow                                |
@@ -40,6 +41,7 @@ mod open;
 mod pieces;
 mod soon;
 mod straight;
+mod validation;
 mod way;
 
 pub(crate) use certificate::Entrusted;
@@ -70,6 +72,7 @@ use flight::Flight;
 use kept::KeptFiles;
 pub(crate) use logins::logins;
 use soon::Soon;
+use validation::Validation;
 
 /// Of more files than this nobody asks for the sizes: it would take as long as the files.
 const MOST_MEASURED: usize = 200;
@@ -97,6 +100,8 @@ pub(crate) struct Order {
     pub(crate) logins: Rc<[Login]>,
     /// Where its client certificate is, and who may read it.
     pub(crate) entrusted: Option<Entrusted>,
+    /// Whether a program of the owner's has a say in which servers it speaks to.
+    pub(crate) validated: bool,
     /// Whether somebody has asked for it and nothing was tried since; the first fetch takes it.
     pub(crate) afresh: Cell<bool>,
     /// Of files that can be asked for in pieces, only what was requested is fetched.
@@ -122,6 +127,7 @@ pub(crate) struct Attempt {
     halt: watch::Sender<bool>,
     flight: Flight,
     certificate: Rc<Certificate>,
+    validation: Validation,
     /// What attempts leave for the one that follows.
     kept: RefCell<KeptFiles>,
     soon: Soon,
@@ -140,9 +146,11 @@ impl Attempt {
     ) -> Self {
         let (halt, flight) = (watch::Sender::new(false), Flight::default());
         let certificate = Rc::new(Certificate::new(order.owner, order.entrusted.take()));
+        let asks = (order.job, order.attempt);
+        let validation = Validation::new(order.validated, asks, inbox.clone());
         let kept = RefCell::new(kept);
         let soon = Soon::default();
-        Self { order, agents, inbox, stop, halt, flight, certificate, kept, soon }
+        Self { order, agents, inbox, stop, halt, flight, certificate, validation, kept, soon }
     }
 
     /// Does it, and says at the very end that nothing of it runs any more.
@@ -225,7 +233,8 @@ impl Attempt {
             shown = self.certificate.at(url, net, &self.agents) => shown,
         };
         let of = |(failure, detail)| Break::Trouble(trouble(at, failure, detail, None));
-        let options = FetchOptions { certificate: certificate.map_err(of)?, ..options };
+        let (certificate, validation) = (certificate.map_err(of)?, self.validation.of(net, at));
+        let options = FetchOptions { certificate, validation, ..options };
         Ok(How { options, logins: &self.order.logins })
     }
 
@@ -241,7 +250,8 @@ impl Attempt {
             .iter()
             .filter(|(_, file)| file.total().is_none() && file.local_source().is_none());
         let asking = |file| asking::asking(&self.order.terms, &self.order.headers, file, None);
-        let wanted = asking::may_measure(&self.order.terms);
+        // A program that judges servers is asked for what is needed only.
+        let wanted = asking::may_measure(&self.order.terms) && !self.order.validated;
         let unknown: Vec<_> =
             unknown.map(|(at, file)| (*at, file.url.clone(), asking(file))).collect();
         let Order { job, attempt, owner, .. } = self.order;

@@ -204,6 +204,11 @@ pub(crate) fn certificate(job: JobId, caller: u32, what: &str, outcome: &str) ->
     by(Record::new(Kind::Certificate, what, job), caller).ended(outcome)
 }
 
+/// Who judges servers' certificates for a job was set or removed, or that was refused.
+pub(crate) fn validator(job: JobId, caller: u32, what: &str, outcome: &str) -> Record {
+    by(Record::new(Kind::Validator, what, job), caller).ended(outcome)
+}
+
 /// What a job logs on with was set or removed, or that was refused; never what it is.
 pub(crate) fn credentials(
     job: JobId,

@@ -104,6 +104,12 @@ pub(crate) enum Command {
     Register(JobId, mpsc::Sender<Notification>),
     /// It does not want them any more.
     Unregister(JobId),
+    /// This connection judges servers' certificates for a job.
+    SetValidator(JobId, mpsc::Sender<Notification>),
+    /// Nobody does any more.
+    RemoveValidator(JobId),
+    /// What it says to a question about one: 0 accepts it.
+    JudgeCertificate(JobId, u64, u32),
     /// Why a job does what it does.
     Explain(JobId),
     /// Which of the caller's jobs are transferred or in error, and nobody has said they know.
@@ -328,8 +334,22 @@ pub(crate) enum Told {
     Modification,
     FileTransferred(u32),
     Ranges(Vec<ebb_core::notify::OfFile>),
+    /// A question, and what it is about.
+    Certificate(u64, Box<UnknownServer>),
     /// It did not read: its registrations are over.
     Missed,
+}
+
+/// A server that nobody has judged yet, as the network agent tells of it.
+#[derive(Clone, Debug)]
+pub(crate) struct UnknownServer {
+    pub(crate) job: JobId,
+    pub(crate) attempt: AttemptId,
+    pub(crate) file: u32,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// Its certificates, its own first; nothing here ever looks into them.
+    pub(crate) chain: Vec<Vec<u8>>,
 }
 
 /// What came of looking at a job's temporary files.
@@ -363,6 +383,8 @@ pub(crate) enum Message {
     Gone(ConnectionId),
     /// An attempt reports; answered, once it is written down, with whether it still counts.
     Report(JobId, AttemptId, Report, oneshot::Sender<bool>),
+    /// An attempt has met a server; answered with whether it may be spoken to.
+    UnknownServer(UnknownServer, oneshot::Sender<ebb_wire::net::Verdict>),
     /// So many bytes of this file have come; not durable yet.
     Live(JobId, AttemptId, u32, u64),
     /// An attempt has ended; nothing of it runs any more.

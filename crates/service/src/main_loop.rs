@@ -26,6 +26,7 @@
 //! | `events`      | what happened, with numbers                                        |
 //! | `janitor`     | what could not be deleted when its job ended                       |
 //! | `registered`  | who registered for a job's notifications, and what they get        |
+//! | `validators`  | who judges servers' certificates, and what they accepted          |
 //! | `inactive`    | jobs that nobody wants any more                                    |
 //! | `on_demand`   | ranges of files: asked for, there, told                            |
 //! | `work`        | what is being done for a job, one effect at a time                 |
@@ -59,6 +60,7 @@ mod tests;
 mod time;
 mod tokens;
 mod turns;
+mod validators;
 mod views;
 mod work;
 
@@ -96,6 +98,7 @@ use registered::Registered;
 use sums::Sums;
 use surroundings::Weather;
 use tokens::Capabilities;
+use validators::Validators;
 use work::Work;
 
 /// How many messages may share one transaction.
@@ -133,6 +136,7 @@ pub(crate) struct MainLoop {
     events: Events,
     registered: Registered,
     capabilities: Capabilities,
+    validators: Validators,
     turns: Turns,
     queue: Queue,
     owners: Owners,
@@ -216,6 +220,7 @@ impl MainLoop {
             events: Events::default(),
             registered: Registered::default(),
             capabilities: Capabilities::default(),
+            validators: Validators::default(),
             turns: Turns::default(),
             queue: Queue::default(),
             owners: Owners::default(),
@@ -298,11 +303,13 @@ impl MainLoop {
             Message::Gone(connection) => {
                 self.capabilities.close_all_of(connection);
                 self.registered.close_all_of(connection);
+                self.validators.close_all_of(connection);
             }
             Message::Report(job, attempt, report, reply) => {
                 let counts = self.report(job, attempt, report, turn);
                 turn.after.push(After::Acknowledge(reply, counts));
             }
+            Message::UnknownServer(server, reply) => self.unknown_server(server, reply),
             Message::Live(job, attempt, file, received) => {
                 self.live(job, attempt, file, received);
             }
@@ -414,6 +421,7 @@ impl MainLoop {
         self.calls.keep(job);
         if job.state.is_final() {
             self.capabilities.close_all_for(id);
+            self.validators.forget(id);
             self.turns.forget(id);
         }
     }

@@ -61,6 +61,8 @@ CREATE TABLE job (
     file_group          INTEGER,
     -- Whether nobody may read its header fields back; they themselves are in `sealed`.
     headers_write_only  INTEGER NOT NULL,
+    -- Whether a program of the owner's has to judge servers' certificates; which one is not kept.
+    validated           INTEGER NOT NULL,
     -- Whether it was ever resumed.
     resumed             INTEGER NOT NULL,
     state               TEXT    NOT NULL,

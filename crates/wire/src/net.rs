@@ -12,11 +12,13 @@ mod digest;
 mod login;
 mod path;
 mod proxy;
+mod validation;
 
 pub use digest::{Digest, Hashed};
 pub use login::{AuthScheme, AuthTarget, Login, Secret};
 pub use path::{Course, Manners, Path};
 pub use proxy::{Bypass, Proxy, ProxyKind, ProxyTrouble, Scheme, Way};
+pub use validation::{Question, Validation, ValidationId, Verdict};
 
 use crate::sign::ClientIdentity;
 use core::fmt;
@@ -111,6 +113,8 @@ pub struct FetchOptions {
     pub relaxed: Relaxed,
     /// Shown to the origin of the fetch's URL if it asks, and to no other.
     pub certificate: Option<CertificateId>,
+    /// Servers are asked about before they are spoken to.
+    pub validation: Option<Validation>,
     /// The content is made while it is fetched: nothing is ever continued.
     pub dynamic: bool,
     /// Somebody has just asked for it: credentials that were rejected may be said again.
@@ -136,6 +140,7 @@ impl Default for FetchOptions {
             allow_downgrade: false,
             relaxed: Relaxed::default(),
             certificate: None,
+            validation: None,
             dynamic: false,
             afresh: false,
             sync_at_end: false,
@@ -229,6 +234,13 @@ pub enum ToNet {
         /// How they behave towards others on their path; nothing: they give way to nobody.
         manners: Option<Manners>,
     },
+    /// The answer to a question. One that nobody waits for any more is no error.
+    Verdict {
+        /// To which.
+        question: u64,
+        /// The answer.
+        verdict: Verdict,
+    },
     /// The descriptor that comes with this message tells what the machine's way to the network has
     /// received, or sent: a file that holds one number, in bytes. The one of what was received means
     /// another network, too.
@@ -292,6 +304,8 @@ pub enum FromNet {
     },
     /// How a path is doing on which fetches give way. Sent about once a second while there are any.
     Path(Path),
+    /// Whether a server may be spoken to. Answered by `Verdict`.
+    Question(Box<Question>),
     /// Everything is there and synced.
     Done {
         /// Which fetch.
@@ -359,6 +373,10 @@ pub enum NetTrouble {
     ClientCertificateRefused,
     /// Who has the client certificate's key did not sign.
     NotSigned,
+    /// The job's validator rejected the server's certificate, with this code.
+    ValidatorRejected(u32),
+    /// The job's validator is not there to be asked.
+    ValidatorMissing,
     /// A final answer with this status, after redirects.
     Status(u16),
     /// The answer breaks HTTP, or contradicts itself.

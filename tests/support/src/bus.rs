@@ -43,6 +43,8 @@ pub struct Bus {
     signals: RefCell<mpsc::UnboundedReceiver<()>>,
     /// Notifications nobody has looked at yet.
     notified: Arc<Mutex<Vec<Notification>>>,
+    /// Questions about servers' certificates that nobody has looked at yet.
+    certificates: Arc<Mutex<Vec<AboutServer>>>,
     /// Ranges that signals told of: file, offset and length.
     ranges: Arc<Mutex<Vec<Range>>>,
 }
@@ -58,6 +60,9 @@ pub struct Notification {
     /// What.
     pub kind: String,
 }
+
+/// A question about a server: its number, the file's, host, port, and certificates.
+pub type AboutServer = (u64, u32, String, u16, Vec<Vec<u8>>);
 
 /// Why a call gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +113,8 @@ impl Bus {
         let (tell, heard) = mpsc::unbounded_channel();
         let (notified, ranges) = (Arc::default(), Arc::<Mutex<Vec<Range>>>::default());
         let told_ranges = Arc::clone(&ranges);
+        let certificates = Arc::<Mutex<Vec<AboutServer>>>::default();
+        let told_certificates = Arc::clone(&certificates);
         let connection = runtime.block_on(async {
             let builder = zbus::connection::Builder::unix_stream(stream).user_id(user.uid);
             let builder = if destination.is_none() { builder.p2p() } else { builder };
@@ -119,11 +126,12 @@ impl Bus {
                 tell,
                 notified,
                 told_ranges,
+                told_certificates,
             ));
             zbus::Result::Ok(connection)
         })?;
         let signals = RefCell::new(heard);
-        Ok(Self { runtime, connection, destination, signals, notified, ranges })
+        Ok(Self { runtime, connection, destination, signals, notified, certificates, ranges })
     }
 
     /// Calls a method.
@@ -241,6 +249,15 @@ impl Bus {
         std::mem::take(&mut *self.notified.lock().expect("every notification was understood"))
     }
 
+    /// The questions about servers that have come since this was last asked.
+    ///
+    /// # Panics
+    ///
+    /// When a question was not as the contract says.
+    pub fn server_certificates(&self) -> Vec<AboutServer> {
+        std::mem::take(&mut *self.certificates.lock().expect("every question was understood"))
+    }
+
     /// Waits until `found` finds something, looking again after every signal.
     ///
     /// # Errors
@@ -276,6 +293,7 @@ async fn count_signals(
     tell: mpsc::UnboundedSender<()>,
     notified: Arc<Mutex<Vec<Notification>>>,
     ranges: Arc<Mutex<Vec<Range>>>,
+    certificates: Arc<Mutex<Vec<AboutServer>>>,
 ) {
     while let Some(Ok(message)) = messages.next().await {
         let signal = message.message_type() == zbus::message::Type::Signal;
@@ -293,6 +311,12 @@ async fn count_signals(
                 .expect("a signal as the contract says");
             let told = told.into_iter().map(|(offset, length)| (file, offset, length));
             ranges.lock().expect("nobody panics with it").extend(told);
+        }
+        if signal
+            && message.header().member().is_some_and(|name| name == "ValidateServerCertificate")
+        {
+            let asked = message.body().deserialize().expect("a question as the contract says");
+            certificates.lock().expect("nobody panics with it").push(asked);
         }
         if signal && tell.send(()).is_err() {
             return;

@@ -13,16 +13,19 @@ pub enum Context {
     RemoteFile,
     /// Connection, proxy, transport.
     GeneralTransport,
+    /// The program of the owner's that has a say in which servers are trusted.
+    ServerCertificateCallback,
 }
 
 impl Context {
     /// Every context there is.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Unknown,
         Self::GeneralQueueManager,
         Self::LocalFile,
         Self::RemoteFile,
         Self::GeneralTransport,
+        Self::ServerCertificateCallback,
     ];
 
     /// Its name on every interface.
@@ -34,6 +37,7 @@ impl Context {
             Self::LocalFile => "local-file",
             Self::RemoteFile => "remote-file",
             Self::GeneralTransport => "general-transport",
+            Self::ServerCertificateCallback => "server-certificate-callback",
         }
     }
 
@@ -46,6 +50,7 @@ impl Context {
             Self::LocalFile => 0x8020_0009,
             Self::RemoteFile => 0x8020_000a,
             Self::GeneralTransport => 0x8020_000b,
+            Self::ServerCertificateCallback => 0x8020_0076,
         }
     }
 
@@ -58,6 +63,9 @@ impl Context {
             Self::LocalFile => "the error is about the local file or its file system",
             Self::RemoteFile => "the error is about the file at the server",
             Self::GeneralTransport => "the error is about the way to the server",
+            Self::ServerCertificateCallback => {
+                "the error is about the program that judges servers' certificates for the job"
+            }
         }
     }
 }

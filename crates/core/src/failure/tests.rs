@@ -10,6 +10,7 @@ use ProxyTrouble as P;
 use ServerTrouble as R;
 use ServiceTrouble as S;
 use SourceTrouble as O;
+use ValidatorTrouble as V;
 
 use super::*;
 use crate::describe::FAILURES;
@@ -94,6 +95,8 @@ fn position(failure: Failure) -> usize {
         Failure::Certificate(C::PinLocked) => 73,
         Failure::Certificate(C::NotFound) => 74,
         Failure::Certificate(C::Ambiguous) => 75,
+        Failure::Validator(V::Rejected(_)) => 76,
+        Failure::Validator(V::Required) => 77,
     }
 }
 
@@ -234,6 +237,7 @@ fn every_failure_is_attributed_to_whoever_can_look_there() {
             }
             Failure::Server(_) | Failure::Source(_) => "remote-file",
             Failure::Destination(_) => "local-file",
+            Failure::Validator(_) => "server-certificate-callback",
             Failure::Service(S::AgentLost) => "unknown",
             Failure::Service(_) | Failure::Blocked(_) => "general-queue-manager",
         };

@@ -42,6 +42,8 @@ pub enum Event {
     SetCredentials(AuthPair, Option<Sealed>),
     /// The owner wants this certificate shown; nothing: none.
     SetCertificate(Option<Sealed>),
+    /// A program of the owner's has a say in which servers it speaks to, or not any more.
+    SetValidator(bool),
     /// Somebody else becomes the owner.
     TakeOwnership(Token),
     /// A helper lends its identity.

@@ -208,7 +208,7 @@ impl Job {
 
     fn attempt_failed(&mut self, trouble: Trouble, now: Now) -> Step {
         let passing = trouble.failure.remedy() == Remedy::Retry;
-        let unheard = trouble.retry_after.is_none();
+        let unheard = trouble.retry_after.is_none() && !trouble.failure.was_decided();
         self.patience.tries += 1;
         if !passing || !self.may_retry() {
             return self.fail(trouble);

@@ -22,6 +22,7 @@ mod table;
 mod tokens;
 mod transfer;
 mod validation;
+mod validator;
 mod whatever;
 
 use super::*;

@@ -53,6 +53,7 @@ fn position(refusal: &Refusal) -> Option<usize> {
         Refusal::InvalidProxyInfo { .. } => 41,
         Refusal::SessionUnknown(_) => 42,
         Refusal::NoClientCertificate => 43,
+        Refusal::ReadOnlyWhenJobActive => 44,
         Refusal::Unusable(_) => return None,
     })
 }

@@ -3,6 +3,15 @@
 
 /// An error by its name, and a test that provokes it.
 pub(crate) const PROVOKED: &[(&str, &str)] = &[
+    (
+        "server-certificate-rejected",
+        "the_owners_program_has_the_last_word_on_every_server_and_is_asked_once_for_each_certificate",
+    ),
+    (
+        "server-cert-validation-interface-required",
+        "a_job_whose_validator_is_gone_waits_for_it_and_speaks_to_nobody",
+    ),
+    ("read-only-when-job-active", "who_may_judge_and_when_is_the_owners_alone_to_say"),
     ("revocation-unknown", "a_job_that_checks_for_revocation_needs_a_list_and_says_so"),
     ("revocation-list-outdated", "a_check_for_revocation_that_cannot_be_made_is_a_no"),
     (
@@ -298,9 +307,7 @@ pub(crate) const ABSENT: &[(u32, &str)] = &[
     (0x8020_006e, "Linux has no such policy"),
     (0x8020_006f, "there is no game mode"),
     (0x8020_0070, "not built yet"),
-    (0x8020_0074, "no client is asked about certificates"),
-    (0x8020_0075, "no client is asked about certificates"),
-    (0x8020_0076, "a context: no client is asked about certificates"),
+    (0x8020_0076, "a context: `server-certificate-callback`"),
 ];
 
 /// Every number of BITS' own.

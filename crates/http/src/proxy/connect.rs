@@ -16,12 +16,13 @@
 
 use super::{Proxy, ProxyError, ProxyKind, ProxyTrouble, socks, tunnel};
 use crate::auth::Told;
-use crate::connect::{CONNECT_TIMEOUT, ConnectError, Route, Scheme, Unreached, reach, secured};
-use crate::order::Relaxed;
+use crate::connect::{
+    CONNECT_TIMEOUT, ConnectError, Leg, Route, Scheme, Unreached, reach, secured,
+};
 use crate::pace::Pace;
 use crate::resolve::Lookups;
 use crate::stream::Stream;
-use crate::tls::Trust;
+use crate::tls::{Demands, Trust};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use tokio::time::timeout;
@@ -30,12 +31,12 @@ use tokio::time::timeout;
 /// The second descriptor is of the socket to the proxy.
 pub(crate) async fn through(
     proxy: &Proxy,
-    route: &Route,
-    trust: &Trust,
+    leg: Leg<'_>,
     lookups: &mut Lookups,
     pace: Arc<Pace>,
     told: &Told,
 ) -> Result<(Stream, OwnedFd), ConnectError> {
+    let Leg { route, trust, watch: _ } = leg;
     let wrong = |trouble| ProxyError::of(proxy, trouble);
     let reached = timeout(CONNECT_TIMEOUT, reached(proxy, trust, lookups, pace)).await;
     let (stream, in_hand) = reached.unwrap_or(Err(ProxyTrouble::TimedOut)).map_err(wrong)?;
@@ -46,7 +47,7 @@ pub(crate) async fn through(
     let stream = made.unwrap_or(Err(ProxyTrouble::Slow)).map_err(wrong)?;
     match route.origin.scheme {
         Scheme::Http => Ok((stream, in_hand)),
-        Scheme::Https => Ok((secured(stream, route, trust).await?, in_hand)),
+        Scheme::Https => Ok((secured(stream, leg).await?, in_hand)),
     }
 }
 
@@ -66,7 +67,7 @@ async fn reached(
     Ok(match proxy.kind {
         ProxyKind::Http | ProxyKind::Socks5 => (stream, in_hand),
         ProxyKind::Https => {
-            (stream.under_tls(trust, &proxy.host, Relaxed::default(), None).await?, in_hand)
+            (stream.under_tls(trust, &proxy.host, Demands::default()).await?, in_hand)
         }
     })
 }

@@ -131,7 +131,10 @@ impl From<TlsError> for ProxyTrouble {
             | TlsError::RevocationListOutdated
             | TlsError::ClientCertificateWanted
             | TlsError::ClientCertificateRefused(_)
-            | TlsError::NotSigned) => other,
+            | TlsError::NotSigned
+            | TlsError::Rejected(_)
+            | TlsError::ValidatorMissing
+            | TlsError::KeepsChanging) => other,
         })
     }
 }

@@ -32,3 +32,4 @@ mod several;
 mod stopping;
 mod swaps;
 mod tls;
+mod validation;

@@ -15,7 +15,10 @@ use ebb_core::digest::{Digest, Hashed};
 use ebb_core::failure::{Failure, ServiceTrouble};
 use ebb_core::file::{File, Piece};
 use ebb_wire::Sandbox;
-use ebb_wire::net::{CertificateId, FetchId, FetchOptions, FromNet, Login, Manners, Path, ToNet};
+use ebb_wire::net::{
+    CertificateId, FetchId, FetchOptions, FromNet, Login, Manners, Path, Question, ToNet,
+    ValidationId, Verdict,
+};
 use ebb_wire::sign::ClientIdentity;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -67,6 +70,7 @@ pub(crate) struct NetAgent {
 #[derive(Default)]
 struct Fetches {
     listeners: HashMap<FetchId, mpsc::UnboundedSender<FromNet>>,
+    validations: HashMap<ValidationId, mpsc::UnboundedSender<Question>>,
     over: bool,
 }
 
@@ -108,6 +112,7 @@ impl Fetch {
                 | FromNet::Progress { .. }
                 | FromNet::Measured { .. }
                 | FromNet::Path(_)
+                | FromNet::Question(_)
                 | FromNet::Hello { .. } => {}
             }
         }
@@ -193,6 +198,25 @@ impl NetAgent {
             true => self.outbox.put(message, descriptor).map_err(|_| LOST),
             false => Err(LOST),
         }
+    }
+
+    /// A name under which fetches ask about servers, and where the questions come.
+    pub(crate) fn validate(&self) -> (ValidationId, mpsc::UnboundedReceiver<Question>) {
+        let id = ValidationId(self.next.replace(self.next.get() + 1));
+        let (tell, asked) = mpsc::unbounded_channel();
+        self.fetches.borrow_mut().validations.insert(id, tell);
+        (id, asked)
+    }
+
+    /// Nobody answers them any more.
+    pub(crate) fn no_more_questions(&self, id: ValidationId) {
+        self.fetches.borrow_mut().validations.remove(&id);
+    }
+
+    /// The answer to a question.
+    pub(crate) fn answer(&self, question: u64, verdict: Verdict) {
+        // A dead agent waits for nothing.
+        let _ = self.outbox.put(&ToNet::Verdict { question, verdict }, None);
     }
 
     /// Fetches of this bucket go about it as it does; those of 0 as they like.
@@ -349,7 +373,9 @@ async fn listen(channel: Rc<Channel>, process: Rc<Process>, told: Told) {
     told.fetches.borrow_mut().over = true;
     process.kill().await;
     channel.is_closed::<FromNet>().await;
-    told.fetches.borrow_mut().listeners.clear();
+    let mut fetches = told.fetches.borrow_mut();
+    fetches.listeners.clear();
+    fetches.validations.clear();
 }
 
 /// Who and what is told of what is heard.
@@ -378,6 +404,13 @@ fn hand_over(message: FromNet, told: &Told) -> bool {
         told.paths.borrow_mut().insert(path.manners, (Instant::now(), path));
         return true;
     }
+    if let FromNet::Question(question) = message {
+        // Whoever is not there any more has stopped the fetch.
+        let fetches = told.fetches.borrow();
+        let asked = fetches.validations.get(&question.validation);
+        let _ = asked.map(|asked| asked.send(*question));
+        return true;
+    }
     let Some(fetch) = fetch_of(&message) else {
         eprintln!("a network agent sent a message that does not fit");
         return false;
@@ -397,7 +430,7 @@ fn hand_over(message: FromNet, told: &Told) -> bool {
 
 fn fetch_of(message: &FromNet) -> Option<FetchId> {
     match message {
-        FromNet::Hello { .. } | FromNet::Path(_) => None,
+        FromNet::Hello { .. } | FromNet::Path(_) | FromNet::Question(_) => None,
         FromNet::Head { fetch, .. }
         | FromNet::Progress { fetch, .. }
         | FromNet::Hashed { fetch, .. }
@@ -413,6 +446,7 @@ fn size_in(answer: FromNet) -> Option<u64> {
         FromNet::Measured { size, .. } => size,
         FromNet::Hello { .. }
         | FromNet::Path(_)
+        | FromNet::Question(_)
         | FromNet::Head { .. }
         | FromNet::Progress { .. }
         | FromNet::Hashed { .. }
@@ -426,6 +460,7 @@ fn is_last(message: &FromNet) -> bool {
     match message {
         FromNet::Hello { .. }
         | FromNet::Path(_)
+        | FromNet::Question(_)
         | FromNet::Head { .. }
         | FromNet::Hashed { .. }
         | FromNet::Progress { .. } => false,

@@ -42,6 +42,8 @@ pub(super) fn asking(
         },
         // Said by whoever has it opened.
         certificate: None,
+        // The same.
+        validation: None,
         dynamic: terms.dynamic_content,
         afresh: false,
         sync_at_end: terms.high_performance,

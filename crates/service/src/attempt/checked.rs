@@ -56,6 +56,7 @@ impl Attempt {
                 | FromNet::Progress { .. }
                 | FromNet::Measured { .. }
                 | FromNet::Path(_)
+                | FromNet::Question(_)
                 | FromNet::Stopped { .. },
             ) => self.out_of_its_mind(net, at).await,
             None => Err(lost(at)),

@@ -255,6 +255,7 @@ impl Attempt {
                     | FromNet::Done { .. }
                     | FromNet::Measured { .. }
                     | FromNet::Path(_)
+                    | FromNet::Question(_)
                     | FromNet::Stopped { .. }
                     | FromNet::Hello { .. },
                 ) => return self.out_of_its_mind(net, one.at).await,

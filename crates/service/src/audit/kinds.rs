@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     Credentials,
     /// A client certificate was entrusted to a job, or removed.
     Certificate,
+    /// A program that judges servers was set, or is needed no more.
+    Validator,
 }
 
 /// A kind, as it is listed.
@@ -59,7 +61,7 @@ macro_rules! row {
 }
 
 /// Every kind.
-pub(crate) const ROWS: [Row; 11] = [
+pub(crate) const ROWS: [Row; 12] = [
     row!(
         OwnerCaptured,
         "0d654570b5d7497fada459f4619e7fab",
@@ -125,6 +127,12 @@ pub(crate) const ROWS: [Row; 11] = [
         "8ed864a607264fa992e08b87be96839e",
         "certificate",
         "a client certificate was entrusted to a job or removed, or that was refused"
+    ),
+    row!(
+        Validator,
+        "4bc16e200d0746498f7e522a672a1bd0",
+        "validator",
+        "a program that judges servers was set for a job or removed, or that was refused"
     ),
 ];
 

@@ -75,6 +75,10 @@ impl Client {
                 let command = Command::Register(job, self.notified());
                 self.ask(message, command, values::Shape::Plain);
             }
+            Ok(Call::Validate(job)) => {
+                let command = Command::SetValidator(job, self.notified());
+                self.ask(message, command, values::Shape::Plain);
+            }
             Ok(Call::Answer(reply)) => self.answer(message, Ok(reply)),
             Ok(Call::Subscribe(wanted)) => {
                 self.subscribe(wanted);

@@ -31,6 +31,8 @@ pub(super) enum Call {
     Answer(Message),
     /// Notifications of a job, to this connection.
     Register(JobId),
+    /// Questions about servers' certificates of a job, to this connection.
+    Validate(JobId),
     /// Signals on or off.
     Subscribe(Subscription),
 }
@@ -259,6 +261,12 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
         "GetClientCertificate" => nothing(message, Command::GetCertificate(id))?,
         "Register" => return Ok(Call::Register(nothing(message, id)?)),
         "Unregister" => nothing(message, Command::Unregister(id))?,
+        "SetServerCertificateValidation" => return Ok(Call::Validate(nothing(message, id)?)),
+        "RemoveServerCertificateValidation" => nothing(message, Command::RemoveValidator(id))?,
+        "JudgeServerCertificate" => {
+            let (question, code): (u64, u32) = body(message)?;
+            Command::JudgeCertificate(id, question, code)
+        }
         "Explain" => nothing(message, Command::Explain(id))?,
         "TakeOwnership" => nothing(message, Command::TakeOwnership(id))?,
         "OpenTokenOptions" => nothing(message, Command::OpenTokenOptions(id))?,

@@ -14,7 +14,7 @@ use zbus::names::OwnedUniqueName;
 use super::pace::Views;
 use super::values;
 use crate::clock;
-use crate::command::{Notice, NoticeKind, Notification};
+use crate::command::{Notice, NoticeKind, Notification, Told, UnknownServer};
 
 /// Sends what is heard to one subscriber, until the connection ends.
 pub(super) async fn forward(
@@ -81,15 +81,24 @@ pub(super) async fn notify(
     mut queue: mpsc::Receiver<Notification>,
 ) {
     while let Some(told) = queue.recv().await {
-        let signal =
-            match values::notification(&told.what) {
-                Some((kind, details)) => {
-                    let path = values::job_path(told.job);
-                    begin((path.as_str(), names::JOB, "Notification"), destination.as_ref())
-                        .build(&(told.number, kind.name(), details))
-                }
-                None => signals_missed(destination.as_ref()),
-            };
+        let path = values::job_path(told.job);
+        let of_job = |member| begin((path.as_str(), names::JOB, member), destination.as_ref());
+        let signal = match &told.what {
+            Told::Certificate(question, server) => {
+                let UnknownServer { file, host, port, chain, .. } = server.as_ref();
+                let asked = (*question, *file, host, *port, chain);
+                of_job("ValidateServerCertificate").build(&asked)
+            }
+            Told::Missed => signals_missed(destination.as_ref()),
+            what @ (Told::Transferred
+            | Told::Error(_)
+            | Told::Modification
+            | Told::FileTransferred(_)
+            | Told::Ranges(_)) => {
+                let Some((kind, details)) = values::notification(what) else { continue };
+                of_job("Notification").build(&(told.number, kind.name(), details))
+            }
+        };
         let Ok(signal) = signal else { continue };
         if connection.send(&signal).await.is_err() {
             return;

@@ -251,7 +251,8 @@ pub(super) fn notification(told: &Told) -> Option<(Kind, Dict<'_>)> {
         Told::Ranges(files) => {
             (Kind::RangesTransferred, Dict::from([("Ranges", Variant::from(files.clone()))]))
         }
-        Told::Missed => return None,
+        // Told in another way.
+        Told::Certificate(..) | Told::Missed => return None,
     })
 }
 

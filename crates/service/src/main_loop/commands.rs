@@ -74,6 +74,14 @@ impl MainLoop {
                 return turn.after.push(After::Owed(job));
             }
             Command::Unregister(job) => self.unregister(caller, asker.connection, job),
+            Command::SetValidator(job, to) => {
+                self.set_validator(caller, asker.connection, job, to, turn)
+            }
+            Command::RemoveValidator(job) => self.remove_validator(caller, job, turn),
+            Command::JudgeCertificate(job, question, code) => {
+                let judged = (question, code);
+                self.answer_certificate_question(caller, asker.connection, job, judged)
+            }
             Command::Explain(job) => self.explain(caller, job),
             Command::GetHeaders(job) => self.get_headers(caller, job),
             Command::GetCertificate(job) => self.get_certificate(caller, job),

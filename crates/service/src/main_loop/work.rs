@@ -282,6 +282,7 @@ impl MainLoop {
             headers,
             logins: logins(&credentials),
             entrusted: entrusted.map(|(certificate, reader)| Entrusted { certificate, reader }),
+            validated: job.validated,
             afresh: Cell::new(job.patience == Patience::default()),
             only_requested: job.terms.on_demand,
             bucket: self.buckets.of(id),

@@ -4,7 +4,9 @@
 //! Never the position of a variant: that changes when the code does, and a store outlives it.
 
 use ebb_core::describe::FAILURES;
-use ebb_core::failure::{DestinationTrouble, Failure, ProxyTrouble, ServerTrouble, SourceTrouble};
+use ebb_core::failure::{
+    DestinationTrouble, Failure, ProxyTrouble, ServerTrouble, SourceTrouble, ValidatorTrouble,
+};
 
 /// The number that belongs to the name, if one does.
 pub(crate) fn number_of(failure: Failure) -> Option<i64> {
@@ -16,9 +18,11 @@ pub(crate) fn number_of(failure: Failure) -> Option<i64> {
         Failure::Source(SourceTrouble::Io(errno)) => Some(errno.into()),
         Failure::Proxy(ProxyTrouble::Refused(status)) => Some(status.into()),
         Failure::Proxy(ProxyTrouble::SocksRefused(reply)) => Some(reply.into()),
+        Failure::Validator(ValidatorTrouble::Rejected(code)) => Some(code.into()),
         Failure::Network(_)
         | Failure::Proxy(_)
         | Failure::Certificate(_)
+        | Failure::Validator(_)
         | Failure::Server(_)
         | Failure::Source(_)
         | Failure::Destination(_)
@@ -47,6 +51,9 @@ pub(crate) fn restore(name: &str, number: Option<i64>) -> Option<Failure> {
         }
         ("proxy-socks-refused", Some(reply)) => {
             Failure::Proxy(ProxyTrouble::SocksRefused(reply.try_into().ok()?))
+        }
+        ("server-certificate-rejected", Some(code)) => {
+            Failure::Validator(ValidatorTrouble::Rejected(code.try_into().ok()?))
         }
         (_, Some(_)) => return None,
         (_, None) => FAILURES
@@ -94,7 +101,8 @@ mod tests {
             client-certificate-invalid client-certificate-passphrase client-certificate-not-signed \
             client-certificate-module-missing client-certificate-token-absent \
             client-certificate-pin-locked client-certificate-not-found client-certificate-ambiguous \
-            certificate-revoked revocation-unknown revocation-list-outdated";
+            certificate-revoked revocation-unknown revocation-list-outdated \
+            server-certificate-rejected server-cert-validation-interface-required";
         let found = FAILURES.map(Failure::name).join(" ");
         assert_eq!(found, names);
     }

@@ -60,6 +60,7 @@ pub(crate) static JOB: Table = Table {
         "file_mode",
         "file_group",
         "headers_write_only",
+        "validated",
         "resumed",
         "state",
         "attempt",
@@ -97,6 +98,7 @@ pub(crate) fn cells(job: &Job) -> Vec<Value> {
         headers,
         credentials: _,
         certificate: _,
+        validated,
         resumed,
         state,
         error,
@@ -118,6 +120,7 @@ pub(crate) fn cells(job: &Job) -> Vec<Value> {
     cells.put(*flags);
     put_terms(&mut cells, terms);
     cells.put(headers.write_only);
+    cells.put(*validated);
     cells.put(*resumed);
     put_state(&mut cells, *state);
     put_trouble(&mut cells, error.as_ref());
@@ -151,6 +154,7 @@ pub(crate) fn take(cells: &mut Reader<'_>) -> Result<Job, StoreError> {
         headers: CustomHeaders { sealed: None, write_only: cells.take()? },
         credentials: std::collections::BTreeMap::new(),
         certificate: None,
+        validated: cells.take()?,
         resumed: cells.take()?,
         state: state(cells)?,
         error: trouble(cells)?,

@@ -296,7 +296,7 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
     (
         (any::<[u8; 16]>(), token(), option::of(token()), flags),
         (
-            (terms(), any::<bool>(), (headers(), credentials(), certificate())),
+            (terms(), any::<(bool, bool)>(), (headers(), credentials(), certificate())),
             state(),
             option::of(trouble()),
             any::<u32>(),
@@ -313,7 +313,8 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
             headers: what.0.2.0,
             credentials: what.0.2.1,
             certificate: what.0.2.2,
-            resumed: what.0.1,
+            validated: what.0.1.1,
+            resumed: what.0.1.0,
             state: what.1,
             error: what.2,
             error_count: what.3,

@@ -8,6 +8,9 @@ mod login;
 mod options;
 mod path;
 mod proxy;
+mod validation;
+
+pub(super) use validation::{get_chain, put_chain};
 
 use super::{
     DETAIL_MAX, DecodeError, EncodeError, FIELDS_COUNT_MAX, FIELDS_MAX, Message, PIECES_MAX, Part,
@@ -53,6 +56,7 @@ impl Message for ToNet {
                 Writer::new(20).put(certificate).put(identity)
             }
             Self::Forget { certificate } => Writer::new(21).put(certificate),
+            Self::Verdict { question, verdict } => Writer::new(40).put(question).put(verdict),
             Self::Proceed { fetch } => Writer::new(2).put(fetch),
             Self::Stop { fetch } => Writer::new(3).put(fetch),
         }
@@ -97,6 +101,7 @@ impl Message for ToNet {
                 owner: from.get()?,
             },
             30 => Self::Card { sent: from.get()? },
+            40 => Self::Verdict { question: from.get()?, verdict: from.get()? },
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)
@@ -143,6 +148,7 @@ impl Message for FromNet {
             Self::Hashed { fetch, hashed } => Writer::new(8).put(fetch).put(hashed),
             Self::Measured { fetch, size } => Writer::new(7).put(fetch).put(size),
             Self::Path(path) => Writer::new(30).put(path),
+            Self::Question(question) => Writer::new(40).put(question.as_ref()),
         }
         .finish()
     }
@@ -174,6 +180,7 @@ impl Message for FromNet {
             7 => Self::Measured { fetch: from.get()?, size: from.get()? },
             8 => Self::Hashed { fetch: from.get()?, hashed: from.get()? },
             30 => Self::Path(from.get()?),
+            40 => Self::Question(Box::new(from.get()?)),
             _ => return Err(DecodeError::UnknownNumber),
         };
         from.finish(message)
@@ -288,7 +295,7 @@ impl Reader<'_> {
 }
 
 /// The troubles that are a number and nothing else; their places in this list are not the wire.
-const PLAIN: [(u8, NetTrouble); 26] = [
+const PLAIN: [(u8, NetTrouble); 27] = [
     (1, NetTrouble::NameNotResolved),
     (2, NetTrouble::ConnectFailed),
     (3, NetTrouble::TimedOut),
@@ -315,6 +322,7 @@ const PLAIN: [(u8, NetTrouble); 26] = [
     (43, NetTrouble::CertificateRevoked),
     (44, NetTrouble::RevocationUnknown),
     (45, NetTrouble::RevocationListOutdated),
+    (47, NetTrouble::ValidatorMissing),
 ];
 /// The one with an HTTP status.
 const STATUS: u8 = 7;
@@ -324,6 +332,8 @@ const WRITE_FAILED: u8 = 16;
 const REDIRECT_REFUSED: u8 = 17;
 /// The one that was met at a proxy.
 const PROXY: u8 = 30;
+/// The one with a code of the validator's own.
+const VALIDATOR_REJECTED: u8 = 46;
 
 impl Part for NetTrouble {
     fn put(&self, to: &mut Writer) {
@@ -336,6 +346,9 @@ impl Part for NetTrouble {
         } else if let Self::WriteFailed(errno) = self {
             WRITE_FAILED.put(to);
             errno.put(to);
+        } else if let Self::ValidatorRejected(code) = self {
+            VALIDATOR_REJECTED.put(to);
+            code.put(to);
         } else if let Self::Proxy(trouble) = self {
             PROXY.put(to);
             trouble.put(to);
@@ -351,6 +364,7 @@ impl Part for NetTrouble {
             REDIRECT_REFUSED => from.get().map(Self::RedirectRefused),
             WRITE_FAILED => from.get().map(Self::WriteFailed),
             PROXY => from.get().map(Self::Proxy),
+            VALIDATOR_REJECTED => from.get().map(Self::ValidatorRejected),
             tag => PLAIN
                 .iter()
                 .find_map(|(number, trouble)| (*number == tag).then_some(*trouble))

@@ -2,8 +2,9 @@
 //!
 //! What comes from a network agent is as little trusted as anything else of it: bytes with a limit.
 
+use super::net::{get_chain, put_chain};
 use super::{
-    CERTIFICATES_MAX, CHAIN_MAX, DETAIL_MAX, DecodeError, EncodeError, Message, PATH_MAX, Part,
+    DETAIL_MAX, DecodeError, EncodeError, Message, PATH_MAX, Part,
     Reader, SCHEMES_MAX, SECRET_PART_MAX, SIGNATURE_MAX, SIGNED_MAX, TOKEN_PARTS_MAX, Writer,
 };
 use crate::net::Secret;
@@ -193,13 +194,7 @@ impl Part for Secret {
 
 impl Part for ClientIdentity {
     fn put(&self, to: &mut Writer) {
-        if self.chain.iter().map(Vec::len).sum::<usize>() > CHAIN_MAX {
-            to.error = Some(EncodeError::TooLong);
-        }
-        to.put_length(self.chain.len(), CERTIFICATES_MAX);
-        for certificate in &self.chain {
-            to.put_bytes(certificate, CHAIN_MAX);
-        }
+        put_chain(&self.chain, to);
         to.put_length(self.schemes.len(), SCHEMES_MAX);
         for scheme in &self.schemes {
             scheme.put(to);
@@ -207,14 +202,7 @@ impl Part for ClientIdentity {
     }
 
     fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut chain = Vec::new();
-        for _ in 0..from.length(CERTIFICATES_MAX)? {
-            chain.push(from.bytes(CHAIN_MAX)?);
-        }
-        if chain.iter().map(Vec::len).sum::<usize>() > CHAIN_MAX {
-            return Err(DecodeError::TooLong);
-        }
-        Ok(Self { chain, schemes: from.list(SCHEMES_MAX)? })
+        Ok(Self { chain: get_chain(from)?, schemes: from.list(SCHEMES_MAX)? })
     }
 }
 

@@ -3,6 +3,7 @@
 mod path;
 mod proxy;
 mod sign;
+mod validation;
 mod versions;
 
 use super::*;
@@ -184,11 +185,12 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
     let relaxed = any::<[bool; 5]>().prop_map(|[name, date, authority, usage, revocation]| {
         Relaxed { name, date, authority, usage, revocation }
     });
-    let flags = (redirects, relaxed, any::<[bool; 4]>(), option::of(any::<u64>()), proxy::way());
+    let shown = (option::of(any::<u64>()), option::of(validation::validation()));
+    let flags = (redirects, relaxed, any::<[bool; 4]>(), shown, proxy::way());
     let most = (option::of(any::<u64>()), option::of(digest()), any::<u8>());
     ("[A-Z_]{0,20}", vec(header, 0..5), flags, most).prop_map(
         |(method, headers, flags, (most_bytes, digest, connections))| {
-            let (redirects, relaxed, bits, certificate, way) = flags;
+            let (redirects, relaxed, bits, (certificate, validation), way) = flags;
             let [allow_downgrade, dynamic, afresh, sync_at_end] = bits;
             FetchOptions {
                 method,
@@ -197,6 +199,7 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
                 allow_downgrade,
                 relaxed,
                 certificate: certificate.map(CertificateId),
+                validation,
                 dynamic,
                 afresh,
                 sync_at_end,
@@ -255,6 +258,7 @@ fn to_net() -> impl Strategy<Value = ToNet> {
             }
         ),
         sign::to_net(),
+        validation::verdict(),
         fetch().prop_map(|fetch| ToNet::Proceed { fetch }),
         fetch().prop_map(|fetch| ToNet::Stop { fetch }),
         path::limit(),
@@ -297,6 +301,7 @@ fn net_trouble() -> impl Strategy<Value = NetTrouble> {
         Just(NetTrouble::ClientCertificateRefused),
         Just(NetTrouble::NotSigned),
         sign::revocation(),
+        validation::trouble(),
         Just(NetTrouble::NoSpace),
         any::<i32>().prop_map(NetTrouble::WriteFailed),
         proxy::proxy_trouble().prop_map(NetTrouble::Proxy),
@@ -338,6 +343,7 @@ fn from_net() -> impl Strategy<Value = FromNet> {
         (fetch(), option::of(any::<u64>()))
             .prop_map(|(fetch, size)| FromNet::Measured { fetch, size }),
         path::path().prop_map(FromNet::Path),
+        validation::question(),
     ]
 }
 

@@ -29,7 +29,7 @@ pub(super) fn serve(shared: &Arc<Shared>, socket: TcpStream, number: u64) {
     };
     let mut stream: Box<dyn Stream> = match &shared.tls {
         None => Box::new(socket),
-        Some(config) => match ServerConnection::new(Arc::clone(config)) {
+        Some(config) => match ServerConnection::new(Arc::clone(&config.lock().expect("whole"))) {
             Ok(tls) => Box::new(StreamOwned::new(tls, socket)),
             Err(_) => return,
         },

@@ -45,7 +45,7 @@ pub struct Server {
 struct Shared {
     resources: Mutex<HashMap<String, Resource>>,
     log: log::Log,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Mutex<Arc<ServerConfig>>>,
     stopping: AtomicBool,
 }
 
@@ -89,7 +89,7 @@ impl Server {
         let shared = Arc::new(Shared {
             resources: Mutex::default(),
             log: log::Log::default(),
-            tls,
+            tls: tls.map(Mutex::new),
             stopping: AtomicBool::new(false),
         });
         let serving = Arc::clone(&shared);
@@ -118,6 +118,16 @@ impl Server {
     /// Goes over to the next version of a resource, for the requests to come.
     pub fn swap(&self, path: &str) {
         self.shared.swap(path);
+    }
+
+    /// Shows another leaf of this authority on connections to come.
+    ///
+    /// # Panics
+    ///
+    /// When it is no server of https.
+    pub fn show_another_leaf(&self, authority: &Authority) {
+        let tls = self.shared.tls.as_ref().expect("a server of https");
+        *tls.lock().expect("no panic here") = authority.another_config();
     }
 
     /// Every request so far.

@@ -55,17 +55,17 @@ impl Authority {
         let leaf_key = KeyPair::generate().expect("a key");
         let leaf = CertificateParams::new(names).expect("plain names");
         let leaf = leaf.signed_by(&leaf_key, &authority).expect("a leaf");
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("the provider knows them")
-            .with_no_client_auth()
-            .with_single_cert(vec![leaf.der().clone()], key)
-            .expect("key and certificate are a pair");
+        let config = config(&leaf, &leaf_key);
         let leaf = (leaf.pem(), leaf_key.serialize_pem());
-        let (pem, config) = (authority.pem(), Arc::new(config));
+        let pem = authority.pem();
         Self { pem, leaf, config, issuer: authority }
+    }
+
+    /// What it takes to answer with another leaf for 127.0.0.1.
+    pub(super) fn another_config(&self) -> Arc<ServerConfig> {
+        let key = KeyPair::generate().expect("a key");
+        let leaf = CertificateParams::new(["127.0.0.1".to_owned()]).expect("plain names");
+        config(&leaf.signed_by(&key, &self.issuer).expect("a leaf"), &key)
     }
 
     /// A list of its revoked certificates, as PEM: there are none.
@@ -100,6 +100,18 @@ impl Authority {
         let leaf = leaf.signed_by(&key, &self.issuer).expect("a leaf");
         (leaf.pem(), key.serialize_pem())
     }
+}
+
+fn config(leaf: &rcgen::Certificate, key: &KeyPair) -> Arc<ServerConfig> {
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider knows them")
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], key)
+        .expect("key and certificate are a pair");
+    Arc::new(config)
 }
 
 impl Default for Authority {

@@ -144,6 +144,7 @@ fn any_event() -> impl Strategy<Value = Chance> {
         1 => Just(Event::MakeHeadersWriteOnly),
         1 => (any_pair(), any_headers())
             .prop_map(|(pair, sealed)| Event::SetCredentials(pair, sealed)),
+        1 => any::<bool>().prop_map(Event::SetValidator),
         1 => Just(Event::ClearHelperToken),
         1 => Just(Event::HelperTokenLost),
         4 => any_end().prop_map(Event::CompleteEnded),

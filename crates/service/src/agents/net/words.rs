@@ -3,6 +3,7 @@
 use ebb_core::digest::Digest;
 use ebb_core::failure::{
     CertificateTrouble, DestinationTrouble, Failure, NetworkTrouble, ProxyTrouble, ServerTrouble,
+    ValidatorTrouble,
 };
 use ebb_core::file::Validators;
 use ebb_wire::net::NetTrouble;
@@ -58,6 +59,8 @@ pub(crate) fn failure_of(trouble: NetTrouble) -> Failure {
         NetTrouble::ClientCertificateWanted => Failure::Certificate(CertificateTrouble::Wanted),
         NetTrouble::ClientCertificateRefused => Failure::Certificate(CertificateTrouble::Refused),
         NetTrouble::NotSigned => Failure::Certificate(CertificateTrouble::NotSigned),
+        NetTrouble::ValidatorRejected(code) => Failure::Validator(ValidatorTrouble::Rejected(code)),
+        NetTrouble::ValidatorMissing => Failure::Validator(ValidatorTrouble::Required),
         NetTrouble::Status(status) => Failure::Server(ServerTrouble::Status(status)),
         NetTrouble::MalformedAnswer => Failure::Server(ServerTrouble::MalformedAnswer),
         NetTrouble::EncodedAnswer => Failure::Server(ServerTrouble::EncodedAnswer),

@@ -16,6 +16,7 @@ fn told(from: &mut mpsc::Receiver<Notification>) -> Vec<&'static str> {
             Told::Modification => "modification",
             Told::FileTransferred(_) => "file",
             Told::Ranges(_) => "ranges",
+            Told::Certificate(..) => "certificate",
             Told::Missed => "missed",
         })
         .collect()

@@ -15,6 +15,7 @@ impl Part for FetchOptions {
         self.allow_downgrade.put(to);
         self.relaxed.put(to);
         self.certificate.put(to);
+        self.validation.put(to);
         self.dynamic.put(to);
         self.afresh.put(to);
         self.sync_at_end.put(to);
@@ -32,6 +33,7 @@ impl Part for FetchOptions {
             allow_downgrade: from.get()?,
             relaxed: from.get()?,
             certificate: from.get()?,
+            validation: from.get()?,
             dynamic: from.get()?,
             afresh: from.get()?,
             sync_at_end: from.get()?,
