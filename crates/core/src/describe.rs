@@ -98,7 +98,7 @@ pub const FAILURES: [Failure; 78] = [
     Failure::Network(NetworkTrouble::CertificateRevoked),
     Failure::Network(NetworkTrouble::RevocationUnknown),
     Failure::Network(NetworkTrouble::RevocationListOutdated),
-    Failure::Validator(ValidatorTrouble::Rejected(1)),
+    Failure::Validator(ValidatorTrouble::Rejected(0)),
     Failure::Validator(ValidatorTrouble::Required),
 ];
 

@@ -44,9 +44,11 @@ from .notices import (
     Notification,
     Notifications,
     PropertiesChanged,
+    ServerCertificate,
     SignalsMissed,
     StateChanged,
     Transferred,
+    Validator,
 )
 from .records import (
     Changes,
@@ -123,6 +125,7 @@ __all__ = [
     "Range",
     "Refused",
     "SecurityFlags",
+    "ServerCertificate",
     "SignalsMissed",
     "State",
     "StateChanged",
@@ -132,5 +135,6 @@ __all__ = [
     "TokenFlags",
     "TokenOptions",
     "Transferred",
+    "Validator",
     "__version__",
 ]

@@ -64,6 +64,13 @@ METHODS: Dict[str, Dict[str, Tuple[str, str, str]]] = {
         "SetClientCertificate": ("sayayah", "", "Job.set_client_certificate"),
         "RemoveClientCertificate": ("", "b", "Job.remove_client_certificate"),
         "GetClientCertificate": ("", "sayayb", "Job.client_certificate"),
+        "SetServerCertificateValidation": ("", "", "Validator.set"),
+        "RemoveServerCertificateValidation": (
+            "",
+            "b",
+            "Job.remove_server_certificate_validation",
+        ),
+        "JudgeServerCertificate": ("tu", "", "Validator.judge"),
         "TakeOwnership": ("", "", "Job.take_ownership"),
         "OpenTokenOptions": ("", "o", "Job.token_options"),
     },
@@ -91,6 +98,7 @@ SIGNALS: Dict[str, Dict[str, Tuple[str, str]]] = {
         "Failed": ("a{sv}t", "Failed"),
         "FileTransferred": ("ut", "FileTransferred"),
         "FileRangesTransferred": ("ua(tt)", "FileRangesTransferred"),
+        "ValidateServerCertificate": ("tusqaay", "ServerCertificate"),
     },
 }
 

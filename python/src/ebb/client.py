@@ -18,7 +18,7 @@ from ._property import Readable, Remote, Writable
 from ._wire import Wire
 from .errors import NotReachable, ProtocolError
 from .job import PROPERTIES, Job, job_info
-from .notices import Notices, Notifications
+from .notices import Notices, Notifications, Validator
 from .records import Changes, JobInfo, Meaning, Status
 from .values import (
     JobType,
@@ -226,6 +226,10 @@ class Client(Remote):
     def notifications(self) -> Notifications:
         """A listener to register jobs with: see :meth:`ebb.Job.notifications` for one job."""
         return Notifications(self)
+
+    def validator(self) -> Validator:
+        """A listener that judges the servers of the jobs it is set for."""
+        return Validator(self)
 
 
 def _option(name: str) -> Writable[Any]:

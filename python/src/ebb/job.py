@@ -348,6 +348,11 @@ class Job(Remote):
             form, read("certificate", ("ay", certificate)), read("key", ("ay", key)), passphrase
         )
 
+    def remove_server_certificate_validation(self) -> bool:
+        """Has no program judge its servers any more, and says whether one was to."""
+        (removed,) = self._call("RemoveServerCertificateValidation")
+        return bool(removed)
+
     def take_ownership(self) -> None:
         """Becomes its owner; for administrators."""
         self._call("TakeOwnership")

@@ -134,6 +134,21 @@ class Notification:
     ranges: Optional[Dict[int, List[Range]]] = None
 
 
+@dataclass(frozen=True)
+class ServerCertificate:
+    """A server that a job is about to speak to; its certificate holds."""
+
+    job_id: str
+    #: What the answer is to.
+    question: int
+    #: The file that needs it, by its index.
+    file: int
+    host: str
+    port: int
+    #: The certificates it sent, as DER, its own first.
+    chain: List[bytes]
+
+
 class _Listener:
     """A connection that is told things."""
 
@@ -256,6 +271,37 @@ class Notifications(_Listener):
             ranges = fields.read("Ranges", kinds.RANGES_BY_FILE)
             return Notification(job_id, number, kind, ranges=ranges)
         return notification
+
+
+class Validator(_Listener):
+    """Judges the servers of jobs, before they are spoken to. Its connection has to stay."""
+
+    def set(self, job: Job) -> None:
+        """Judges this job's servers from now on; for its owner, while it is not active."""
+        self._wire.call(job._path, contract.JOB, "SetServerCertificateValidation")
+
+    def judge(self, about: ServerCertificate, code: int = 0) -> None:
+        """Accepts the server with 0; anything else rejects it, and is the number of the error."""
+        path = contract.job_path(about.job_id)
+        self._wire.call(path, contract.JOB, "JudgeServerCertificate", about.question, code)
+
+    def __enter__(self) -> Validator:
+        return self
+
+    def next(self, timeout: Optional[float] = None) -> Optional[ServerCertificate]:
+        """Waits for the next question; ``None`` when ``timeout`` seconds are over."""
+        found: Optional[ServerCertificate] = self._next(timeout)
+        return found
+
+    def _read(self, signal: Signal) -> Optional[ServerCertificate]:
+        job_id = contract.job_id(signal.path)
+        ours = (contract.JOB, "ValidateServerCertificate")
+        if not job_id or (signal.interface, signal.member) != ours:
+            return None
+        question, file, host, port, chain = _body(signal)
+        return ServerCertificate(
+            job_id, question, file, host, port, [bytes(one) for one in chain]
+        )
 
 
 def _body(signal: Signal) -> Tuple[Any, ...]:

@@ -165,6 +165,7 @@ fn other_trouble_passes_or_lasts_by_who_can_mend_it() {
         Failure::Proxy(P::MalformedAnswer),
         Failure::Certificate(C::NotSigned),
         Failure::Certificate(C::TokenAbsent),
+        Failure::Validator(V::Rejected(0)),
     ];
     for failure in FAILURES {
         let passes = failure.remedy() == Remedy::Retry;
@@ -204,6 +205,8 @@ fn failures_carry_the_numbers_of_bits() {
         (Failure::Destination(D::TemporaryLost), 0x8007_0002),
         (Failure::Service(S::TokenRequired), 0x8020_0056),
         (Failure::Service(S::IdentityNotAdmitted), 0x8007_0005),
+        (Failure::Validator(V::Rejected(7)), 7),
+        (Failure::Validator(V::Required), 0x8020_0074),
         (Failure::Proxy(P::Unauthorized), 0x8019_0197),
         (Failure::Proxy(P::Refused(502)), 0x8019_01f6),
         (Failure::Proxy(P::InvalidSettings), 0x8020_003f),

@@ -51,13 +51,11 @@ impl ValidatorTrouble {
 
 impl fmt::Display for ValidatorTrouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rejected(code) => {
-                write!(f, "the job's own program rejects the server's certificate ({code:#010x})")
+        f.write_str(match self {
+            Self::Rejected(_) => "the job's own program rejects the server's certificate",
+            Self::Required => {
+                "the program that judges servers' certificates for the job does not answer"
             }
-            Self::Required => f.write_str(
-                "the program that judges servers' certificates for the job does not answer",
-            ),
-        }
+        })
     }
 }

@@ -230,7 +230,7 @@ fn to_net() -> impl Strategy<Value = ToNet> {
         .prop_map(|(source, length, at)| Piece { source, length, at });
     let full = (
         (fetch(), text(), any::<u64>(), any::<u32>(), any::<u32>()),
-        (validators(), option::of(hashed()), vec(piece, 0..20), fetch_options()),
+        (validators(), option::of(hashed()), vec(piece, 0..20), fetch_options().boxed()),
     );
     prop_oneof![
         full.prop_map(|(numbers, (validators, hashed, pieces, options))| {
@@ -257,13 +257,14 @@ fn to_net() -> impl Strategy<Value = ToNet> {
                 owner,
             }
         ),
-        sign::to_net(),
-        validation::verdict(),
+        // In boxes, or the whole is too large for a test's stack.
+        sign::to_net().boxed(),
+        validation::verdict().boxed(),
         fetch().prop_map(|fetch| ToNet::Proceed { fetch }),
         fetch().prop_map(|fetch| ToNet::Stop { fetch }),
         path::limit(),
         any::<bool>().prop_map(|sent| ToNet::Card { sent }),
-        (fetch(), text(), fetch_options(), any::<u32>()).prop_map(
+        (fetch(), text(), fetch_options().boxed(), any::<u32>()).prop_map(
             |(fetch, url, options, stall_timeout_ms)| ToNet::Measure {
                 fetch,
                 url,
@@ -301,7 +302,7 @@ fn net_trouble() -> impl Strategy<Value = NetTrouble> {
         Just(NetTrouble::ClientCertificateRefused),
         Just(NetTrouble::NotSigned),
         sign::revocation(),
-        validation::trouble(),
+        validation::trouble().boxed(),
         Just(NetTrouble::NoSpace),
         any::<i32>().prop_map(NetTrouble::WriteFailed),
         proxy::proxy_trouble().prop_map(NetTrouble::Proxy),
@@ -329,7 +330,7 @@ fn from_net() -> impl Strategy<Value = FromNet> {
         }),
         (fetch(), any::<u64>(), option::of(any::<i64>()))
             .prop_map(|(fetch, length, modified)| { FromNet::Done { fetch, length, modified } }),
-        (fetch(), any::<u64>(), net_trouble(), option::of(any::<u32>()), redirect, text())
+        (fetch(), any::<u64>(), net_trouble().boxed(), option::of(any::<u32>()), redirect, text())
             .prop_map(|(fetch, durable, trouble, retry_after, redirect, detail)| FromNet::Failed {
                 fetch,
                 durable,
@@ -343,7 +344,7 @@ fn from_net() -> impl Strategy<Value = FromNet> {
         (fetch(), option::of(any::<u64>()))
             .prop_map(|(fetch, size)| FromNet::Measured { fetch, size }),
         path::path().prop_map(FromNet::Path),
-        validation::question(),
+        validation::question().boxed(),
     ]
 }
 
