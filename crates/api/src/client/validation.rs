@@ -29,6 +29,7 @@ use crate::names;
 
 /// A server that a job is about to speak to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServerCertificate {
     /// The id of the job.
     pub job: String,

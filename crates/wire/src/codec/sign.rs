@@ -4,8 +4,8 @@
 
 use super::net::{get_chain, put_chain};
 use super::{
-    DETAIL_MAX, DecodeError, EncodeError, Message, PATH_MAX, Part,
-    Reader, SCHEMES_MAX, SECRET_PART_MAX, SIGNATURE_MAX, SIGNED_MAX, TOKEN_PARTS_MAX, Writer,
+    DETAIL_MAX, DecodeError, EncodeError, Message, PATH_MAX, Part, Reader, SCHEMES_MAX,
+    SECRET_PART_MAX, SIGNATURE_MAX, SIGNED_MAX, TOKEN_PARTS_MAX, Writer,
 };
 use crate::net::Secret;
 use crate::sign::{
