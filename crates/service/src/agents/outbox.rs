@@ -81,3 +81,50 @@ async fn send(channel: Rc<Channel>, queue: Rc<Queue>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ebb_wire::files::{FromFiles, ToFiles};
+    use tokio::task::LocalSet;
+
+    fn question(seq: u64) -> ToFiles {
+        ToFiles::LookAt { seq, path: b"/x".to_vec() }
+    }
+
+    #[tokio::test]
+    async fn what_is_put_in_at_the_same_time_goes_together_and_in_order() {
+        let play = async {
+            let (near, far) = ebb_wire::channel::pair().unwrap();
+            let (near, far) = (Channel::new(near).unwrap(), Channel::new(far).unwrap());
+            let outbox = Outbox::begin(Rc::new(near));
+            (0..20).for_each(|seq| outbox.put(&question(seq), None).unwrap());
+            // What cannot be written is its author's trouble, and holds nobody up.
+            let endless = ToFiles::LookAt { seq: 20, path: vec![b'/'; 1 << 20] };
+            assert!(outbox.put(&endless, None).is_err());
+            let (mut came, mut datagrams) = (Vec::new(), 0);
+            while came.len() < 20 {
+                came.extend(far.receive_train::<ToFiles>().await.unwrap());
+                datagrams += 1;
+            }
+            let expected: Vec<_> = (0..20).map(question).collect();
+            let came: Vec<_> = came.into_iter().map(|(message, _)| message).collect();
+            assert_eq!((came, datagrams), (expected, 2));
+        };
+        LocalSet::new().run_until(play).await;
+    }
+
+    #[tokio::test]
+    async fn who_is_gone_holds_up_nobody_who_puts_something_in() {
+        let play = async {
+            let (near, far) = ebb_wire::channel::pair().unwrap();
+            let outbox = Outbox::begin(Rc::new(Channel::new(near).unwrap()));
+            drop(far);
+            for seq in 0..20 {
+                outbox.put(&FromFiles::Done { seq }, None).unwrap();
+                tokio::task::yield_now().await;
+            }
+        };
+        LocalSet::new().run_until(play).await;
+    }
+}
