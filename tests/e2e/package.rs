@@ -18,7 +18,7 @@ const FILE: Content = Content::new(57, 600_000);
 const HALF: u64 = FILE.size / 2;
 /// Jobs under way while the service is replaced.
 const JOBS: usize = 100;
-const PACKAGES: [&str; 3] = ["ebb", "ebbd", "librust-ebb-api-dev"];
+const PACKAGES: [&str; 4] = ["ebb", "ebbd", "librust-ebb-api-dev", "python3-ebb"];
 
 /// The packages, of the programs under test. Built once for all tests.
 fn packages(version: &str) -> Vec<PathBuf> {
@@ -117,6 +117,10 @@ fn the_installed_service_serves_users_and_root_and_a_purge_leaves_nothing() {
     FILE.check(&at);
     let asked = server.requests("/f");
     assert_eq!(asked.iter().map(|r| r.uid).collect::<Vec<_>>(), [Some(alice.uid), Some(bob.uid)]);
+    // A script finds the module and the service, both where they were put.
+    let script = "import ebb; print(ebb.Client().address, ebb.Client().status().administrator)";
+    let told = machine.must(&["/usr/bin/python3", "-c", script]);
+    assert_eq!(told, "unix:path=/run/ebb/bus True");
     // Documentation and completions are where the machine looks for them.
     for page in [["1", "ebb"], ["8", "ebbd"], ["5", "ebb.toml"]] {
         let _ = machine.must(&["man", "--where", page[0], page[1]]);

@@ -10,6 +10,7 @@ import os
 from datetime import datetime, timezone
 from typing import Any, Callable, Dict, Generic, List, Mapping, Optional, Tuple, Type, TypeVar
 
+from ._contract import is_uuid
 from .errors import ProtocolError
 from .values import (
     JobType,
@@ -86,8 +87,6 @@ def _write_time(time: Optional[datetime]) -> int:
 
 
 def _uuid(text: str) -> str:
-    from ._contract import is_uuid
-
     # The id goes into paths and onto terminals: nothing but a UUID gets that far.
     if not is_uuid(text):
         raise ValueError("not a UUID")

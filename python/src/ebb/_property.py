@@ -6,9 +6,7 @@ them at once takes :meth:`ebb.Job.properties`.
 
 from __future__ import annotations
 
-from typing import Any, Generic, Optional, Type, TypeVar, Union, overload
-
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, Optional, Type, TypeVar, Union, overload
 
 from ._fields import Kind
 

@@ -202,7 +202,7 @@ class Wire:
         while True:
             message = self._receive(deadline)
             if message is None:
-                # An answer that comes after this would be taken for that of another call.
+                # Who does not answer for so long has gone, whatever comes later.
                 self.close()
                 raise NotReachable(f"no answer to {member}")
             fields = message.header.fields
