@@ -199,6 +199,13 @@ mod tests {
     }
 
     #[test]
+    fn a_source_that_the_kernel_cannot_open_is_told_with_its_number() {
+        let place = Place::new("long");
+        let errno = Errno::NAMETOOLONG.raw_os_error();
+        assert_eq!(looked(&place.0.join("x".repeat(300))), Err(FileTrouble::SourceIo(errno)));
+    }
+
+    #[test]
     fn nothing_is_written_but_into_a_file_that_is_open_for_that() {
         let place = Place::new("to");
         let from = place.holding("from", b"1");

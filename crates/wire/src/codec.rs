@@ -70,8 +70,8 @@ pub const SIGNED_MAX: usize = 60 * 1024;
 pub const SIGNATURE_MAX: usize = 2048;
 /// Longest state of hashes that are under way, in bytes.
 pub const HASHED_MAX: usize = 512;
-/// Longest `ETag` or `Last-Modified` field in bytes.
-pub const VALIDATOR_MAX: usize = 8192;
+/// Longest `ETag` or `Last-Modified` field in bytes; a longer one is none.
+pub const VALIDATOR_MAX: usize = 1024;
 
 /// Something that is one datagram on one of our channels.
 pub trait Message: Sized {

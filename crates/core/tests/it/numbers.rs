@@ -201,7 +201,7 @@ pub(crate) const PROVOKED: &[(&str, &str)] = &[
     ("source-access-denied", "a_file_is_read_as_its_owner_and_with_a_helper_as_the_helper"),
     ("source-not-a-file", "what_cannot_be_copied_is_told_by_name_or_refused_when_it_is_added"),
     ("source-changes", "a_file_that_was_written_since_it_was_looked_at_is_not_copied"),
-    ("source-io-error", "what_is_no_file_is_not_opened"),
+    ("source-io-error", "a_source_that_the_kernel_cannot_open_is_told_with_its_number"),
     ("validation-failed", "a_file_declared_invalid_stops_the_job_and_is_fetched_again"),
     ("pending", "a_file_declared_invalid_stops_the_job_and_is_fetched_again"),
     ("size-changed", "more_bytes_than_announced_are_not_written"),

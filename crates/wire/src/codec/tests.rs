@@ -1,5 +1,6 @@
 //! Whatever comes: what we write we can read, and what we did not write never gets through.
 
+mod largest;
 mod path;
 mod proxy;
 mod sign;
