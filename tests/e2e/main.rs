@@ -29,6 +29,7 @@ mod groups;
 mod handover;
 mod headers;
 mod high_performance;
+mod history;
 mod identities;
 mod job_model;
 mod library;

@@ -13,6 +13,7 @@ mod get;
 pub(crate) mod help;
 mod helper;
 mod list;
+mod log;
 mod login;
 mod rebase;
 pub(crate) mod set;
@@ -49,6 +50,7 @@ pub(crate) async fn run(call: &Invocation) -> Result<Exit, Failure> {
         "watch" => watch::run(call).await,
         "pause" | "resume" | "cancel" | "complete" | "take" => steer::run(call).await,
         "set" => set::run(call).await,
+        "log" => log::run(call).await,
         "login" => login::run(call).await,
         "cert" => cert::run(call).await,
         "verify" => verify::run(call).await,

@@ -103,7 +103,7 @@ pub const FAILURES: [Failure; 78] = [
 ];
 
 /// Every refusal there is, but those that only pass a failure on.
-pub const REFUSALS: [Refusal; 45] = [
+pub const REFUSALS: [Refusal; 46] = [
     Refusal::NotFound,
     Refusal::AccessDenied,
     Refusal::InvalidState,
@@ -149,6 +149,7 @@ pub const REFUSALS: [Refusal; 45] = [
     Refusal::ShuttingDown,
     Refusal::NoClientCertificate,
     Refusal::ReadOnlyWhenJobActive,
+    Refusal::HistoryUnavailable,
 ];
 
 /// Looks an error up by its symbolic name; `http-NNN` for any status.

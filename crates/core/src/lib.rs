@@ -20,6 +20,7 @@ pub mod explain;
 pub mod failure;
 pub mod file;
 pub mod headers;
+pub mod history;
 pub mod id;
 pub mod job;
 pub mod notify;

@@ -104,6 +104,8 @@ pub enum Refusal {
     PasswordTooLarge,
     /// The job has no client certificate to tell about.
     NoClientCertificate,
+    /// What is remembered of the job cannot be read.
+    HistoryUnavailable,
     /// An entry of a proxy list, or of a bypass list, makes no sense.
     InvalidProxyInfo {
         /// Which, as far as it may be shown.
@@ -165,6 +167,7 @@ impl Refusal {
             Self::UserNameTooLarge => "username-too-large",
             Self::PasswordTooLarge => "password-too-large",
             Self::NoClientCertificate => "no-client-certificate",
+            Self::HistoryUnavailable => "history-unavailable",
             Self::InvalidProxyInfo { .. } => "invalid-proxy-info",
             Self::Unusable(failure) => failure.name(),
             Self::ShuttingDown => "shutting-down",
@@ -224,6 +227,7 @@ impl Refusal {
             Self::InvalidProxyInfo { .. } => 0x8020_003f,
             Self::Unusable(failure) => failure.code(),
             Self::SessionUnknown(_)
+            | Self::HistoryUnavailable
             | Self::TooManyRequests
             | Self::PrivateInstance
             | Self::ShuttingDown => 0,
@@ -296,6 +300,9 @@ impl Refusal {
             Self::UserNameTooLarge => "a user name has up to 300 characters",
             Self::PasswordTooLarge => "a password has up to 65,536 characters",
             Self::NoClientCertificate => "set one first",
+            Self::HistoryUnavailable => {
+                "the service's log says what is wrong; the job itself is not affected"
+            }
             Self::InvalidProxyInfo { .. } => {
                 "write proxies as [http://]host[:port] and hosts as they stand in addresses"
             }
@@ -366,6 +373,7 @@ impl fmt::Display for Refusal {
             Self::UserNameTooLarge => f.write_str("the user name is too long"),
             Self::PasswordTooLarge => f.write_str("the password is too long"),
             Self::NoClientCertificate => f.write_str("the job has no client certificate"),
+            Self::HistoryUnavailable => f.write_str("the job's history cannot be read"),
             Self::InvalidProxyInfo { entry, why } => {
                 write!(f, "the proxy settings make no sense at {entry:?}: {why}")
             }

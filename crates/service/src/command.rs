@@ -112,6 +112,8 @@ pub(crate) enum Command {
     JudgeCertificate(JobId, u64, u32),
     /// Why a job does what it does.
     Explain(JobId),
+    /// A page of what is remembered of a job.
+    History { job: JobId, after: u64, limit: u32 },
     /// Which of the caller's jobs are transferred or in error, and nobody has said they know.
     Unacknowledged,
     /// The caller knows what happened to their jobs, up to this number.
@@ -180,6 +182,8 @@ pub(crate) enum Answer {
     CustomHeaders(Headers),
     ClientCertificate(ClientCertificate),
     Explanation(Vec<ebb_core::explain::Line>),
+    /// With their numbers.
+    History(Vec<(u64, ebb_core::history::Entry)>),
     TokenOptions(String),
     Flags(u32),
     Identity(Option<u32>),
@@ -409,4 +413,29 @@ pub(crate) enum Message {
     Alive(oneshot::Sender<()>),
     /// Finish cleanly.
     Finish,
+}
+
+impl Message {
+    /// Who wants what it is about; nobody, where it is about what happened by itself.
+    pub(crate) fn asker(&self) -> Option<&Asker> {
+        match self {
+            Self::Ask(asker, ..) | Self::Inspected(_, asker, ..) => Some(asker),
+            Self::Looked(looked) => Some(&looked.asker),
+            Self::SessionFound(lending) => Some(&lending.asker),
+            Self::Gone(_)
+            | Self::Report(..)
+            | Self::Live(..)
+            | Self::AttemptOver(..)
+            | Self::Completed(..)
+            | Self::Deleted(..)
+            | Self::Spare(..)
+            | Self::CommandEnded { .. }
+            | Self::LoggedOn(_)
+            | Self::Sighted(_)
+            | Self::Policy(_)
+            | Self::UnknownServer(..)
+            | Self::Alive(_)
+            | Self::Finish => None,
+        }
+    }
 }

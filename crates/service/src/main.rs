@@ -47,7 +47,7 @@ use audit::journal::Journal;
 use bus::Face;
 use command::Message;
 use groups::Groups;
-use main_loop::{MainLoop, Parts};
+use main_loop::{Found, MainLoop, Parts};
 use manager::Manager;
 use sessions::{Finder, Follower};
 use vault::Vault;
@@ -86,11 +86,12 @@ fn run() -> Result<(), Box<dyn Error>> {
     let groups = Groups::settle(tree);
     let config = Config::read(&arguments.config)?;
     let mut store = Store::open(&arguments.state_dir.join("jobs.sqlite"))?;
-    let (jobs, events) = (store.load()?, store.load_events()?);
+    let jobs = store.load()?;
+    let (events, newest_of_histories) = (store.load_events()?, store.newest_of_histories()?);
+    let found = Found { events, newest_of_histories };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
-    local
-        .block_on(&runtime, serve(arguments, config, vault, groups, manager, store, (jobs, events)))
+    local.block_on(&runtime, serve(arguments, config, vault, groups, manager, store, (jobs, found)))
 }
 
 /// From here on this process reaches its own directories and local sockets, and reads the machine's
@@ -123,7 +124,7 @@ async fn serve(
     groups: Groups,
     manager: Manager,
     mut store: Store,
-    (jobs, events): (Vec<ebb_core::job::Job>, ebb_store::Events),
+    (jobs, found): (Vec<ebb_core::job::Job>, Found),
 ) -> Result<(), Box<dyn Error>> {
     let boot = BootId(fs::read_to_string(BOOT_ID)?.trim().to_owned());
     let boot_before = if store.begin_life(&boot.0)? { Boot::Same } else { Boot::Another };
@@ -164,7 +165,7 @@ async fn serve(
             finder,
         },
         jobs,
-        events,
+        found,
     );
     tokio::task::spawn_local(logins.follow());
     start_system_bus(&arguments, &config, &face);

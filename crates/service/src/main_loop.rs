@@ -17,6 +17,7 @@
 //! | `surroundings` | who may not move now, and who may again                           |
 //! | `buckets`     | how fast those that run may be                                     |
 //! | `explain`     | why a job does what it does                                        |
+//! | `history`     | who asked for what, and what became of it                          |
 //! | `ownership`   | an administrator becomes the owner                                 |
 //! | `acts`        | what administrators do to others' jobs, noted down                 |
 //! | `owners`      | whose jobs are whose, and how they stand                           |
@@ -45,6 +46,7 @@ mod credentials;
 mod events;
 mod explain;
 mod headers;
+mod history;
 mod inactive;
 mod janitor;
 mod on_demand;
@@ -69,6 +71,7 @@ use std::rc::Rc;
 
 use ebb_core::conditions::Surroundings;
 use ebb_core::event::{self, Trail};
+use ebb_core::history::Before as Past;
 use ebb_core::id::{AttemptId, JobId};
 use ebb_core::job::{Boot, Event, Job, Report, State};
 use ebb_core::policy::Policy;
@@ -127,6 +130,12 @@ pub(crate) struct Parts {
     pub(crate) finder: Finder,
 }
 
+/// What was on disk beside the jobs.
+pub(crate) struct Found {
+    pub(crate) events: ebb_store::Events,
+    pub(crate) newest_of_histories: Vec<(JobId, u64)>,
+}
+
 /// The jobs, and everything that belongs to deciding about them.
 pub(crate) struct MainLoop {
     parts: Parts,
@@ -158,6 +167,8 @@ struct Entry {
     sums: Sums,
     kept: Kept,
     trail: Trail,
+    /// The number of the newest entry of its history.
+    remembered: u64,
     swept: janitor::Swept,
 }
 
@@ -179,6 +190,10 @@ impl Entry {
 #[derive(Default)]
 struct Turn {
     batch: Batch,
+    /// Whose message is being heard; nobody's: the service acts by itself.
+    acting: Option<u32>,
+    /// Why the next step is taken, where the step itself does not say.
+    why: Option<&'static str>,
     /// Jobs that changed again after they were put.
     again: HashSet<JobId>,
     /// Written as soon as the turn is on disk, before anybody is answered.
@@ -211,7 +226,7 @@ enum After {
 
 impl MainLoop {
     /// Takes over the jobs as they were on disk.
-    pub(crate) fn new(parts: Parts, jobs: Vec<Job>, events: ebb_store::Events) -> Self {
+    pub(crate) fn new(parts: Parts, jobs: Vec<Job>, found: Found) -> Self {
         let mut this = Self {
             parts,
             jobs: HashMap::new(),
@@ -236,7 +251,8 @@ impl MainLoop {
         for job in jobs {
             this.adopt(job);
         }
-        this.adopt_events(events);
+        this.adopt_events(found.events);
+        this.adopt_histories(&found.newest_of_histories);
         this
     }
 
@@ -294,6 +310,12 @@ impl MainLoop {
     }
 
     fn hear(&mut self, message: Message, turn: &mut Turn) {
+        turn.acting = message.asker().map(|asker| asker.token.uid);
+        self.heard(message, turn);
+        turn.acting = None;
+    }
+
+    fn heard(&mut self, message: Message, turn: &mut Turn) {
         match message {
             Message::Ask(asker, command, reply) => self.ask(asker, command, reply, turn),
             Message::Inspected(job, asker, files, reply) => {
@@ -370,6 +392,7 @@ impl MainLoop {
         let before = views::Before::of(&entry.job, &entry.sums, &event);
         let (number, standing) = (entry.number, entry.standing());
         let untold = event::Before::of(&entry.job, Some(&event));
+        let past = Past::of(&entry.job, Some(&event));
         let file_before = sums::Before::of(&entry.job, &event);
         let terms_change = surroundings::may_matter(&event);
         let step = entry.job.decide(event, now)?;
@@ -391,6 +414,9 @@ impl MainLoop {
             turn.batch.put_file(id, at, &entry.job.files[at as usize]);
         }
         let happened = untold.what_happened(&entry.job, &step, now);
+        if let Some(deed) = past.entry(&entry.job, &step) {
+            entry.remember(deed, turn, now);
+        }
         entry.work.expect(step.effects);
         if terms_change || before.state != entry.job.state {
             self.reschedule = true;
@@ -431,7 +457,8 @@ impl MainLoop {
         self.next_number += 1;
         self.order.insert(number, id);
         let (work, sums, kept) = (Work::default(), Sums::of(&job), Kept::default());
-        let entry = Entry { job, number, work, sums, kept, trail: Trail::default(), swept: None };
+        let (trail, remembered, swept) = (Trail::default(), 0, None);
+        let entry = Entry { job, number, work, sums, kept, trail, remembered, swept };
         self.owners.keep((number, id), None, Some(entry.standing()));
         self.jobs.insert(id, entry);
         self.index(id);

@@ -7,10 +7,20 @@
 use std::sync::mpsc;
 use std::thread;
 
+use ebb_core::history::Entry;
+use ebb_core::id::JobId;
 use ebb_store::{Batch, Recorder, Store, StoreError};
 use tokio::sync::oneshot;
 
-type Request = (Batch, oneshot::Sender<Result<(), StoreError>>);
+/// What is asked of the thread.
+enum Request {
+    Commit(Batch, oneshot::Sender<Result<(), StoreError>>),
+    /// A job's history after a number, so many entries of it.
+    History(JobId, u64, u32, oneshot::Sender<Page>),
+}
+
+/// A page of a job's history.
+type Page = Result<Vec<(u64, Entry)>, StoreError>;
 
 /// The way to the store.
 pub(crate) struct Writer {
@@ -24,9 +34,17 @@ impl Writer {
         let (requests, work) = mpsc::channel::<Request>();
         let thread = thread::spawn(move || {
             let mut recorder = None;
-            for (batch, reply) in work {
-                // The main loop waits for every answer; if it does not, the process is ending.
-                let _ = reply.send(commit(&store, &mut recorder, batch));
+            for request in work {
+                match request {
+                    // The main loop waits for every answer; if it does not, the process is ending.
+                    Request::Commit(batch, reply) => {
+                        let _ = reply.send(commit(&store, &mut recorder, batch));
+                    }
+                    // Whoever asked may be gone.
+                    Request::History(job, after, limit, reply) => {
+                        let _ = reply.send(store.history(job, after, limit));
+                    }
+                }
             }
         });
         Self { requests, thread }
@@ -49,8 +67,18 @@ impl Writer {
             return Ok(());
         }
         let (tell, told) = oneshot::channel();
-        self.requests.send((batch, tell)).expect("the thread lives as long as its channel");
+        self.requests
+            .send(Request::Commit(batch, tell))
+            .expect("the thread lives as long as its channel");
         told.await.expect("the thread answers every request")
+    }
+
+    /// Has a page of a job's history read, after everything that was committed before.
+    pub(crate) fn history(&self, job: JobId, after: u64, limit: u32) -> oneshot::Receiver<Page> {
+        let (tell, told) = oneshot::channel();
+        let request = Request::History(job, after, limit, tell);
+        self.requests.send(request).expect("the thread lives as long as its channel");
+        told
     }
 }
 

@@ -178,6 +178,21 @@ CREATE TABLE event (
     error_retry_after INTEGER
 ) STRICT;
 
+-- What is remembered of a job: who did what, and what became of it; see core's `history`. Numbers count
+-- from 1, in each job for itself.
+CREATE TABLE history (
+    job    INTEGER NOT NULL REFERENCES job (seq) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    at     INTEGER NOT NULL,
+    -- Null: the service by itself.
+    uid    INTEGER,
+    deed   TEXT    NOT NULL,
+    detail TEXT    NOT NULL,
+    -- Where the job stands since then; null if it stood there before.
+    state  TEXT,
+    PRIMARY KEY (job, number)
+) STRICT, WITHOUT ROWID;
+
 -- Up to which number events about jobs of a user were dropped: from here on nothing is missing.
 CREATE TABLE missing (
     owner INTEGER PRIMARY KEY,

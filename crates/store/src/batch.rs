@@ -10,6 +10,7 @@ use std::collections::hash_map::Entry;
 use ebb_core::credentials::AuthPair;
 use ebb_core::event::Happening;
 use ebb_core::file::File;
+use ebb_core::history::{self, Entry as HistoryEntry};
 use ebb_core::id::JobId;
 use ebb_core::job::Job;
 use rusqlite::types::Value;
@@ -44,6 +45,7 @@ enum Change {
     DropEvent(u64),
     Acknowledged(u64),
     Missing(u32, u64),
+    History(JobId, u64, Vec<Value>),
 }
 
 impl Batch {
@@ -126,6 +128,12 @@ impl Batch {
         place(&mut self.changes, self.missing.entry(owner), Change::Missing(owner, up_to));
     }
 
+    /// Puts an entry of a job's history under its number, counted from 1, in place of the one that is
+    /// too old then. The job must have been put before.
+    pub fn put_history(&mut self, job: JobId, number: u64, entry: &HistoryEntry) {
+        self.push(Change::History(job, number, rows::history::cells(entry)));
+    }
+
     /// Whether there is nothing to record.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -161,6 +169,8 @@ pub struct Recorder<'a> {
     drop_event: Statement<'a>,
     acknowledge: Statement<'a>,
     put_missing: Statement<'a>,
+    put_history: Statement<'a>,
+    drop_history: Statement<'a>,
 }
 
 impl<'a> Recorder<'a> {
@@ -179,6 +189,8 @@ impl<'a> Recorder<'a> {
             drop_event: prepare(rows::event::DROP)?,
             acknowledge: prepare(rows::event::ACKNOWLEDGE)?,
             put_missing: prepare(rows::event::PUT_MISSING)?,
+            put_history: prepare(&rows::PUT_HISTORY)?,
+            drop_history: prepare(rows::history::DROP)?,
         })
     }
 
@@ -239,6 +251,24 @@ impl<'a> Recorder<'a> {
             Change::Missing(owner, up_to) => {
                 execute(&mut self.put_missing, vec![Value::from(owner), key(up_to)]).map(|_| ())
             }
+            Change::History(job, number, cells) => self.put_history(job, number, cells),
+        }
+    }
+
+    fn put_history(
+        &mut self,
+        job: JobId,
+        number: u64,
+        cells: Vec<Value>,
+    ) -> Result<(), StoreError> {
+        let id = Value::Blob(job.as_bytes().to_vec());
+        let cells = [id.clone(), key(number)].into_iter().chain(cells).collect();
+        if execute(&mut self.put_history, cells)? == 0 {
+            return Err(StoreError::NoSuchJob(job));
+        }
+        match number.checked_sub(history::PER_JOB) {
+            None | Some(0) => Ok(()),
+            Some(old) => execute(&mut self.drop_history, vec![id, key(old)]).map(|_| ()),
         }
     }
 

@@ -19,6 +19,7 @@ mod schema;
 
 use std::path::Path;
 
+use ebb_core::history::Entry;
 use ebb_core::id::JobId;
 use ebb_core::job::Job;
 use rusqlite::{Connection, OptionalExtension};
@@ -105,6 +106,30 @@ impl Store {
     /// As [`Self::load`].
     pub fn load_events(&mut self) -> Result<Events, StoreError> {
         rows::event::load(&self.connection)
+    }
+
+    /// Of each job that has a history, the number of its newest entry.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite said.
+    pub fn newest_of_histories(&self) -> Result<Vec<(JobId, u64)>, StoreError> {
+        rows::history::newest(&self.connection)
+    }
+
+    /// Reads what is kept of a job's history after the entry of this number, oldest first, at most so
+    /// many. Of a job that is not there, nothing is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load`].
+    pub fn history(
+        &self,
+        job: JobId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, Entry)>, StoreError> {
+        rows::history::read(&self.connection, job, after, limit)
     }
 
     /// Begins a new life of the service in this boot of the machine, and says whether the last one

@@ -7,6 +7,7 @@
 pub(crate) mod event;
 pub(crate) mod failures;
 pub(crate) mod file;
+pub(crate) mod history;
 pub(crate) mod job;
 pub(crate) mod sealed;
 mod terms;
@@ -20,6 +21,7 @@ use crate::cells::{Reader, Table};
 use crate::{StoreError, sqlite};
 use event::EVENT;
 use file::FILE;
+use history::HISTORY;
 use job::JOB;
 use sealed::SEALED;
 
@@ -45,7 +47,17 @@ pub(crate) static PUT_EVENT: LazyLock<String> = LazyLock::new(|| {
     format!("INSERT OR REPLACE INTO event (number, {columns}) VALUES (?1, {places})")
 });
 
-/// Drops a job, and with it its files; its parameter is the job's id.
+/// Puts an entry of a job's history; its parameters are the job's id, the number and
+/// [`history::cells`]. Changes no row if there is no such job.
+pub(crate) static PUT_HISTORY: LazyLock<String> = LazyLock::new(|| {
+    let (columns, places) = (HISTORY.columns.join(", "), HISTORY.places(3));
+    format!(
+        "INSERT OR REPLACE INTO history (job, number, {columns}) \
+         SELECT seq, ?2, {places} FROM job WHERE id = ?1"
+    )
+});
+
+/// Drops a job, and with it its files and its history; its parameter is the job's id.
 pub(crate) const FORGET: &str = "DELETE FROM job WHERE id = ?1";
 
 /// Reads everything.

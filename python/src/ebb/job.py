@@ -277,6 +277,12 @@ class Job(Remote):
             for condition, bearing, sentence, until in lines
         ]
 
+    def history(self, after: int = 0, limit: int = PAGE) -> List[Dict[str, object]]:
+        """What is remembered of it after the entry of this number, oldest first: ``Number``, ``Time``,
+        ``Deed``, ``Detail``; and where they apply ``Uid`` (who asked for it) and ``State``."""
+        (entries,) = self._call("GetHistory", after, limit)
+        return [{name: value for name, (_, value) in entry.items()} for entry in entries]
+
     def set_custom_headers(self, lines: Sequence[str]) -> None:
         """Gives it these header fields, ``Name: value`` each, in place of those before."""
         self._call("SetCustomHeaders", list(lines))

@@ -3,6 +3,10 @@
 //! The parser, the help texts and the closest match read these tables; a command or an option
 //! that is not here does not exist. What an option *does* is in the command's own file.
 
+mod common;
+
+pub(crate) use common::COMMON;
+
 /// Whether an option takes a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Takes {
@@ -76,28 +80,6 @@ const fn maybe(
 ) -> Opt {
     Opt { long, short, takes: Takes::Maybe(name), help }
 }
-
-/// The options all commands share.
-pub(crate) const COMMON: &[&Opt] = &[
-    &flag("quiet", Some('q'), "no progress and no remarks; errors still show"),
-    &flag("verbose", Some('v'), "say where the service was found"),
-    &maybe("json", Some('j'), "short|pretty|lines", "JSON; pretty on a terminal, short otherwise"),
-    &value(
-        "fields",
-        Some('f'),
-        "A,B",
-        "only these fields, in tables and JSON; \"help\" lists them",
-    ),
-    &value("get", Some('g'), "FIELD", "the bare value of one field, one job a line"),
-    &flag("no-legend", None, "tables without heading and summary"),
-    &value("color", None, "auto|always|never", "whether to use colour"),
-    &flag("yes", Some('y'), "do not ask"),
-    &flag("system", None, "the system service only"),
-    &flag("session", None, "your private instance only"),
-    &value("timeout", None, "DURATION", "stop waiting after this; the job goes on"),
-    &value("bus", None, "ADDRESS", "where the service is: unix:path=/PATH, bus: or bus:ADDRESS"),
-    &flag("help", Some('h'), "help on the command"),
-];
 
 const OUTPUT: Opt = value("output", Some('o'), "PATH", "where the file goes (one URL only)");
 const DIRECTORY: Opt =
@@ -309,6 +291,14 @@ pub(crate) const COMMANDS: &[&Command] = &[
         "why a job does what it does, and what would change that",
         "Tells what stands in its way: no network, a network that costs too much, the hour, the \
          battery, no slot, a retry, a missing helper. With --verbose also what does not.",
+        &[&ALL_USERS],
+    ),
+    &command(
+        "log",
+        "JOB...",
+        "what was done to a job, by whom, and what became of it",
+        "The newest 200 entries, as long as the job is known. Fields for -f and -g: job, number, time, \
+         uid, user, deed, detail, state. Without a uid, the service did it by itself.",
         &[&ALL_USERS],
     ),
     &command("files", "JOB...", "the files of a job", "", &[&HEADERS, &ALL_USERS]),

@@ -9,6 +9,7 @@ mod credentials;
 mod endings;
 mod errors;
 mod headers;
+mod history;
 mod notify_command;
 mod on_demand;
 mod owner;

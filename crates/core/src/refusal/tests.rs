@@ -54,6 +54,7 @@ fn position(refusal: &Refusal) -> Option<usize> {
         Refusal::SessionUnknown(_) => 42,
         Refusal::NoClientCertificate => 43,
         Refusal::ReadOnlyWhenJobActive => 44,
+        Refusal::HistoryUnavailable => 45,
         Refusal::Unusable(_) => return None,
     })
 }

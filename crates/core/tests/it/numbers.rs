@@ -29,6 +29,7 @@ pub(crate) const PROVOKED: &[(&str, &str)] = &[
     ),
     ("client-certificate-not-found", "what_is_wrong_with_a_token_is_told_and_mended"),
     ("client-certificate-ambiguous", "what_is_wrong_with_a_token_is_told_and_mended"),
+    ("history-unavailable", "a_history_that_cannot_be_read_harms_nothing_else"),
     ("no-client-certificate", "a_certificate_is_its_owners_alone_and_goes_with_the_job"),
     ("client-certificate-passphrase", "an_encrypted_key_opens_with_its_passphrase_alone"),
     (

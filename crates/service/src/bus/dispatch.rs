@@ -234,6 +234,10 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
             let (since, limit): (u64, u32) = body(message)?;
             Command::Changes { job: Some(id), since, limit }
         }
+        "GetHistory" => {
+            let (after, limit): (u64, u32) = body(message)?;
+            Command::History { job: id, after, limit }
+        }
         "SetCustomHeaders" => {
             let (lines,): (Vec<String>,) = body(message)?;
             Command::SetHeaders(id, Headers::parse(lines.iter().map(String::as_str))?)

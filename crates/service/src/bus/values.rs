@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fs;
 
 use ebb_api::{errors, names};
+use ebb_core::history;
 use ebb_core::id::JobId;
 use ebb_core::notify::Kind;
 use ebb_core::refusal::Refusal;
@@ -138,6 +139,10 @@ pub(super) fn reply(to: &Message, shape: &Shape, answered: Answered) -> zbus::Re
             });
             message.build(&(lines.collect::<Vec<_>>(),))
         }
+        Answer::History(entries) => {
+            let entries: Vec<Dict<'_>> = entries.iter().map(remembered).collect();
+            message.build(&(entries,))
+        }
         Answer::TokenOptions(random) => {
             let path = names::token_options_path(&random);
             message.build(&(ObjectPath::try_from(path)?,))
@@ -208,6 +213,19 @@ fn file(view: &FileView) -> Dict<'_> {
         ("HttpStatus", Variant::from(u32::from(view.http_status))),
         ("ValidationState", Variant::from(view.valid)),
     ])
+}
+
+/// An entry of a job's history.
+fn remembered((number, entry): &(u64, history::Entry)) -> Dict<'_> {
+    let mut dict = HashMap::from([
+        ("Number", Variant::from(*number)),
+        ("Time", Variant::from(entry.at.0)),
+        ("Deed", Variant::from(entry.deed.name())),
+        ("Detail", Variant::from(entry.detail.as_str())),
+    ]);
+    dict.extend(entry.by.map(|uid| ("Uid", Variant::from(uid))));
+    dict.extend(entry.state.map(|state| ("State", Variant::from(state.name()))));
+    dict
 }
 
 /// Something that happened.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use ebb_core::event::What;
 use ebb_core::file::{Destination, File, Wanted};
+use ebb_core::history::Deed;
 use ebb_core::id::JobId;
 use ebb_core::job::{Event, Job, Property, Setting, Terms};
 use ebb_core::policy::{Caller, Permit, Verb};
@@ -83,6 +84,9 @@ impl MainLoop {
                 self.answer_certificate_question(caller, asker.connection, job, judged)
             }
             Command::Explain(job) => self.explain(caller, job),
+            Command::History { job, after, limit } => {
+                return self.history(caller, job, (after, limit), reply, turn);
+            }
             Command::GetHeaders(job) => self.get_headers(caller, job),
             Command::GetCertificate(job) => self.get_certificate(caller, job),
             Command::OpenTokenOptions(job) => self.open_token_options(&asker, job, turn),
@@ -156,6 +160,9 @@ impl MainLoop {
         turn.audit.push(audit::owner_captured(&job));
         let at = job.created;
         self.adopt(job);
+        if let Some(entry) = self.jobs.get_mut(&id) {
+            entry.remember((Deed::Created, String::new(), None), turn, now);
+        }
         let number = self.note(id, at, What::Added, turn);
         turn.after.push(After::Tell(Notice { job: id, owner, number, what: NoticeKind::Added }));
         Ok(Answer::Job(id))

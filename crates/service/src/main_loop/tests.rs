@@ -2,6 +2,7 @@
 //! in which things are stopped, written down and told.
 
 mod events;
+mod history;
 mod left_overs;
 mod registrations;
 mod restarts;

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use ebb_core::event::Before;
+use ebb_core::history::Before as Past;
 use ebb_core::id::JobId;
 use ebb_core::job::Event;
 use ebb_core::time::{Moment, Now};
@@ -91,6 +92,7 @@ impl MainLoop {
             };
             let (number, standing) = (entry.number, entry.standing());
             let before = Before::of(&entry.job, None);
+            let past = Past::of(&entry.job, None);
             let step = entry.job.after_restart(self.parts.boot_before);
             self.owners.keep((number, id), Some(standing), Some(entry.standing()));
             if step.job_changed {
@@ -103,6 +105,9 @@ impl MainLoop {
                 entry.sums = Sums::of(&entry.job);
             }
             let happened = before.what_happened(&entry.job, &step, now);
+            if let Some(deed) = past.entry(&entry.job, &step) {
+                entry.remember(deed, turn, now);
+            }
             entry.work.expect(step.effects);
             let old = entry.job.helper.as_ref().is_some_and(|t| t.boot != self.parts.boot);
             self.index(id);

@@ -169,12 +169,14 @@ impl MainLoop {
     }
 
     /// Drops a job's helper token, which nobody asked for.
-    pub(super) fn discard_helper(&mut self, id: JobId, why: &str, turn: &mut Turn) {
+    pub(super) fn discard_helper(&mut self, id: JobId, why: &'static str, turn: &mut Turn) {
         let Some(entry) = self.jobs.get(&id) else {
             return;
         };
         turn.audit.push(discarded(&entry.job, why));
+        turn.why = Some(why);
         self.step(id, Event::HelperTokenLost, turn).ok();
+        turn.why = None;
     }
 }
 

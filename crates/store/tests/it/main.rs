@@ -5,6 +5,7 @@
 
 mod crash;
 mod events;
+mod history;
 mod jobs;
 mod opening;
 mod recording;

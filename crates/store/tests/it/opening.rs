@@ -118,6 +118,7 @@ fn a_store_of_the_first_version_is_read_by_this_one() {
     assert_eq!((state.what.name(), error.what.name()), ("state", "error"));
     assert_eq!((state.acknowledged, error.acknowledged), (false, true));
     assert_eq!(events.missing, [(1001, 39)]);
+    assert_eq!(store.newest_of_histories().unwrap().len(), 1);
     let jobs = store.load().unwrap();
     let [job] = jobs.as_slice() else { panic!("one job, not {}", jobs.len()) };
     assert_eq!(job.id.to_string(), "a7a7a7a7-a7a7-47a7-a7a7-a7a7a7a7a7a7");

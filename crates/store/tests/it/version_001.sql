@@ -31,3 +31,5 @@ INSERT INTO event VALUES (
     NULL, NULL, NULL, NULL, NULL, 'http-status', 503, 0, 'busy', 120
 );
 INSERT INTO missing VALUES (1001, 39);
+INSERT INTO history VALUES (17, 6, 1700000000, 1001, 'resume', '', 'queued');
+INSERT INTO history VALUES (17, 7, 1700000002, NULL, 'trouble', 'http-503, file 0: busy', 'error');

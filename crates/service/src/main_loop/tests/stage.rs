@@ -32,7 +32,7 @@ use crate::command::{
 };
 use crate::conditions::Zone;
 use crate::groups::Groups;
-use crate::main_loop::{MainLoop, Parts};
+use crate::main_loop::{Found, MainLoop, Parts};
 use crate::sessions::{Finder, Question};
 use crate::vault::Vault;
 use crate::writer::Writer;
@@ -94,6 +94,8 @@ impl Stage {
         let boot_before = store.begin_life(boot).unwrap();
         let boot_before = if boot_before { Boot::Same } else { Boot::Another };
         let (jobs, events) = (store.load().unwrap(), store.load_events().unwrap());
+        let newest_of_histories = store.newest_of_histories().unwrap();
+        let found = Found { events, newest_of_histories };
         let (finder, questions) = Finder::new();
         tokio::task::spawn_local(logind(questions));
         let parts = Parts {
@@ -115,7 +117,7 @@ impl Stage {
             finder,
         };
         let running = tokio::task::spawn_local(async {});
-        (MainLoop::new(parts, jobs, events), Self { inbox: outbox, notices, seen, running })
+        (MainLoop::new(parts, jobs, found), Self { inbox: outbox, notices, seen, running })
     }
 
     /// It is gone, wherever it was.
@@ -221,7 +223,7 @@ impl Stage {
 }
 
 /// The thread of a loop that has just crashed may hold the store a little longer.
-fn open_store(path: &std::path::Path) -> Store {
+pub(super) fn open_store(path: &std::path::Path) -> Store {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
     loop {
         match Store::open(path) {
