@@ -27,7 +27,7 @@ const END: &str =
 /// What our programs confine themselves with.
 const LANDLOCK: &str = "landlock_create_ruleset landlock_add_rule landlock_restrict_self";
 /// How long a boot may take.
-const BOOT: Duration = Duration::from_secs(60);
+const BOOT: Duration = Duration::from_secs(120);
 
 /// How `systemd-nspawn` ends when the machine wants to be started anew.
 const REBOOT: i32 = 133;
