@@ -54,6 +54,7 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Job", "Register", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Unregister", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Explain", [Answer, Nothing, Answer, Nothing]),
+    ("Job", "GetHistory", [Answer, Nothing, Answer, Nothing]),
     ("Job", "SetCustomHeaders", [Answer, Nothing, Denied, Nothing]),
     ("Job", "GetCustomHeaders", [Answer, Nothing, Denied, Nothing]),
     ("Job", "MakeCustomHeadersWriteOnly", [Answer, Nothing, Denied, Nothing]),
@@ -107,7 +108,9 @@ fn outcome(
         ("Manager", _) => caller.call(MANAGER_PATH, MANAGER, method, &()),
         ("Job", "AddFiles") => caller.call(&job.path, JOB, method, &(file.as_slice(),)),
         ("Job", "GetFiles") => caller.call(&job.path, JOB, method, &(0_u32, 10_u32)),
-        ("Job", "ChangesSince") => caller.call(&job.path, JOB, method, &(0_u64, 10_u32)),
+        ("Job", "ChangesSince" | "GetHistory") => {
+            caller.call(&job.path, JOB, method, &(0_u64, 10_u32))
+        }
         ("Job", "SetValidationState") => caller.call(&job.path, JOB, method, &(0_u32, true)),
         ("Job", "SetRemoteName") => {
             caller.call(&job.path, JOB, method, &(0_u32, "http://localhost/f"))
