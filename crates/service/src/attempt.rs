@@ -125,6 +125,8 @@ pub(crate) struct Attempt {
     stop: watch::Receiver<bool>,
     /// Tells its files to stop, because the attempt is to, or because one of them failed.
     halt: watch::Sender<bool>,
+    /// Whether a file has been asked for.
+    begun: watch::Sender<bool>,
     flight: Flight,
     certificate: Rc<Certificate>,
     validation: Validation,
@@ -145,12 +147,25 @@ impl Attempt {
         stop: watch::Receiver<bool>,
     ) -> Self {
         let (halt, flight) = (watch::Sender::new(false), Flight::default());
+        let begun = watch::Sender::new(false);
         let certificate = Rc::new(Certificate::new(order.owner, order.entrusted.take()));
         let asks = (order.job, order.attempt);
         let validation = Validation::new(order.validated, asks, inbox.clone());
         let kept = RefCell::new(kept);
         let soon = Soon::default();
-        Self { order, agents, inbox, stop, halt, flight, certificate, validation, kept, soon }
+        Self {
+            order,
+            agents,
+            inbox,
+            stop,
+            halt,
+            begun,
+            flight,
+            certificate,
+            validation,
+            kept,
+            soon,
+        }
     }
 
     /// Does it, and says at the very end that nothing of it runs any more.
@@ -260,9 +275,20 @@ impl Attempt {
         let (agents, inbox, mut stop) =
             (Rc::clone(&self.agents), self.inbox.clone(), self.stop.clone());
         let certificate = Rc::clone(&self.certificate);
+        // What was rejected may be said again once, and the first fetch is what forgives it. Asked
+        // before that, a server would hear a wrong password twice.
+        let waits = self.order.afresh.get() && !logins.is_empty();
+        let mut begun = self.begun.subscribe();
         async move {
             if !wanted || !(2..=MOST_MEASURED).contains(&unknown.len()) {
                 return;
+            }
+            if waits {
+                tokio::select! {
+                    () = stopped(&mut stop) => return,
+                    () = stopped(&mut is_over) => return,
+                    () = stopped(&mut begun) => {}
+                }
             }
             let Ok(net) = agents.net(owner, &identity).await else { return };
             for (at, url, options) in unknown.into_iter().rev() {

@@ -170,16 +170,18 @@ impl Attempt {
         let net = self.agents.net(self.order.owner, &self.order.network_identity);
         let net = net.await.map_err(of)?;
         self.unless_halted()?;
-        if file.comes_in_pieces()
-            && self.in_pieces(&net, &fd, at, &mut file).await? == Outcome::Done
-        {
-            return Ok(());
+        if file.comes_in_pieces() {
+            self.begun.send_replace(true);
+            if self.in_pieces(&net, &fd, at, &mut file).await? == Outcome::Done {
+                return Ok(());
+            }
         }
         let mut options = asking(&self.order.terms, &self.order.headers, &file, self.order.room);
         options.afresh = self.order.afresh.take();
         options.connections = self.order.connections;
         let how = self.how(at, &file.url, &net, options).await?;
         let fetch = net.fetch(&file, how, fd, self.order.bucket).await.map_err(of)?;
+        self.begun.send_replace(true);
         let (held, halt) = (file.durable, self.halt.subscribe());
         let answer = Answer::Missing;
         let one = Following { fetch, at, file, held, answer, durable: held, halt, next: None };
