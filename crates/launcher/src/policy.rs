@@ -2,7 +2,7 @@
 //!
 //! `key = value`, one a line; `#` begins a comment. What is not understood refuses the whole file,
 //! with the number of the line. The file must belong to root (or to a private instance's user) and
-//! nobody else may write it. It is read once. The environment says only where a credential is.
+//! nobody else may write it. It is read once. The environment names a credential and a socket.
 
 use crate::{CONFIG, Fatal, USAGE, cannot};
 use ebb_wire::launcher::{Identity, Role};
