@@ -11,13 +11,14 @@ use support::scratch::{binary_directory, scratch_directory};
 use support::users::{User, left_out, needs_root};
 
 /// A line as typed before TAB, and the words it becomes.
-const TYPED: [(&str, &str); 9] = [
+const TYPED: [(&str, &str); 10] = [
     ("ebb sub", "submit"),
     ("ebb get --prio", "get --priority"),
     ("ebb get --priority hi", "get --priority high"),
     ("ebb -q wait --for tr", "-q wait --for transferred"),
     ("ebb helper sh", "helper show"),
     ("ebb set x pri", "set x priority="),
+    ("ebb set --timeout 5s x pri", "set --timeout 5s x priority="),
     ("ebb verify x val", "verify x valid"),
     ("ebb check-config /etc/nsswitch.c", "check-config /etc/nsswitch.conf"),
     ("ebb help exit", "help exit-codes"),

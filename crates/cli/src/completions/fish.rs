@@ -1,9 +1,10 @@
 //! The script for fish: a line for each thing that may stand somewhere.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::{JOBS, Offer, names, operands, quoted, shown};
-use crate::args::table::{COMMON, Opt, Takes};
+use crate::args::table::{COMMON, Command, Opt, Takes};
 
 /// The whole script.
 pub(super) fn script() -> String {
@@ -13,11 +14,22 @@ pub(super) fn script() -> String {
          function __ebb_operands --description 'how many operands stand before this one'\n\
          \x20   set --local words (commandline --tokens-expanded --cut-at-cursor --current-process 2>/dev/null\n\
          \x20       or commandline -opc)\n\
-         \x20   set --local operands (string match --invert -- '-*' $words)\n\
-         \x20   math (count $operands) - 2\n\
+         \x20   set --local operands 0\n\
+         \x20   set --local is_value no\n\
+         \x20   for word in $words\n\
+         \x20       if test $is_value = yes\n\
+         \x20           set is_value no\n\
+         \x20       else if contains -- $word {}\n\
+         \x20           set is_value yes\n\
+         \x20       else if not string match --quiet -- '-*' $word\n\
+         \x20           set operands (math $operands + 1)\n\
+         \x20       end\n\
+         \x20   end\n\
+         \x20   math $operands - 2\n\
          end\n\
          complete -c ebb -f\n\
          set -l commands {}\n",
+        valued().join(" "),
         all.join(" ")
     );
     for option in COMMON {
@@ -52,6 +64,18 @@ pub(super) fn script() -> String {
         }
     }
     text
+}
+
+/// All options after which a word is theirs.
+fn valued() -> Vec<String> {
+    let all = shown().flat_map(Command::all_options).chain(COMMON.iter().copied());
+    let with_value = all.filter(|option| matches!(option.takes, Takes::Value(_)));
+    let names = with_value.flat_map(|option| {
+        let short = option.short.map(|letter| format!("-{letter}"));
+        [Some(format!("--{}", option.long)), short].into_iter().flatten()
+    });
+    let names: BTreeSet<_> = names.collect();
+    names.into_iter().collect()
 }
 
 fn line(text: &mut String, when: &str, option: &Opt) {

@@ -23,7 +23,7 @@ _ebb() {{
     local curcontext=$curcontext state line
     local -a common=({common}
     )
-    _arguments -C -s $common '1: :_ebb_commands' '*:: :->operands'
+    _arguments -C -s $common '(-)1: :_ebb_commands' '(-)*:: :->operands'
     [[ $state == operands ]] || return 0
     case $line[1] in
 "#,
