@@ -5,7 +5,7 @@
 
 use rustix::process::Signal;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::Output;
 use std::sync::Arc;
 use support::bus::MANAGER_PATH;
@@ -45,7 +45,12 @@ fn a_private_instance_that_ebb_starts_is_its_users_and_in_its_users_directories(
     let path = home.join("f");
     let url = server.url("/f");
     let words = ["get", "--session", &url, "-o", path.to_str().unwrap()];
-    let got = instance.ebb(&alice, &words).env_remove("EBB_BUS").output().unwrap();
+    let notified = UnixDatagram::bind(home.join("notify")).unwrap();
+    notified.set_nonblocking(true).unwrap();
+    std::os::unix::fs::chown(home.join("notify"), Some(alice.uid), None).unwrap();
+    let mut ebb = instance.ebb(&alice, &words);
+    ebb.env_remove("EBB_BUS").env("NOTIFY_SOCKET", home.join("notify"));
+    let got = ebb.output().unwrap();
     let socket = UnixStream::connect(home.join(".cache/ebb/run/bus"));
     let socket = socket.unwrap_or_else(|error| panic!("{error}: {}", said(&got)));
     let service = rustix::net::sockopt::socket_peercred(&socket).expect("the kernel says who");
@@ -58,6 +63,7 @@ fn a_private_instance_that_ebb_starts_is_its_users_and_in_its_users_directories(
         assert!(process.ended_within(PATIENCE), "{} is left", process.name);
     }
     assert_eq!(launcher.name, "ebbd");
+    assert!(notified.recv(&mut [0; 9]).is_err(), "it speaks for the unit that `ebb` runs in");
     assert!(uids.iter().flatten().all(|uid| *uid == alice.uid), "{uids:?}");
     assert!(home.join(".local/state/ebb/ebbd.log").exists(), "its state is elsewhere");
     assert_eq!(code(&got), 0, "{}", said(&got));

@@ -76,8 +76,8 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse(std::env::args_os().skip(1))?;
     let vault = Vault::new(&arguments.state_dir)?;
-    let manager = Manager::find(arguments.notify.as_deref());
     let system = arguments.instance == bus::Instance::System;
+    let manager = Manager::find(arguments.notify.as_deref().filter(|_| system));
     let tree = system.then(Groups::find).flatten();
     confine(&arguments, tree.clone())?;
     if system && tree.is_none() {

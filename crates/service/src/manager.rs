@@ -130,7 +130,10 @@ mod tests {
                 answer.send(()).unwrap();
                 let Some(Message::Alive(hanging)) = inbox.recv().await else { panic!("asked") };
                 assert_eq!(heard(&listener), "READY=1\nSTATUS=Serving");
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                // Nothing but the answer can wake it now, and it has all the turns it wants.
+                for _ in 0..100 {
+                    tokio::task::yield_now().await;
+                }
                 assert!(listener.recv(&mut [0; 9]).is_err(), "a loop that hangs is not alive");
                 hanging.send(()).unwrap();
                 let Some(Message::Alive(_)) = inbox.recv().await else { panic!("asked") };
