@@ -17,7 +17,7 @@ use behaviours::{ROWS, Version};
 use peers::{PEERS, Peer};
 use server::Server;
 use support::bus::{Bus, Options};
-use support::instance::Instance;
+use support::instance::Setup;
 use support::job::Job;
 use support::users::User;
 
@@ -172,7 +172,9 @@ fn page(ours: &[[String; 3]], others: &[(String, Vec<[String; 3]>)]) -> String {
 
 #[test]
 fn whatever_a_server_does_a_file_is_of_one_version_or_the_error_has_a_name() {
-    let (instance, server, alice) = (Instance::start(), Server::start(), User::ordinary());
+    // Shorter than what drips takes, and that is no silence.
+    let instance = Setup::new().config("stall-timeout = 2").start();
+    let (server, alice) = (Server::start(), User::ordinary());
     let directory = instance.directory_of(&alice);
     let bus = instance.bus(&alice);
     let cells = columns(&server, "ebb", &|path, _| ours(&bus, &server, &directory, path));

@@ -108,6 +108,11 @@ impl Config {
                 self.policy.connections_per_file =
                     number.ok_or_else(|| wrong("a number from 1 to 8"))?;
             }
+            "stall-timeout" => {
+                let seconds = Some(number()?).filter(|seconds| *seconds <= 3600);
+                self.policy.stall_timeout =
+                    seconds.ok_or_else(|| wrong("a number of seconds from 1 to 3600"))?;
+            }
             "job-inactivity-timeout" => {
                 self.policy.job_inactivity_timeout = days(number()?).ok_or_else(|| wrong(DAYS))?;
             }

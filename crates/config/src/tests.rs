@@ -35,6 +35,7 @@ fn every_setting_is_taken() {
     let config = parse(
         "admin-groups = ['sudo']\nbus-address = ''\njournal-socket = '/j'\njobs-per-user = 1\n\
          jobs-per-machine = 2\nfiles-per-job = 3\nbackground-slots = 4\nforeground-slots = 5\nconnections-per-file = 8\n\
+         stall-timeout = 3600\n\
          ranges-per-file = 6\njob-inactivity-timeout = 999\nmax-download-time = 14\nallow-notify-command = true\n\
          owner-presence = 'logged-on'",
     )
@@ -48,6 +49,7 @@ fn every_setting_is_taken() {
         background_slots: 4,
         foreground_slots: 5,
         connections_per_file: 8,
+        stall_timeout: 3600,
         job_inactivity_timeout: 999,
         max_download_time: 14,
         allow_notify_command: true,
@@ -68,6 +70,7 @@ fn a_typing_error_is_named_with_its_line_and_nothing_is_guessed() {
         ("jobs-per-user = 'many'", "jobs-per-user"),
         ("job-inactivity-timeout = 1000", "1 to 999"),
         ("connections-per-file = 9", "1 to 8"),
+        ("stall-timeout = 3601", "1 to 3600"),
         ("max-download-time = 1000", "1 to 999"),
         ("cost-policy = 'free'", "standard"),
         ("cost-policy = { urgent = 'always' }", "by priority"),

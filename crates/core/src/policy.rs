@@ -63,6 +63,9 @@ pub struct Policy {
     pub foreground_slots: u32,
     /// So many connections may bring one large file of a foreground job; 1 to 8.
     pub connections_per_file: u8,
+    /// Seconds without a byte after which a connection is given up; 1 to 3600. Any byte is progress:
+    /// a server that drips is slow, not silent.
+    pub stall_timeout: u32,
     /// Days without activity after which a job is cancelled; 1 to 999.
     pub job_inactivity_timeout: u32,
     /// Days a job may run, if it does not say it itself; 1 to 999.
@@ -86,6 +89,7 @@ impl Default for Policy {
             background_slots: 3,
             foreground_slots: 32,
             connections_per_file: 4,
+            stall_timeout: 60,
             job_inactivity_timeout: 90,
             max_download_time: 90,
             allow_notify_command: false,

@@ -91,6 +91,8 @@ pub(crate) struct Order {
     pub(crate) bucket: u32,
     /// So many connections may bring one large file, where it gives way to nobody.
     pub(crate) connections: u8,
+    /// How long a server may be silent, in milliseconds.
+    pub(crate) stall_timeout_ms: u32,
     /// Who may delete what is left over, the file identity first.
     pub(crate) clear_up_as: Vec<Token>,
     pub(crate) files: Vec<(u32, File)>,
@@ -250,7 +252,8 @@ impl Attempt {
         let of = |(failure, detail)| Break::Trouble(trouble(at, failure, detail, None));
         let (certificate, validation) = (certificate.map_err(of)?, self.validation.of(net, at));
         let options = FetchOptions { certificate, validation, ..options };
-        Ok(How { options, logins: &self.order.logins })
+        let stall_timeout_ms = self.order.stall_timeout_ms;
+        Ok(How { options, logins: &self.order.logins, stall_timeout_ms })
     }
 
     /// Asks for the sizes of several files beside the transfer, the last file first: the first ones
@@ -270,6 +273,7 @@ impl Attempt {
         let unknown: Vec<_> =
             unknown.map(|(at, file)| (*at, file.url.clone(), asking(file))).collect();
         let Order { job, attempt, owner, .. } = self.order;
+        let stall_timeout_ms = self.order.stall_timeout_ms;
         let identity = self.order.network_identity.clone();
         let logins = Rc::clone(&self.order.logins);
         let (agents, inbox, mut stop) =
@@ -309,8 +313,8 @@ impl Attempt {
                         () = stopped(&mut is_over) => {}
                     }
                 };
-                let Some(size) = net.measure(&url, How { options, logins: &logins }, over).await
-                else {
+                let how = How { options, logins: &logins, stall_timeout_ms };
+                let Some(size) = net.measure(&url, how, over).await else {
                     continue;
                 };
                 let (tell, _) = oneshot::channel();

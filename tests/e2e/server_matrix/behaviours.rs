@@ -16,6 +16,25 @@ pub(super) struct Row {
     pub(super) name: &'static str,
     says: Says,
     pub(super) answer: fn(&Asked, &Version) -> Vec<u8>,
+    pub(super) sends: Sends,
+}
+
+/// How an answer goes out.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Sends {
+    /// At once.
+    AtOnce,
+    /// The first one ends early, and the connection stays open.
+    SilentOnce(Silent),
+    /// The last bytes come one at a time, for longer than a server may be silent.
+    Drips,
+}
+
+/// From where on nothing comes.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Silent {
+    FromTheBeginning,
+    InMidFile,
 }
 
 /// By what versions are told apart.
@@ -247,7 +266,12 @@ fn chunked(asked: &Asked, version: &Version, until: usize) -> Vec<u8> {
 }
 
 const fn row(name: &'static str, says: Says, answer: fn(&Asked, &Version) -> Vec<u8>) -> Row {
-    Row { name, says, answer }
+    Row { name, says, answer, sends: Sends::AtOnce }
+}
+
+/// Honest, as far as it comes.
+const fn slow(name: &'static str, sends: Sends) -> Row {
+    Row { name, says: Says::Tag, answer: honest, sends }
 }
 
 /// All rows, in the order of the table.
@@ -444,6 +468,9 @@ pub(super) static ROWS: &[Row] = &[
     row("closes in mid-head, once", Says::Tag, |asked, version| {
         at_last(asked, version, b"HTTP/1.1 200 OK\r\nETag: ".to_vec())
     }),
+    slow("says nothing, once", Sends::SilentOnce(Silent::FromTheBeginning)),
+    slow("falls silent in mid-file, once", Sends::SilentOnce(Silent::InMidFile)),
+    slow("drips", Sends::Drips),
     row("a head of 70 KiB", Says::Tag, |asked, version| {
         let field = format!("X-Long: {}\r\n", "x".repeat(70_000));
         whole(asked, version, &field)

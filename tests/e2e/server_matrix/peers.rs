@@ -14,15 +14,15 @@ pub(super) struct Peer {
 
 /// All of them. `{}` is where the file goes.
 pub(super) const PEERS: [Peer; 3] = [
-    Peer { name: "curl", words: &["-sSfL", "--max-time", "20", "-C", "-", "-o", "{}"] },
-    Peer { name: "wget", words: &["-q", "-T", "20", "--tries=1", "-c", "-O", "{}"] },
+    Peer { name: "curl", words: &["-sSfL", "--max-time", "6", "-C", "-", "-o", "{}"] },
+    Peer { name: "wget", words: &["-q", "-T", "6", "--tries=1", "-c", "-O", "{}"] },
     Peer {
         name: "aria2c",
         words: &[
             "-q",
             "--no-conf",
             "-t",
-            "20",
+            "6",
             "--max-tries=1",
             "--file-allocation=none",
             "--auto-file-renaming=false",

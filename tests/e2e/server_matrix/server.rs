@@ -8,9 +8,14 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use super::behaviours::{Asked, ROWS, Row, Version, interrupted};
+use super::behaviours::{Asked, ROWS, Row, Sends, Silent, Version, interrupted};
 use super::{Case, SIZE};
+
+/// So many bytes of a server that drips come one at a time, this far apart.
+const DROPS: usize = 30;
+const DROP_EVERY: Duration = Duration::from_millis(100);
 
 /// What became of a path.
 #[derive(Clone, Debug, Default)]
@@ -67,24 +72,39 @@ fn serve(socket: &TcpStream, seen: &Mutex<HashMap<String, Seen>>) -> std::io::Re
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let mut asked = Asked::new(method, path, &fields);
     let Some((row, case)) = cell(&asked.path) else { return Ok(()) };
-    let answer = {
+    let (answer, sends) = {
         let mut seen = seen.lock().unwrap();
         let seen = seen.entry(asked.path.clone()).or_default();
         if case != Case::Fresh && !seen.interrupted {
             seen.interrupted = method == "GET";
-            interrupted(row, &asked)
+            (interrupted(row, &asked), Sends::AtOnce)
         } else {
             asked.before = seen.answered;
             seen.answered += 1;
             let version = if case == Case::Changed { 2 } else { 1 };
             let answer = (row.answer)(&asked, &Version::of(row, version));
             seen.began = began(&answer).or(seen.began);
-            answer
+            (answer, row.sends)
         }
     };
+    let told = match sends {
+        Sends::SilentOnce(Silent::FromTheBeginning) if asked.before == 0 => &[],
+        Sends::SilentOnce(Silent::InMidFile) if asked.before == 0 => {
+            &answer[..answer.len().saturating_sub(SIZE / 4)]
+        }
+        Sends::SilentOnce(_) | Sends::AtOnce | Sends::Drips => &answer[..],
+    };
+    let drops = if sends == Sends::Drips { DROPS.min(told.len()) } else { 0 };
+    let (stream, drops) = told.split_at(told.len() - drops);
     let mut socket = socket;
-    socket.write_all(&answer)?;
-    socket.shutdown(std::net::Shutdown::Write)?;
+    socket.write_all(stream)?;
+    for drop in drops {
+        std::thread::sleep(DROP_EVERY); // What is tried is slowness itself.
+        socket.write_all(&[*drop])?;
+    }
+    if told.len() == answer.len() {
+        socket.shutdown(std::net::Shutdown::Write)?;
+    }
     // Closing with something unread would take back what was sent.
     while lines.next().is_some_and(|line| line.is_ok()) {}
     Ok(())

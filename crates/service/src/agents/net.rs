@@ -32,8 +32,6 @@ pub(crate) use words::{digest_to_wire, failure_of, from_wire};
 
 /// A fetch that is told to stop has this long to do so; then its agent is ended.
 pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(3);
-/// Not a byte for this long, and the agent gives the connection up.
-const STALL_TIMEOUT_MS: u32 = 60_000;
 /// What was told of a path longer ago says nothing any more.
 const PATH_IS_OLD: Duration = Duration::from_secs(3);
 /// A server that does not tell a size at once is not waited for.
@@ -87,6 +85,8 @@ pub(crate) struct Fetch {
 pub(crate) struct How<'a> {
     pub(crate) options: FetchOptions,
     pub(crate) logins: &'a [Login],
+    /// Not a byte for this many milliseconds, and the agent gives the connection up.
+    pub(crate) stall_timeout_ms: u32,
 }
 
 impl Fetch {
@@ -282,7 +282,7 @@ impl NetAgent {
             pieces,
             options: how.options,
             bucket,
-            stall_timeout_ms: STALL_TIMEOUT_MS,
+            stall_timeout_ms: how.stall_timeout_ms,
         };
         self.begin(id, &order, Some(fd))
     }
@@ -331,7 +331,7 @@ impl NetAgent {
             fetch: id,
             url: url.to_owned(),
             options: how.options,
-            stall_timeout_ms: MEASURE_TIMEOUT_MS,
+            stall_timeout_ms: MEASURE_TIMEOUT_MS.min(how.stall_timeout_ms),
         };
         self.log_on(id, how.logins).ok()?;
         let Fetch { mut heard, .. } = self.begin(id, &order, None).ok()?;

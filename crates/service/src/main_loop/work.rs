@@ -287,6 +287,7 @@ impl MainLoop {
             only_requested: job.terms.on_demand,
             bucket: self.buckets.of(id),
             connections: self.parts.policy.connections_per_file,
+            stall_timeout_ms: self.parts.policy.stall_timeout * 1000,
         };
         let (stop, stopped) = watch::channel(false);
         let (agents, outbox) = (Rc::clone(&self.parts.agents), self.parts.outbox.clone());
