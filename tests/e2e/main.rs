@@ -11,6 +11,7 @@ mod administration;
 mod asking;
 mod attacks;
 mod audit;
+mod authorities;
 mod bad_input;
 mod certificates;
 mod command_line;

@@ -63,6 +63,8 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Job", "SetClientCertificate", [Answer, Nothing, Denied, Nothing]),
     ("Job", "RemoveClientCertificate", [Answer, Nothing, Denied, Nothing]),
     ("Job", "GetClientCertificate", [Answer, Nothing, Denied, Nothing]),
+    ("Job", "SetAuthorities", [Answer, Nothing, Denied, Nothing]),
+    ("Job", "GetAuthorities", [Answer, Nothing, Answer, Nothing]),
     ("Job", "SetServerCertificateValidation", [Answer, Nothing, Denied, Nothing]),
     ("Job", "RemoveServerCertificateValidation", [Answer, Nothing, Denied, Nothing]),
     ("Job", "JudgeServerCertificate", [Answer, Nothing, Denied, Nothing]),
@@ -132,6 +134,9 @@ fn outcome(
             let none: [zbus::OwnedFd; 0] = [];
             let set = ("pem", b"/c".as_slice(), b"".as_slice(), none.as_slice());
             caller.call(&job.path, JOB, method, &set)
+        }
+        ("Job", "SetAuthorities") => {
+            caller.call(&job.path, JOB, method, &(b"-----".as_slice(), true))
         }
         ("Job", "JudgeServerCertificate") => caller.call(&job.path, JOB, method, &(1_u64, 0_u32)),
         ("Job", "ReplaceRemotePrefix") => caller.call(&job.path, JOB, method, &("a", "b")),

@@ -21,7 +21,7 @@ pub struct Description {
 }
 
 /// Every failure there is; statuses are represented by one.
-pub const FAILURES: [Failure; 78] = [
+pub const FAILURES: [Failure; 79] = [
     Failure::Network(NetworkTrouble::NameNotResolved),
     Failure::Network(NetworkTrouble::ConnectFailed),
     Failure::Network(NetworkTrouble::TimedOut),
@@ -98,6 +98,7 @@ pub const FAILURES: [Failure; 78] = [
     Failure::Network(NetworkTrouble::CertificateRevoked),
     Failure::Network(NetworkTrouble::RevocationUnknown),
     Failure::Network(NetworkTrouble::RevocationListOutdated),
+    Failure::Network(NetworkTrouble::AuthoritiesUnusable),
     Failure::Validator(ValidatorTrouble::Rejected(0)),
     Failure::Validator(ValidatorTrouble::Required),
 ];

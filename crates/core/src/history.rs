@@ -11,7 +11,6 @@
 use std::fmt::Write as _;
 
 use crate::event::Standing;
-use crate::headers::Sealed;
 use crate::job::{Event, Job, Report, Step, Trouble};
 use crate::time::WallTime;
 use crate::token::{Resource, Token};
@@ -82,6 +81,8 @@ deeds! {
     Credentials "credentials",
     /// A client certificate was set or removed.
     Certificate "certificate",
+    /// Authorities of its own were set or removed.
+    Authorities "authorities",
     /// A program of the owner's judges servers, or not any more.
     Validator "validator",
     /// Somebody said whether a file is what it should be.
@@ -157,8 +158,9 @@ impl Before {
 }
 
 fn changed(step: &Step) -> bool {
-    let Step { job_changed, headers_changed, credentials_changed, certificate_changed, .. } = step;
-    *job_changed || *headers_changed || *credentials_changed || *certificate_changed
+    let Step { headers_changed, credentials_changed, certificate_changed, .. } = step;
+    let entrusted = *headers_changed || *credentials_changed || *certificate_changed;
+    step.job_changed || entrusted || step.authorities_changed
 }
 
 /// What is said of an event, if it is worth remembering.
@@ -181,6 +183,7 @@ fn said(job: &Job, event: &Event) -> Option<(Deed, String)> {
             (Deed::Credentials, format!("{what}: {target} {scheme}"))
         }
         Event::SetCertificate(sealed) => (Deed::Certificate, set_or_removed(sealed.as_ref())),
+        Event::SetAuthorities(them) => (Deed::Authorities, set_or_removed(them.as_ref())),
         Event::SetValidator(set) => {
             (Deed::Validator, if *set { "set" } else { "removed" }.to_owned())
         }
@@ -280,6 +283,6 @@ fn who(token: &Token) -> String {
     }
 }
 
-fn set_or_removed(sealed: Option<&Sealed>) -> String {
-    if sealed.is_some() { "set" } else { "removed" }.to_owned()
+fn set_or_removed<T>(it: Option<&T>) -> String {
+    if it.is_some() { "set" } else { "removed" }.to_owned()
 }

@@ -32,6 +32,7 @@
 //! `reports`, what time does in `clock`, what the network and the like do in `surroundings`, tokens
 //! are in `tokens`; what can happen and what a decision comes to is in `events`.
 
+mod authorities;
 mod certificate;
 mod clock;
 mod credentials;
@@ -68,6 +69,7 @@ pub use values::{
 
 use std::collections::BTreeMap;
 
+use crate::authorities::Authorities;
 use crate::credentials::AuthPair;
 use crate::failure::{DestinationTrouble, Failure, ServiceTrouble};
 use crate::file::{File, Progress};
@@ -96,6 +98,8 @@ pub struct Job {
     pub credentials: BTreeMap<AuthPair, Sealed>,
     /// What it shows where a server wants a certificate, sealed.
     pub certificate: Option<Sealed>,
+    /// By whom servers' certificates may be signed, if it has a say in that.
+    pub authorities: Option<Authorities>,
     /// Whether a program of the owner's has a say in which servers it speaks to.
     pub validated: bool,
     /// Whether it was ever resumed: some terms are fixed from then on.
@@ -274,6 +278,7 @@ impl Job {
             headers: CustomHeaders::default(),
             credentials: BTreeMap::new(),
             certificate: None,
+            authorities: None,
             validated: false,
             resumed: false,
             state: State::Suspended,
@@ -320,6 +325,7 @@ impl Job {
             Event::MakeHeadersWriteOnly => self.make_headers_write_only()?,
             Event::SetCredentials(pair, sealed) => self.set_credentials(pair, sealed)?,
             Event::SetCertificate(sealed) => self.set_certificate(sealed)?,
+            Event::SetAuthorities(them) => self.set_authorities(them)?,
             Event::SetValidator(wanted) => self.set_validator(wanted)?,
             Event::Spare(file, spare) => self.spare(file, spare)?,
             Event::TakeOwnership(token) => self.take_ownership(token)?,
@@ -344,6 +350,7 @@ impl Job {
             step = self.forget_headers(step);
             step = self.forget_credentials(step);
             step = self.forget_certificate(step);
+            step = self.forget_authorities(step);
         }
         let files = self.files.len();
         step.files_changed.retain(|&at| (at as usize) < files);

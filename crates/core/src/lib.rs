@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod authorities;
 pub mod certificate;
 pub mod conditions;
 pub mod credentials;

@@ -11,7 +11,7 @@
 //! it was shown, and sessions that could be resumed as its holder, are its own: a configuration for
 //! each certificate, and a [`Route`](crate::connect::Route) that differs.
 
-use crate::order::Relaxed;
+use crate::tls::Standard;
 use rustls::client::ResolvesClientCert;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, Signer, SigningKey};
@@ -34,8 +34,8 @@ pub struct ClientCertificate(Arc<Inner>);
 
 struct Inner {
     shown: Arc<CertifiedKey>,
-    /// One for each set of checks that are left out. They know what is shown, and not us.
-    configs: Mutex<HashMap<Relaxed, Arc<ClientConfig>>>,
+    /// One for each way of judging the server. They know what is shown, and not us.
+    configs: Mutex<HashMap<Standard, Arc<ClientConfig>>>,
 }
 
 /// What is said where no signature could be had.
@@ -57,14 +57,14 @@ impl ClientCertificate {
         Arc::new(Showing(Arc::clone(&self.0.shown)))
     }
 
-    /// The configuration of this certificate with these checks left out; made once.
+    /// The configuration of this certificate by this standard; made once.
     pub(crate) fn config(
         &self,
-        relaxed: Relaxed,
+        standard: &Standard,
         make: impl FnOnce() -> Arc<ClientConfig>,
     ) -> Arc<ClientConfig> {
         let mut configs = self.0.configs.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(configs.entry(relaxed).or_insert_with(make))
+        Arc::clone(configs.entry(standard.clone()).or_insert_with(make))
     }
 }
 

@@ -22,7 +22,7 @@ use crate::auth::{Account, Accounts, InHand, Logins, Tickets, Told, in_turns};
 use crate::bucket::Bucket;
 use crate::certificate::ClientCertificate;
 use crate::connect::{ConnectError, Origin, Route, Scheme, connect};
-use crate::order::{Options, Relaxed};
+use crate::order::Options;
 use crate::pace::Pace;
 use crate::polite::Pacer;
 use crate::proxy::{Proxy, ProxyError, ProxyTrouble, ProxyUse, Way};
@@ -31,7 +31,7 @@ use crate::request::whole_target;
 use crate::resolve::{Lookups, Resolver, system};
 use crate::response::AnswerError;
 use crate::stream::Stream;
-use crate::tls::Trust;
+use crate::tls::{Standard, Trust};
 use crate::validation::Validation;
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -104,7 +104,7 @@ pub(crate) type Exchanges = Connection<TokioIo<Stream>, Empty<Bytes>>;
 /// On what terms a request goes out.
 #[derive(Clone)]
 pub(crate) struct Terms {
-    pub(crate) relaxed: Relaxed,
+    pub(crate) standard: Standard,
     /// What is shown to the server if it asks.
     pub(crate) certificate: Option<ClientCertificate>,
     /// Who has a say in which servers are spoken to.
@@ -134,7 +134,7 @@ impl Terms {
     ) -> Self {
         let of = |wanted: bool| account.filter(|_| wanted).map(InHand::account).cloned();
         Self {
-            relaxed: options.relaxed,
+            standard: Standard::of(options),
             certificate: options.certificate.clone().filter(|_| at_home),
             validation: options.validation.clone(),
             bucket,
@@ -217,9 +217,9 @@ impl Client {
             let proxied = terms.at_proxy.as_ref().filter(|_| way != Way::Direct);
             let account = terms.account.as_ref().or(proxied).cloned();
             let login = way.login(&terms.logins);
-            let (relaxed, certificate) = (terms.relaxed, terms.certificate.clone());
+            let (standard, certificate) = (terms.standard.clone(), terms.certificate.clone());
             let validation = terms.validation.clone().filter(|_| origin.scheme == Scheme::Https);
-            let route = Route { origin, relaxed, certificate, validation, account, way, login };
+            let route = Route { origin, standard, certificate, validation, account, way, login };
             let exchanged = self.exchange_on(route, request.clone(), lookups, &terms).await;
             match exchanged {
                 Err(ExchangeError::Connect(ConnectError::Proxy(error)))

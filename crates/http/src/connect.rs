@@ -14,13 +14,12 @@
 use crate::auth::{Account, Login, Told};
 use crate::certificate::ClientCertificate;
 use crate::kernel;
-use crate::order::Relaxed;
 use crate::pace::{Pace, Paced};
 use crate::proxy::connect::through;
 use crate::proxy::{ProxyError, Way};
 use crate::resolve::Lookups;
 use crate::stream::Stream;
-use crate::tls::{Demands, TlsError, Trust};
+use crate::tls::{Demands, Standard, TlsError, Trust};
 use crate::validation::{MOST_QUESTIONS, Validation, Watch};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -60,7 +59,8 @@ pub(crate) struct Origin {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Route {
     pub(crate) origin: Origin,
-    pub(crate) relaxed: Relaxed,
+    /// By what its certificate is judged.
+    pub(crate) standard: Standard,
     /// What it shows where the other end wants a certificate.
     pub(crate) certificate: Option<ClientCertificate>,
     /// Who has a say in whether the origin is spoken to.
@@ -210,7 +210,7 @@ pub(crate) async fn secured(stream: Stream, leg: Leg<'_>) -> Result<Stream, Conn
     let Leg { route, trust, watch } = leg;
     let host = &route.origin.host;
     let shown = route.certificate.as_ref();
-    let demands = Demands { relaxed: route.relaxed, shown, watch };
+    let demands = Demands { standard: route.standard.clone(), shown, watch };
     let secured = stream.under_tls(trust, host, demands);
     let secured = timeout(CONNECT_TIMEOUT, secured).await;
     Ok(secured.map_err(|_| ConnectError::TimedOut { host: host.to_string() })??)

@@ -13,6 +13,7 @@
 //! | `shown`    | what may be shown of what came from outside (pure)          |
 //! | `verify`   | certificates, with checks the owner does without            |
 //! | `auth`     | who we are, where a server asks                             |
+//! | `authorities` | by whom servers' certificates may be signed, where a job says  |
 //! | `certificate` | our own, and who signs for it                            |
 //! | `bucket`   | bandwidth that fetches share                                |
 //! | `pace`     | a socket that reads no faster than its bucket allows        |
@@ -38,6 +39,7 @@
 
 mod answer;
 mod auth;
+mod authorities;
 mod bucket;
 mod certificate;
 #[cfg(any(test, feature = "checks"))]
@@ -71,6 +73,7 @@ pub use ::http::Method;
 pub use auth::{
     LogOnError, Login, LoginScheme, LoginTarget, Logins, Secret, Spoken, Talk, Tickets,
 };
+pub use authorities::{Authorities, RootsError};
 pub use bucket::Bucket;
 pub use certificate::{ClientCertificate, Sign};
 pub use client::{Client, ExchangeError};
@@ -88,5 +91,5 @@ pub use redirect::{Downgrade, MOST_REDIRECTS, RedirectError, follow};
 pub use request::{Ask, Held, Known, Part, Strong, Validators, ask};
 pub use response::{AnswerError, Decision, Judged, Voucher, judge};
 pub use shown::{printable, shown_url, without_user_info};
-pub use tls::{RootsError, TlsError, Trust};
+pub use tls::{TlsError, Trust};
 pub use validation::{Unknown, Validation, Validator, Verdict};

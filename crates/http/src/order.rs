@@ -7,6 +7,7 @@
 //! The owner's own fields may be secrets: `Debug` shows their names only.
 
 use crate::auth::Logins;
+use crate::authorities::Authorities;
 use crate::bucket::Bucket;
 use crate::certificate::ClientCertificate;
 use crate::digest::Digest;
@@ -73,6 +74,8 @@ pub struct Options {
     pub relaxed: Relaxed,
     /// Shown to the origin of the order's URL if it asks, and to no other.
     pub certificate: Option<ClientCertificate>,
+    /// By whom servers' certificates may be signed; nothing: by whom the machine trusts.
+    pub authorities: Option<Authorities>,
     /// Servers are asked about before they are spoken to.
     pub validation: Option<Validation>,
     /// What is fetched is made while it is sent, and never twice the same.
@@ -153,6 +156,7 @@ impl Default for Options {
             downgrade: Downgrade::Refuse,
             relaxed: Relaxed::default(),
             certificate: None,
+            authorities: None,
             validation: None,
             dynamic: false,
             afresh: false,

@@ -8,19 +8,17 @@
 //!
 //! It never weakens a check by itself. Text from certificates is escaped before it is shown.
 
+use crate::authorities::{Authorities, Judges, Known, RootsError};
 use crate::certificate::{ClientCertificate, was_not_signed};
-use crate::order::Relaxed;
+use crate::order::{Options, Relaxed};
 use crate::shown::printable;
 use crate::stream::Secured;
 use crate::validation::{Watch, Watched};
 use crate::verify::Lenient;
 use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::WebPkiSupportedAlgorithms;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName};
-use rustls::{
-    AlertDescription, CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier,
-};
+use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, CertificateError, ClientConfig, ConfigBuilder, WantsVerifier};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -28,20 +26,34 @@ use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
-use webpki::{CertRevocationList, OwnedCertRevocationList};
 
 /// How much is read from the kernel at once under TLS.
 const READ_AHEAD: usize = 256 * 1024;
 
 /// On what terms hands are shaken.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Demands<'a> {
-    /// The checks that are left out, or made besides.
-    pub(crate) relaxed: Relaxed,
+    /// By what the certificate is judged.
+    pub(crate) standard: Standard,
     /// Our certificate.
     pub(crate) shown: Option<&'a ClientCertificate>,
     /// Who has a say in it.
     pub(crate) watch: Option<&'a Watch>,
+}
+
+/// By what a server's certificate is judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Standard {
+    /// The checks that are left out, or made besides.
+    relaxed: Relaxed,
+    /// By whom it may be signed; nothing: by whom the machine trusts.
+    authorities: Option<Authorities>,
+}
+
+impl Standard {
+    pub(crate) fn of(options: &Options) -> Self {
+        Self { relaxed: options.relaxed, authorities: options.authorities.clone() }
+    }
 }
 
 /// Whom we trust; cheap to clone.
@@ -50,34 +62,13 @@ pub struct Trust(Arc<Inner>);
 
 struct Inner {
     settings: ConfigBuilder<ClientConfig, WantsVerifier>,
-    extra: RootCertStore,
-    lists: Arc<[CertRevocationList<'static>]>,
+    extra: Known,
     /// Made at the first handshake: parsing the machine's roots takes longer than all the rest of
     /// an agent's start, and many agents never speak TLS.
     config: OnceCell<Arc<ClientConfig>>,
-    roots: OnceLock<Arc<RootCertStore>>,
+    judges: OnceLock<Judges>,
     algorithms: WebPkiSupportedAlgorithms,
     lenient: Mutex<HashMap<Relaxed, Arc<ClientConfig>>>,
-}
-
-/// The extra authorities could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum RootsError {
-    /// The file cannot be read as PEM.
-    #[error("cannot read the extra authorities: {0}")]
-    Unreadable(#[source] rustls::pki_types::pem::Error),
-    /// A certificate in it is no authority's.
-    #[error("an extra authority cannot be used: {0}")]
-    Unusable(#[source] rustls::Error),
-    /// A list of revoked certificates in it cannot be read.
-    #[error("a list of revoked certificates cannot be used: {0}")]
-    List(#[source] webpki::Error),
-    /// There is none in it.
-    #[error("the file of extra authorities holds no certificate")]
-    Empty,
-    /// The library's own defaults contradict each other.
-    #[error("no TLS version can be offered: {0}")]
-    Provider(#[source] rustls::Error),
 }
 
 /// The handshake failed.
@@ -130,15 +121,14 @@ impl Trust {
     ///
     /// [`RootsError`] when `extra` was named and cannot be used.
     pub fn load(extra: Option<&Path>) -> Result<Self, RootsError> {
-        let lists = extra.map_or_else(|| Ok(Vec::new()), revoked)?.into();
-        let extra = extra.map_or_else(|| Ok(RootCertStore::empty()), authorities)?;
+        let extra = extra.map_or_else(|| Ok(Known::none()), added)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let algorithms = provider.signature_verification_algorithms;
         let settings = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(RootsError::Provider)?;
-        let (config, roots, lenient) = (OnceCell::new(), OnceLock::new(), Mutex::default());
-        Ok(Self(Arc::new(Inner { settings, extra, lists, config, roots, algorithms, lenient })))
+        let (config, judges, lenient) = (OnceCell::new(), OnceLock::new(), Mutex::default());
+        Ok(Self(Arc::new(Inner { settings, extra, config, judges, algorithms, lenient })))
     }
 
     /// Shakes hands with `host` over a fresh connection, on these terms.
@@ -162,21 +152,27 @@ impl Trust {
 
     async fn config(
         &self,
-        Demands { relaxed, shown, watch }: Demands<'_>,
+        Demands { standard, shown, watch }: Demands<'_>,
     ) -> Result<Arc<ClientConfig>, TlsError> {
         let inner = Arc::clone(&self.0);
         if let Some(watch) = watch.cloned() {
             let shown = shown.cloned();
-            let made = spawn_blocking(move || inner.watched(relaxed, shown.as_ref(), watch)).await;
+            let made =
+                spawn_blocking(move || inner.watched(&standard, shown.as_ref(), watch)).await;
             return made.map_err(|error| TlsError::Handshake(error.to_string()));
         }
         if let Some(shown) = shown.cloned() {
-            let make = move || shown.config(relaxed, || inner.showing(relaxed, &shown));
+            let make = move || shown.config(&standard, || inner.showing(&standard, &shown));
             let made = spawn_blocking(make).await;
             return made.map_err(|error| TlsError::Handshake(error.to_string()));
         }
-        if relaxed != Relaxed::default() {
-            let made = spawn_blocking(move || inner.lenient(relaxed)).await;
+        if let Some(authorities) = standard.authorities.clone() {
+            let make = move || authorities.config(standard.relaxed, || inner.plain(&standard));
+            let made = spawn_blocking(make).await;
+            return made.map_err(|error| TlsError::Handshake(error.to_string()));
+        }
+        if standard != Standard::default() {
+            let made = spawn_blocking(move || inner.lenient(&standard)).await;
             return made.map_err(|error| TlsError::Handshake(error.to_string()));
         }
         let make = async || spawn_blocking(move || inner.make_config()).await;
@@ -187,44 +183,56 @@ impl Trust {
 
 /// These block on files.
 impl Inner {
-    fn roots(&self) -> Arc<RootCertStore> {
+    /// Who judges for those who say nothing about it.
+    fn machine(&self) -> Judges {
         let read = || {
-            let mut roots = self.extra.clone();
+            let mut roots = self.extra.roots.clone();
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            Arc::new(roots)
+            Judges { roots: Arc::new(roots), lists: self.extra.lists.clone().into() }
         };
-        Arc::clone(self.roots.get_or_init(read))
+        self.judges.get_or_init(read).clone()
+    }
+
+    fn judges(&self, standard: &Standard) -> Judges {
+        match &standard.authorities {
+            Some(authorities) => authorities.judges(|| self.machine()),
+            None => self.machine(),
+        }
     }
 
     fn make_config(&self) -> Arc<ClientConfig> {
-        finished(self.verifying(Relaxed::default()), None)
+        self.plain(&Standard::default())
     }
 
-    fn showing(&self, relaxed: Relaxed, shown: &ClientCertificate) -> Arc<ClientConfig> {
-        finished(self.verifying(relaxed), Some(shown))
+    fn plain(&self, standard: &Standard) -> Arc<ClientConfig> {
+        finished(self.verifying(standard), None)
     }
 
-    fn verifying(&self, relaxed: Relaxed) -> ConfigBuilder<ClientConfig, WantsClientCert> {
-        if relaxed == Relaxed::default() {
-            return self.settings.clone().with_root_certificates(self.roots());
+    fn showing(&self, standard: &Standard, shown: &ClientCertificate) -> Arc<ClientConfig> {
+        finished(self.verifying(standard), Some(shown))
+    }
+
+    fn verifying(&self, standard: &Standard) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+        if standard.relaxed == Relaxed::default() {
+            return self.settings.clone().with_root_certificates(self.judges(standard).roots);
         }
         let settings = self.settings.clone().dangerous();
-        settings.with_custom_certificate_verifier(Arc::new(self.checks(relaxed)))
+        settings.with_custom_certificate_verifier(Arc::new(self.checks(standard)))
     }
 
-    fn checks(&self, relaxed: Relaxed) -> Lenient {
-        let (roots, lists) = (self.roots(), Arc::clone(&self.lists));
-        Lenient { roots, lists, algorithms: self.algorithms, relaxed }
+    fn checks(&self, standard: &Standard) -> Lenient {
+        let Judges { roots, lists } = self.judges(standard);
+        Lenient { roots, lists, algorithms: self.algorithms, relaxed: standard.relaxed }
     }
 
     /// For one handshake. Sessions are not resumed: whoever comes back is judged again.
     fn watched(
         &self,
-        relaxed: Relaxed,
+        standard: &Standard,
         shown: Option<&ClientCertificate>,
         watch: Watch,
     ) -> Arc<ClientConfig> {
-        let verifier = Watched { checks: self.checks(relaxed), watch };
+        let verifier = Watched { checks: self.checks(standard), watch };
         let settings = self.settings.clone().dangerous();
         let settings = settings.with_custom_certificate_verifier(Arc::new(verifier));
         let mut config = Arc::unwrap_or_clone(finished(settings, shown));
@@ -232,11 +240,17 @@ impl Inner {
         Arc::new(config)
     }
 
-    fn lenient(&self, relaxed: Relaxed) -> Arc<ClientConfig> {
+    fn lenient(&self, standard: &Standard) -> Arc<ClientConfig> {
         let mut made = self.lenient.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || finished(self.verifying(relaxed), None);
-        Arc::clone(made.entry(relaxed).or_insert_with(make))
+        let make = || self.plain(standard);
+        Arc::clone(made.entry(standard.relaxed).or_insert_with(make))
     }
+}
+
+/// What the machine's administrator adds.
+fn added(path: &Path) -> Result<Known, RootsError> {
+    let known = Known::parse(&std::fs::read(path).map_err(RootsError::Unreadable)?)?;
+    if known.roots.is_empty() { Err(RootsError::Empty) } else { Ok(known) }
 }
 
 fn finished(
@@ -249,25 +263,6 @@ fn finished(
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Arc::new(config)
-}
-
-/// Lists of revoked certificates; whose they are is found out when one is needed.
-fn revoked(path: &Path) -> Result<Vec<CertRevocationList<'static>>, RootsError> {
-    let lists = CertificateRevocationListDer::pem_file_iter(path);
-    let lists = lists.map_err(RootsError::Unreadable)?.map(|list| {
-        let list = OwnedCertRevocationList::from_der(&list.map_err(RootsError::Unreadable)?);
-        list.map(CertRevocationList::Owned).map_err(RootsError::List)
-    });
-    lists.collect()
-}
-
-fn authorities(path: &Path) -> Result<RootCertStore, RootsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(RootsError::Unreadable)? {
-        let certificate = certificate.map_err(RootsError::Unreadable)?;
-        roots.add(certificate).map_err(RootsError::Unusable)?;
-    }
-    if roots.is_empty() { Err(RootsError::Empty) } else { Ok(roots) }
 }
 
 fn explain(error: &std::io::Error) -> TlsError {
@@ -332,8 +327,8 @@ fn advise(wrong: &CertificateError) -> String {
             "the server's certificate is not valid yet; check this machine's clock"
         }
         CertificateError::UnknownIssuer => {
-            "the server's certificate is from an authority this machine does not trust; if it \
-             should, add the authority to the machine's certificates"
+            "the server's certificate is from an authority that is not trusted; if it should be, add \
+             the authority to the machine's certificates, or give it to the job"
         }
         CertificateError::NotValidForName => "the server's certificate is for another name",
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {

@@ -37,7 +37,7 @@ const MOST_MOMENTS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Lenient {
     pub(crate) roots: Arc<RootCertStore>,
-    pub(crate) lists: Arc<[CertRevocationList<'static>]>,
+    pub(crate) lists: Arc<[Arc<CertRevocationList<'static>>]>,
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
     pub(crate) relaxed: Relaxed,
 }
@@ -82,7 +82,7 @@ impl Lenient {
         now: UnixTime,
     ) -> Result<(), webpki::Error> {
         let certificate = EndEntityCert::try_from(certificate)?;
-        let lists: Vec<_> = self.lists.iter().collect();
+        let lists: Vec<_> = self.lists.iter().map(Arc::as_ref).collect();
         let mut moment = now;
         for _ in 0..MOST_MOMENTS {
             let usage =

@@ -11,6 +11,7 @@
 //! its descriptor is closed. It never carries anything from one fetch to another but idle
 //! connections, which all belong to the one identity we run as.
 
+use crate::authorities::Trusted;
 use crate::certificates::Certificates;
 use crate::descriptor::is_writable_file;
 use crate::logins::Waiting;
@@ -21,9 +22,11 @@ use crate::translate::{
 use crate::validations::Validations;
 use ebb_http::{
     Bucket, Client, Control, Digest, Ended, Hashed, Head, Options, Order, ProxyUse, Reports,
-    Steering, check, control, fetch, measure,
+    Steering, check, control, fetch, measure, printable,
 };
-use ebb_wire::net::{self, CertificateId, FetchId, FetchOptions, FromNet, NetTrouble, ToNet};
+use ebb_wire::net::{
+    self, AuthoritiesId, CertificateId, FetchId, FetchOptions, FromNet, NetTrouble, ToNet,
+};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -49,6 +52,9 @@ pub(crate) enum Violation {
     /// A certificate that is here already, or one too many, or one that a fetch means and is not here.
     #[error("certificate {} that is not, or must not be, here", .0.0)]
     Certificate(CertificateId),
+    /// Authorities that are here already, or some too many, or that a fetch means and are not here.
+    #[error("authorities {} that are not, or must not be, here", .0.0)]
+    Authorities(AuthoritiesId),
     /// Credentials that cannot be, or too many.
     #[error("credentials for fetch {} that will not do", .0.0)]
     Login(FetchId),
@@ -68,6 +74,7 @@ pub(crate) struct Fetches {
     /// What fetches to come log on with.
     logins: Waiting,
     certificates: Certificates,
+    trusted: Trusted,
     validations: Validations,
     tasks: JoinSet<FetchId>,
 }
@@ -88,6 +95,7 @@ impl Fetches {
             buckets: HashMap::new(),
             logins: Waiting::default(),
             certificates: Certificates::default(),
+            trusted: Trusted::default(),
             tasks: JoinSet::new(),
         }
     }
@@ -116,7 +124,13 @@ impl Fetches {
                 let file = file
                     .filter(|file| is_writable_file(file))
                     .ok_or(Violation::Descriptor(fetch))?;
-                let options = self.asked(fetch, &options)?;
+                let options = match self.asked(fetch, &options)? {
+                    Ok(options) => options,
+                    Err(why) => {
+                        self.tell(distrusted(fetch, offset, &why));
+                        return Ok(());
+                    }
+                };
                 match order(&url, offset, validators, options, stall_timeout_ms) {
                     Some(mut order) => {
                         order.hashed = known.map(hashed);
@@ -128,7 +142,10 @@ impl Fetches {
                 }
             }
             ToNet::Measure { fetch, url, options, stall_timeout_ms } => {
-                let options = self.asked(fetch, &options)?;
+                let Ok(options) = self.asked(fetch, &options)? else {
+                    self.tell(FromNet::Measured { fetch, size: None });
+                    return Ok(());
+                };
                 match order(&url, 0, Default::default(), options, stall_timeout_ms) {
                     Some(order) => self.measure(fetch, order),
                     None => self.tell(FromNet::Measured { fetch, size: None }),
@@ -158,6 +175,12 @@ impl Fetches {
                 }
             }
             ToNet::Forget { certificate } => self.certificates.forget(certificate),
+            ToNet::Authorities { authorities, alone, pem } => {
+                if !self.trusted.take(authorities, &pem, alone) {
+                    return Err(Violation::Authorities(authorities));
+                }
+            }
+            ToNet::Distrust { authorities } => self.trusted.forget(authorities),
             ToNet::Verdict { question, verdict } => self.validations.answer(question, verdict),
             ToNet::Limit { bucket, bytes_per_second, manners } => {
                 if let Some(bucket) = self.bucket(bucket) {
@@ -211,15 +234,24 @@ impl Fetches {
         }
     }
 
-    /// How it is to be asked for, and what to log on with.
-    fn asked(&mut self, fetch: FetchId, options: &FetchOptions) -> Result<Options, Violation> {
+    /// How it is to be asked for, and what to log on with; or why nobody can be trusted.
+    fn asked(
+        &mut self,
+        fetch: FetchId,
+        options: &FetchOptions,
+    ) -> Result<Result<Options, Arc<str>>, Violation> {
         let logins = self.logins.of(fetch).ok_or(Violation::Login(fetch))?;
         let known = |id| self.certificates.of(id).map(Some).ok_or(Violation::Certificate(id));
         let certificate = options.certificate.map_or(Ok(None), known)?;
+        let known = |id| self.trusted.of(id).map(Some).ok_or(Violation::Authorities(id));
+        let authorities = match options.authorities.map_or(Ok(None), known)?.transpose() {
+            Ok(authorities) => authorities,
+            Err(why) => return Ok(Err(why)),
+        };
         let validation = options.validation.map(|wanted| self.validations.of(wanted));
         let options = asked(options, &self.preconfigured).map_err(|_| Violation::Options(fetch))?;
         self.misled |= matches!(options.proxy, ProxyUse::Unusable(_));
-        Ok(Options { logins, certificate, validation, ..options })
+        Ok(Ok(Options { logins, certificate, authorities, validation, ..options }))
     }
 
     /// Whether none is in hand, and settings that made no sense have misled one.
@@ -274,6 +306,17 @@ impl Fetches {
     fn tell(&self, report: FromNet) {
         // Fails only when the channel has ended, and then so do we.
         let _ = self.outbox.send(report);
+    }
+}
+
+fn distrusted(fetch: FetchId, durable: u64, why: &str) -> FromNet {
+    FromNet::Failed {
+        fetch,
+        durable,
+        trouble: NetTrouble::AuthoritiesUnusable,
+        retry_after: None,
+        redirect: None,
+        detail: printable(&format!("the authorities of the job (cacert): {why}")),
     }
 }
 

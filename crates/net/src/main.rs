@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod authorities;
 mod certificates;
 mod descriptor;
 mod fetches;

@@ -67,6 +67,7 @@ pub(crate) fn asked(
         downgrade,
         relaxed,
         certificate: None,
+        authorities: None,
         validation: None,
         dynamic: options.dynamic,
         afresh: options.afresh,

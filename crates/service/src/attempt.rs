@@ -17,6 +17,8 @@
 //! | `asking`   | how the job's terms say files are to be asked for              |
 //! | `checked`  | whether what came in pieces has the digest it must have        |
 //! | `certificate` | what is shown where a server wants a certificate             |
+//! | `authorities` | by whom servers' certificates may be signed                 |
+//! | `secured` | both, as an agent is told of them                              |
 //! | `copying`  | a file whose source is on this machine                         |
 //! | `logins`   | what is said to log on with                                   |
 //! | `flight`   | how many files may be in flight                               |
@@ -30,6 +32,7 @@
 //! | `kept`     | descriptors for an attempt under another file identity        |
 
 mod asking;
+mod authorities;
 mod certificate;
 mod checked;
 mod copying;
@@ -39,6 +42,7 @@ mod logins;
 mod one_file;
 mod open;
 mod pieces;
+mod secured;
 mod soon;
 mod straight;
 mod validation;
@@ -51,6 +55,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use ebb_core::authorities::Authorities;
 use ebb_core::failure::Failure;
 use ebb_core::file::File;
 use ebb_core::headers::Headers;
@@ -67,10 +72,10 @@ use crate::agents::files::Opened;
 use crate::agents::net::{How, NetAgent};
 use crate::command::Message;
 pub(crate) use asking::room;
-use certificate::Certificate;
 use flight::Flight;
 use kept::KeptFiles;
 pub(crate) use logins::logins;
+use secured::Secured;
 use soon::Soon;
 use validation::Validation;
 
@@ -102,6 +107,8 @@ pub(crate) struct Order {
     pub(crate) logins: Rc<[Login]>,
     /// Where its client certificate is, and who may read it.
     pub(crate) entrusted: Option<Entrusted>,
+    /// By whom servers' certificates may be signed, if its owner has a say in that.
+    pub(crate) authorities: Option<Authorities>,
     /// Whether a program of the owner's has a say in which servers it speaks to.
     pub(crate) validated: bool,
     /// Whether somebody has asked for it and nothing was tried since; the first fetch takes it.
@@ -130,7 +137,7 @@ pub(crate) struct Attempt {
     /// Whether a file has been asked for.
     begun: watch::Sender<bool>,
     flight: Flight,
-    certificate: Rc<Certificate>,
+    secured: Rc<Secured>,
     validation: Validation,
     /// What attempts leave for the one that follows.
     kept: RefCell<KeptFiles>,
@@ -150,24 +157,13 @@ impl Attempt {
     ) -> Self {
         let (halt, flight) = (watch::Sender::new(false), Flight::default());
         let begun = watch::Sender::new(false);
-        let certificate = Rc::new(Certificate::new(order.owner, order.entrusted.take()));
+        let (entrusted, authorities) = (order.entrusted.take(), order.authorities.take());
+        let secured = Rc::new(Secured::new(order.owner, entrusted, authorities));
         let asks = (order.job, order.attempt);
         let validation = Validation::new(order.validated, asks, inbox.clone());
         let kept = RefCell::new(kept);
         let soon = Soon::default();
-        Self {
-            order,
-            agents,
-            inbox,
-            stop,
-            halt,
-            begun,
-            flight,
-            certificate,
-            validation,
-            kept,
-            soon,
-        }
+        Self { order, agents, inbox, stop, halt, begun, flight, secured, validation, kept, soon }
     }
 
     /// Does it, and says at the very end that nothing of it runs any more.
@@ -244,14 +240,14 @@ impl Attempt {
         options: FetchOptions,
     ) -> Result<How<'_>, Break> {
         let mut halt = self.halt.subscribe();
-        let certificate = tokio::select! {
+        let secured = tokio::select! {
             biased;
             () = stopped(&mut halt) => return Err(Break::Stopped),
-            shown = self.certificate.at(url, net, &self.agents) => shown,
+            options = self.secured.at(url, options, net, &self.agents) => options,
         };
         let of = |(failure, detail)| Break::Trouble(trouble(at, failure, detail, None));
-        let (certificate, validation) = (certificate.map_err(of)?, self.validation.of(net, at));
-        let options = FetchOptions { certificate, validation, ..options };
+        let options = secured.map_err(of)?;
+        let options = FetchOptions { validation: self.validation.of(net, at), ..options };
         let stall_timeout_ms = self.order.stall_timeout_ms;
         Ok(How { options, logins: &self.order.logins, stall_timeout_ms })
     }
@@ -278,7 +274,7 @@ impl Attempt {
         let logins = Rc::clone(&self.order.logins);
         let (agents, inbox, mut stop) =
             (Rc::clone(&self.agents), self.inbox.clone(), self.stop.clone());
-        let certificate = Rc::clone(&self.certificate);
+        let secured = Rc::clone(&self.secured);
         // What was rejected may be said again once, and the first fetch is what forgives it. Asked
         // before that, a server would hear a wrong password twice.
         let waits = self.order.afresh.get() && !logins.is_empty();
@@ -300,13 +296,12 @@ impl Attempt {
                     return;
                 }
                 // The file itself will tell what is wrong with it.
-                let shown = tokio::select! {
+                let options = tokio::select! {
                     () = stopped(&mut stop) => return,
                     () = stopped(&mut is_over) => return,
-                    shown = certificate.at(&url, &net, &agents) => shown,
+                    options = secured.at(&url, options, &net, &agents) => options,
                 };
-                let Ok(shown) = shown else { return };
-                let options = FetchOptions { certificate: shown, ..options };
+                let Ok(options) = options else { return };
                 let over = async {
                     tokio::select! {
                         () = stopped(&mut stop) => {}

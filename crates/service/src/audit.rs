@@ -209,6 +209,11 @@ pub(crate) fn validator(job: JobId, caller: u32, what: &str, outcome: &str) -> R
     by(Record::new(Kind::Validator, what, job), caller).ended(outcome)
 }
 
+/// The authorities of a job's own were set or removed, or that was refused; not which.
+pub(crate) fn authorities(job: JobId, caller: u32, what: &str, outcome: &str) -> Record {
+    by(Record::new(Kind::Authorities, what, job), caller).ended(outcome)
+}
+
 /// What a job logs on with was set or removed, or that was refused; never what it is.
 pub(crate) fn credentials(
     job: JobId,

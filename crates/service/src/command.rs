@@ -8,6 +8,7 @@ pub(crate) mod remote_name;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
+use ebb_core::authorities::Authorities;
 use ebb_core::certificate::ClientCertificate;
 use ebb_core::credentials::{AuthPair, Credentials};
 use ebb_core::digest::Digest;
@@ -90,6 +91,10 @@ pub(crate) enum Command {
     RemoveCertificate(JobId),
     /// Where it is.
     GetCertificate(JobId),
+    /// By whom servers' certificates may be signed; nothing: by whom the machine trusts.
+    SetAuthorities(JobId, Option<Authorities>),
+    /// Who that is.
+    GetAuthorities(JobId),
     /// The caller becomes the owner.
     TakeOwnership(JobId),
     /// A job's properties.
@@ -181,6 +186,7 @@ pub(crate) enum Answer {
     Events(EventsView),
     CustomHeaders(Headers),
     ClientCertificate(ClientCertificate),
+    Authorities(Option<Authorities>),
     Explanation(Vec<ebb_core::explain::Line>),
     /// With their numbers.
     History(Vec<(u64, ebb_core::history::Entry)>),

@@ -38,6 +38,7 @@
 //! Never here: D-Bus, SQL, descriptors, users' paths being opened.
 
 mod acts;
+mod authorities;
 mod buckets;
 mod calls;
 mod certificates;
@@ -401,15 +402,7 @@ impl MainLoop {
         if step.job_changed {
             turn.put_job(&entry.job);
         }
-        if step.headers_changed {
-            turn.batch.put_headers(&entry.job);
-        }
-        if step.credentials_changed {
-            turn.batch.put_credentials(&entry.job);
-        }
-        if step.certificate_changed {
-            turn.batch.put_certificate(&entry.job);
-        }
+        turn.batch.put_apart(&entry.job, &step);
         for &at in &step.files_changed {
             turn.batch.put_file(id, at, &entry.job.files[at as usize]);
         }

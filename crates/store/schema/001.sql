@@ -157,6 +157,14 @@ CREATE TABLE sealed (
     PRIMARY KEY (job, kind)
 ) STRICT, WITHOUT ROWID;
 
+-- By whom servers' certificates may be signed, where a job has a say in that: PEM as it was given, and
+-- whether the machine's own authorities do not count.
+CREATE TABLE authorities (
+    job   INTEGER PRIMARY KEY REFERENCES job (seq) ON DELETE CASCADE,
+    pem   BLOB    NOT NULL,
+    alone INTEGER NOT NULL
+) STRICT;
+
 -- What happened to jobs, in the order it happened; see core's `event`. No number is used twice.
 CREATE TABLE event (
     number       INTEGER PRIMARY KEY,

@@ -12,7 +12,7 @@ use ebb_core::event::Happening;
 use ebb_core::file::File;
 use ebb_core::history::{self, Entry as HistoryEntry};
 use ebb_core::id::JobId;
-use ebb_core::job::Job;
+use ebb_core::job::{Job, Step};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Statement, params_from_iter};
 
@@ -40,6 +40,7 @@ enum Change {
     Headers(JobId, Option<Vec<Value>>),
     Credentials(JobId, Vec<Vec<Value>>),
     Certificate(JobId, Option<Vec<Value>>),
+    Authorities(JobId, Option<Vec<Value>>),
     Forget(JobId),
     Event(u64, Vec<Value>),
     DropEvent(u64),
@@ -94,6 +95,28 @@ impl Batch {
     pub fn put_certificate(&mut self, job: &Job) {
         let cells = job.certificate.as_ref().map(|it| rows::sealed::certificate(job.id, it));
         self.push(Change::Certificate(job.id, cells));
+    }
+
+    /// Puts a job's authorities as they are now, or that it has none. The job must have been put before.
+    pub fn put_authorities(&mut self, job: &Job) {
+        let cells = job.authorities.as_ref().map(|them| rows::authorities::cells(job.id, them));
+        self.push(Change::Authorities(job.id, cells));
+    }
+
+    /// Puts what changed in a step and is kept apart from the job. The job must have been put before.
+    pub fn put_apart(&mut self, job: &Job, step: &Step) {
+        if step.headers_changed {
+            self.put_headers(job);
+        }
+        if step.credentials_changed {
+            self.put_credentials(job);
+        }
+        if step.certificate_changed {
+            self.put_certificate(job);
+        }
+        if step.authorities_changed {
+            self.put_authorities(job);
+        }
     }
 
     /// Drops the job and its files. A job that is not there is as good as dropped.
@@ -164,6 +187,8 @@ pub struct Recorder<'a> {
     drop_headers: Statement<'a>,
     drop_credentials: Statement<'a>,
     drop_certificate: Statement<'a>,
+    put_authorities: Statement<'a>,
+    drop_authorities: Statement<'a>,
     forget: Statement<'a>,
     put_event: Statement<'a>,
     drop_event: Statement<'a>,
@@ -184,6 +209,8 @@ impl<'a> Recorder<'a> {
             drop_headers: prepare(rows::sealed::DROP_HEADERS)?,
             drop_credentials: prepare(rows::sealed::DROP_CREDENTIALS)?,
             drop_certificate: prepare(rows::sealed::DROP_CERTIFICATE)?,
+            put_authorities: prepare(rows::authorities::PUT)?,
+            drop_authorities: prepare(rows::authorities::DROP)?,
             forget: prepare(rows::FORGET)?,
             put_event: prepare(&rows::PUT_EVENT)?,
             drop_event: prepare(rows::event::DROP)?,
@@ -224,6 +251,16 @@ impl<'a> Recorder<'a> {
             Change::Certificate(job, None) => {
                 let id = Value::Blob(job.as_bytes().to_vec());
                 execute(&mut self.drop_certificate, vec![id]).map(|_| ())
+            }
+            Change::Authorities(job, Some(cells)) => {
+                match execute(&mut self.put_authorities, cells)? {
+                    0 => Err(StoreError::NoSuchJob(job)),
+                    _ => Ok(()),
+                }
+            }
+            Change::Authorities(job, None) => {
+                let id = Value::Blob(job.as_bytes().to_vec());
+                execute(&mut self.drop_authorities, vec![id]).map(|_| ())
             }
             Change::Headers(job, None) => {
                 let id = Value::Blob(job.as_bytes().to_vec());

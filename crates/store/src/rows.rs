@@ -4,6 +4,7 @@
 //! columns, one function that puts a value's cells in that order and one that takes them. Those
 //! functions name every field, so a new one does not compile until it has a place there.
 
+pub(crate) mod authorities;
 pub(crate) mod event;
 pub(crate) mod failures;
 pub(crate) mod file;
@@ -19,6 +20,7 @@ use rusqlite::Connection;
 
 use crate::cells::{Reader, Table};
 use crate::{StoreError, sqlite};
+use authorities::AUTHORITIES;
 use event::EVENT;
 use file::FILE;
 use history::HISTORY;
@@ -87,6 +89,13 @@ pub(crate) fn load(connection: &Connection) -> Result<Vec<Job>, StoreError> {
         let seq = reader.key(0)?;
         match jobs.binary_search_by_key(&seq, |(job, _)| *job) {
             Ok(at) => sealed::take(reader, &mut jobs[at].1),
+            Err(_) => Err(reader.nonsense("its job is missing")),
+        }
+    })?;
+    for_each(connection, &AUTHORITIES, |reader| {
+        let seq = reader.key(0)?;
+        match jobs.binary_search_by_key(&seq, |(job, _)| *job) {
+            Ok(at) => authorities::take(reader, &mut jobs[at].1),
             Err(_) => Err(reader.nonsense("its job is missing")),
         }
     })?;

@@ -62,6 +62,8 @@ pub const CERTIFICATES_MAX: usize = 16;
 pub const TOKEN_PARTS_MAX: usize = 12;
 /// Limit of all certificates that are shown together, in bytes.
 pub const CHAIN_MAX: usize = 48 * 1024;
+/// Limit of a job's own authorities as PEM, in bytes.
+pub const AUTHORITIES_MAX: usize = 48 * 1024;
 /// Most signature schemes of a key.
 pub const SCHEMES_MAX: usize = 32;
 /// Longest message that is signed; of TLS 1.2 that is all that was said in the handshake.

@@ -31,6 +31,10 @@ pub struct FetchId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CertificateId(pub u64);
 
+/// Names the authorities of a job's own on this channel; chosen by the service, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AuthoritiesId(pub u64);
+
 /// What a server said of a representation, by which a continuation is judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Validators {
@@ -113,6 +117,8 @@ pub struct FetchOptions {
     pub relaxed: Relaxed,
     /// Shown to the origin of the fetch's URL if it asks, and to no other.
     pub certificate: Option<CertificateId>,
+    /// By whom servers' certificates may be signed; nothing: by whom the machine trusts.
+    pub authorities: Option<AuthoritiesId>,
     /// Servers are asked about before they are spoken to.
     pub validation: Option<Validation>,
     /// The content is made while it is fetched: nothing is ever continued.
@@ -140,6 +146,7 @@ impl Default for FetchOptions {
             allow_downgrade: false,
             relaxed: Relaxed::default(),
             certificate: None,
+            authorities: None,
             validation: None,
             dynamic: false,
             afresh: false,
@@ -194,6 +201,21 @@ pub enum ToNet {
     Forget {
         /// Which one.
         certificate: CertificateId,
+    },
+    /// Authorities by which fetches have servers' certificates judged. What makes no sense is no
+    /// violation: such fetches fail with [`NetTrouble::AuthoritiesUnusable`].
+    Authorities {
+        /// Their name from now on.
+        authorities: AuthoritiesId,
+        /// Whether the machine's own do not count.
+        alone: bool,
+        /// PEM, as it was given.
+        pem: Vec<u8>,
+    },
+    /// No fetch to come will name these. Unknown ones are no error.
+    Distrust {
+        /// Which.
+        authorities: AuthoritiesId,
     },
     /// The `Head` with `from: 0` is written down: truncate and go on.
     Proceed {
@@ -367,6 +389,8 @@ pub enum NetTrouble {
     RevocationUnknown,
     /// The list that would say so is out of date.
     RevocationListOutdated,
+    /// The authorities of the job's own cannot be used.
+    AuthoritiesUnusable,
     /// The server wants a client certificate, and there is none.
     ClientCertificateWanted,
     /// The server does not take the client certificate.

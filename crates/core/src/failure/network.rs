@@ -25,6 +25,8 @@ pub enum NetworkTrouble {
     RevocationUnknown,
     /// The list that says so is out of date.
     RevocationListOutdated,
+    /// The authorities that the job was given are none.
+    AuthoritiesUnusable,
 }
 
 impl NetworkTrouble {
@@ -37,7 +39,8 @@ impl NetworkTrouble {
             | Self::CertificateInvalid
             | Self::CertificateRevoked
             | Self::RevocationUnknown
-            | Self::RevocationListOutdated => Remedy::AskOwner,
+            | Self::RevocationListOutdated
+            | Self::AuthoritiesUnusable => Remedy::AskOwner,
         }
     }
 
@@ -52,6 +55,7 @@ impl NetworkTrouble {
             Self::CertificateRevoked => "certificate-revoked",
             Self::RevocationUnknown => "revocation-unknown",
             Self::RevocationListOutdated => "revocation-list-outdated",
+            Self::AuthoritiesUnusable => "authorities-unusable",
         }
     }
 
@@ -64,6 +68,8 @@ impl NetworkTrouble {
             Self::TlsFailed | Self::CertificateInvalid => 0x8007_2f8f,
             Self::CertificateRevoked => 0x8007_2f8a,
             Self::RevocationUnknown | Self::RevocationListOutdated => 0x8007_2f19,
+            // No number of BITS': "the parameter is incorrect".
+            Self::AuthoritiesUnusable => 0x8007_0057,
         }
     }
 
@@ -80,11 +86,16 @@ impl NetworkTrouble {
             }
             Self::CertificateRevoked => "trust nothing from there; ask the server's administrator",
             Self::RevocationUnknown => {
-                "ask an administrator to put the authority's revocation list into ebbd's extra-ca-file, \
-                 or do without this check; then resume"
+                "ask an administrator to put the authority's revocation list into ebbd's extra-ca-file, or give it \
+                 to the job with its authorities (cacert), or do without this check; then resume"
+            }
+            Self::AuthoritiesUnusable => {
+                "give the job PEM certificates of authorities (ebb set JOB cacert=FILE), or none \
+                 (cacert=none), then resume"
             }
             Self::RevocationListOutdated => {
-                "ask an administrator for a new revocation list in ebbd's extra-ca-file, then resume"
+                "a new revocation list is needed, in ebbd's extra-ca-file or among the job's authorities (cacert); \
+                 then resume"
             }
         }
     }
@@ -106,6 +117,7 @@ impl fmt::Display for NetworkTrouble {
             Self::RevocationListOutdated => {
                 "the list of the authority's revoked certificates is out of date"
             }
+            Self::AuthoritiesUnusable => "the authorities that the job was given cannot be used",
         })
     }
 }

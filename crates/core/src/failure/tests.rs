@@ -97,6 +97,7 @@ fn position(failure: Failure) -> usize {
         Failure::Certificate(C::Ambiguous) => 75,
         Failure::Validator(V::Rejected(_)) => 76,
         Failure::Validator(V::Required) => 77,
+        Failure::Network(N::AuthoritiesUnusable) => 78,
     }
 }
 

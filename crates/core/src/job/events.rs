@@ -4,6 +4,7 @@
 //! [`super::reports`], [`super::clock`], [`super::surroundings`] and [`super::tokens`].
 
 use super::{Setting, Trouble};
+use crate::authorities::Authorities;
 use crate::credentials::AuthPair;
 use crate::digest::Hashed;
 use crate::failure::Blocked;
@@ -42,6 +43,8 @@ pub enum Event {
     SetCredentials(AuthPair, Option<Sealed>),
     /// The owner wants this certificate shown; nothing: none.
     SetCertificate(Option<Sealed>),
+    /// The owner says by whom servers' certificates may be signed; nothing: as the machine has it.
+    SetAuthorities(Option<Authorities>),
     /// A program of the owner's has a say in which servers it speaks to, or not any more.
     SetValidator(bool),
     /// Somebody else becomes the owner.
@@ -227,6 +230,8 @@ pub struct Step {
     pub credentials_changed: bool,
     /// Whether its client certificate changed, likewise.
     pub certificate_changed: bool,
+    /// Whether its authorities changed, likewise.
+    pub authorities_changed: bool,
 }
 
 impl Step {

@@ -308,7 +308,7 @@ pub const PROPERTIES: &[Row] = &[
         signature: "u",
         option: "security-flags",
         default: "0: everything is checked, redirects are followed",
-        limits: "bits of 0x1e; 0x100 or 0x200; 0x800, not with 0x200",
+        limits: "bits of 0x1f; 0x100 or 0x200; 0x800, not with 0x200",
         when: When::Always,
         error: "not-supported",
     },

@@ -3,6 +3,7 @@
 //! Here: jobs brought into every state by nothing but events, and the small words the tests are
 //! written in.
 
+mod authorities;
 mod certificate;
 mod clock;
 mod credentials;

@@ -12,6 +12,7 @@ pub(crate) const PROVOKED: &[(&str, &str)] = &[
         "a_job_whose_validator_is_gone_waits_for_it_and_speaks_to_nobody",
     ),
     ("read-only-when-job-active", "who_may_judge_and_when_is_the_owners_alone_to_say"),
+    ("authorities-unusable", "authorities_that_are_none_stop_the_job_by_name_and_can_be_mended"),
     ("revocation-unknown", "a_job_that_checks_for_revocation_needs_a_list_and_says_so"),
     ("revocation-list-outdated", "a_check_for_revocation_that_cannot_be_made_is_a_no"),
     (

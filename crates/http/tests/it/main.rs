@@ -13,6 +13,7 @@
 mod support;
 
 mod auth;
+mod authorities;
 mod certificates;
 mod connections;
 mod continuing;

@@ -13,18 +13,18 @@ use rcgen::{
 use std::sync::Arc;
 use url::Url;
 
-const CHECKED: Relaxed =
+pub(crate) const CHECKED: Relaxed =
     Relaxed { name: false, date: false, authority: false, usage: false, revocation: true };
-const SERIAL: u64 = 4711;
+pub(crate) const SERIAL: u64 = 4711;
 
-fn numbered() -> CertificateParams {
+pub(crate) fn numbered() -> CertificateParams {
     let mut params = for_name("localhost");
     params.serial_number = Some(SerialNumber::from(SERIAL));
     params
 }
 
 /// A list of this authority, good until the beginning of a year.
-fn list(authority: &Authority, revoked: &[u64], until: i32) -> String {
+pub(crate) fn list(authority: &Authority, revoked: &[u64], until: i32) -> String {
     let revoked = revoked.iter().map(|serial| RevokedCertParams {
         serial_number: SerialNumber::from(*serial),
         revocation_time: date_time_ymd(2020, 2, 2),

@@ -44,13 +44,13 @@ impl Validator for Script {
 
 /// A server that shows these certificates by turns, and how many connections were more than half a
 /// handshake.
-struct Server {
-    url: Url,
+pub(crate) struct Server {
+    pub(crate) url: Url,
     spoken_to: Arc<AtomicUsize>,
 }
 
 impl Server {
-    async fn start(configs: Vec<Arc<ServerConfig>>) -> Self {
+    pub(crate) async fn start(configs: Vec<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let spoken_to = Arc::new(AtomicUsize::new(0));
@@ -74,7 +74,7 @@ impl Server {
         Self { url, spoken_to }
     }
 
-    fn spoken_to(&self) -> usize {
+    pub(crate) fn spoken_to(&self) -> usize {
         self.spoken_to.load(Ordering::SeqCst)
     }
 }

@@ -11,13 +11,14 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
+use ebb_core::authorities::Authorities;
 use ebb_core::digest::{Digest, Hashed};
 use ebb_core::failure::{Failure, ServiceTrouble};
 use ebb_core::file::{File, Piece};
 use ebb_wire::Sandbox;
 use ebb_wire::net::{
-    CertificateId, FetchId, FetchOptions, FromNet, Login, Manners, Path, Question, ToNet,
-    ValidationId, Verdict,
+    AuthoritiesId, CertificateId, FetchId, FetchOptions, FromNet, Login, Manners, Path, Question,
+    ToNet, ValidationId, Verdict,
 };
 use ebb_wire::sign::ClientIdentity;
 use tokio::sync::mpsc;
@@ -190,6 +191,19 @@ impl NetAgent {
     pub(crate) fn forget(&self, certificate: CertificateId) {
         // A dead agent shows nothing at all.
         let _ = self.outbox.put(&ToNet::Forget { certificate }, None);
+    }
+
+    /// Has servers judged by these authorities.
+    pub(crate) fn trust(&self, them: &Authorities) -> Result<AuthoritiesId, Failure> {
+        let authorities = AuthoritiesId(self.next.replace(self.next.get() + 1));
+        let (alone, pem) = (them.alone(), them.pem().to_vec());
+        self.say(&ToNet::Authorities { authorities, alone, pem }, None).map(|()| authorities)
+    }
+
+    /// Nobody is judged by them any more.
+    pub(crate) fn distrust(&self, authorities: AuthoritiesId) {
+        // A dead agent trusts nobody.
+        let _ = self.outbox.put(&ToNet::Distrust { authorities }, None);
     }
 
     /// Puts in what somebody waits for an answer to. Once it is over nobody would tell them.

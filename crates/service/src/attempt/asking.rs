@@ -43,6 +43,8 @@ pub(super) fn asking(
         // Said by whoever has it opened.
         certificate: None,
         // The same.
+        authorities: None,
+        // The same.
         validation: None,
         dynamic: terms.dynamic_content,
         afresh: false,

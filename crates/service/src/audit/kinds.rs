@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     Certificate,
     /// A program that judges servers was set, or is needed no more.
     Validator,
+    /// Authorities of its own were given to a job, or removed.
+    Authorities,
 }
 
 /// A kind, as it is listed.
@@ -61,7 +63,7 @@ macro_rules! row {
 }
 
 /// Every kind.
-pub(crate) const ROWS: [Row; 12] = [
+pub(crate) const ROWS: [Row; 13] = [
     row!(
         OwnerCaptured,
         "0d654570b5d7497fada459f4619e7fab",
@@ -133,6 +135,12 @@ pub(crate) const ROWS: [Row; 12] = [
         "4bc16e200d0746498f7e522a672a1bd0",
         "validator",
         "a program that judges servers was set for a job or removed, or that was refused"
+    ),
+    row!(
+        Authorities,
+        "5d1c0a4be2f94c6f9a3be07c61d8f2a4",
+        "authorities",
+        "authorities of its own were given to a job or removed, or that was refused"
     ),
 ];
 

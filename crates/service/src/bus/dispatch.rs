@@ -4,6 +4,7 @@
 //! is not judged here.
 
 use ebb_api::names;
+use ebb_core::authorities::Authorities;
 use ebb_core::certificate::{ClientCertificate, Form};
 use ebb_core::credentials::AuthPair;
 use ebb_core::headers::Headers;
@@ -263,6 +264,11 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
         }
         "RemoveClientCertificate" => nothing(message, Command::RemoveCertificate(id))?,
         "GetClientCertificate" => nothing(message, Command::GetCertificate(id))?,
+        "SetAuthorities" => {
+            let (pem, alone): (Vec<u8>, bool) = body(message)?;
+            Command::SetAuthorities(id, Authorities::new(pem, alone)?)
+        }
+        "GetAuthorities" => nothing(message, Command::GetAuthorities(id))?,
         "Register" => return Ok(Call::Register(nothing(message, id)?)),
         "Unregister" => nothing(message, Command::Unregister(id))?,
         "SetServerCertificateValidation" => return Ok(Call::Validate(nothing(message, id)?)),

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fs;
 
 use ebb_api::{errors, names};
+use ebb_core::authorities::Authorities;
 use ebb_core::history;
 use ebb_core::id::JobId;
 use ebb_core::notify::Kind;
@@ -123,6 +124,10 @@ pub(super) fn reply(to: &Message, shape: &Shape, answered: Answered) -> zbus::Re
         Answer::CustomHeaders(headers) => {
             let lines: Vec<&str> = headers.lines().collect();
             message.build(&(lines,))
+        }
+        Answer::Authorities(them) => {
+            let alone = them.as_ref().is_some_and(Authorities::alone);
+            message.build(&(them.as_ref().map_or(&[][..], Authorities::pem), alone))
         }
         Answer::ClientCertificate(it) => {
             let opens = it.passphrase().is_some();

@@ -114,6 +114,10 @@ impl MainLoop {
             Command::RemoveCertificate(job) => {
                 return self.remove_certificate(caller, job, reply, turn);
             }
+            Command::SetAuthorities(job, them) => {
+                return self.set_authorities(caller, job, them, reply, turn);
+            }
+            Command::GetAuthorities(job) => self.get_authorities(caller, job),
             Command::TakeOwnership(job) => return self.take_ownership(asker, job, reply, turn),
             Command::ReplaceRemotePrefix(job, old, new) => {
                 return self.replace_remote_prefix(caller, job, &old, &new, reply, turn);

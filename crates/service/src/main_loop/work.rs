@@ -282,6 +282,7 @@ impl MainLoop {
             headers,
             logins: logins(&credentials),
             entrusted: entrusted.map(|(certificate, reader)| Entrusted { certificate, reader }),
+            authorities: job.authorities.clone(),
             validated: job.validated,
             afresh: Cell::new(job.patience == Patience::default()),
             only_requested: job.terms.on_demand,

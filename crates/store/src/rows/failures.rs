@@ -101,7 +101,7 @@ mod tests {
             client-certificate-invalid client-certificate-passphrase client-certificate-not-signed \
             client-certificate-module-missing client-certificate-token-absent \
             client-certificate-pin-locked client-certificate-not-found client-certificate-ambiguous \
-            certificate-revoked revocation-unknown revocation-list-outdated \
+            certificate-revoked revocation-unknown revocation-list-outdated authorities-unusable \
             server-certificate-rejected server-cert-validation-interface-required";
         let found = FAILURES.map(Failure::name).join(" ");
         assert_eq!(found, names);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ebb_core::authorities::Authorities;
 use ebb_core::credentials::{AuthPair, AuthScheme};
 use ebb_core::digest::{Digest, Hashed};
 use ebb_core::failure::{
@@ -280,6 +281,11 @@ fn certificate() -> impl Strategy<Value = Option<Sealed>> {
     option::of(sealed)
 }
 
+fn authorities() -> impl Strategy<Value = Option<Authorities>> {
+    (vec(any::<u8>(), 0..40), any::<bool>())
+        .prop_map(|(pem, alone)| Authorities::new(pem, alone).ok().flatten())
+}
+
 /// Any job, whether the rules could lead there or not.
 pub(crate) fn any_job() -> impl Strategy<Value = Job> {
     let flags = (0..8u32).prop_map(|bits| TokenFlags::from_bits(bits).unwrap());
@@ -296,7 +302,11 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
     (
         (any::<[u8; 16]>(), token(), option::of(token()), flags),
         (
-            (terms(), any::<(bool, bool)>(), (headers(), credentials(), certificate())),
+            (
+                terms(),
+                any::<(bool, bool)>(),
+                (headers(), credentials(), certificate(), authorities()),
+            ),
             state(),
             option::of(trouble()),
             any::<u32>(),
@@ -313,6 +323,7 @@ pub(crate) fn any_job() -> impl Strategy<Value = Job> {
             headers: what.0.2.0,
             credentials: what.0.2.1,
             certificate: what.0.2.2,
+            authorities: what.0.2.3,
             validated: what.0.1.1,
             resumed: what.0.1.0,
             state: what.1,

@@ -136,5 +136,7 @@ fn a_store_of_the_first_version_is_read_by_this_one() {
     let pair = AuthPair::parse("proxy", "negotiate").unwrap();
     assert_eq!(job.credentials.keys().collect::<Vec<_>>(), [&pair]);
     assert_eq!(job.credentials[&pair].bytes, [0xc0, 0xff, 0xee]);
+    let authorities = job.authorities.as_ref().unwrap();
+    assert_eq!((authorities.pem(), authorities.alone()), (&b"-----"[..], true));
     assert_eq!(job.files[0].validators.etag.as_deref(), Some(&b"\"v1\""[..]));
 }

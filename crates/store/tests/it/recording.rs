@@ -38,6 +38,7 @@ proptest! {
         batch.put_headers(&after);
         batch.put_credentials(&after);
         batch.put_certificate(&after);
+        batch.put_authorities(&after);
         if !after.files.is_empty() {
             after.files[0] = file;
             batch.put_file(after.id, 0, &after.files[0]);

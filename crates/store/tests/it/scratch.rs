@@ -47,6 +47,7 @@ pub(crate) fn put(batch: &mut Batch, job: &Job) {
     batch.put_headers(job);
     batch.put_credentials(job);
     batch.put_certificate(job);
+    batch.put_authorities(job);
     for (index, file) in (0..).zip(&job.files) {
         let (index, file): (u32, &File) = (index, file);
         batch.put_file(job.id, index, file);

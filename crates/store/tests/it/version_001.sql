@@ -16,6 +16,7 @@ INSERT INTO job VALUES (
 INSERT INTO sealed VALUES (17, 'headers', x'000102030405060708090a0b', x'5ea1ed');
 INSERT INTO sealed VALUES (17, 'certificate', x'0e0f101112131415161718ff', x'ce47');
 INSERT INTO sealed VALUES (17, 'proxy-negotiate', x'0c0d0e0f1011121314151617', x'c0ffee');
+INSERT INTO authorities VALUES (17, x'2d2d2d2d2d', 1);
 INSERT INTO file VALUES (
     17, 0, 'https://localhost/nightly.img', x'2f737276', x'6e696768746c792e696d67', 2049, 131073, 1, NULL, 0, NULL, NULL, NULL, NULL,
     x'2e6e696768746c792e696d672e58585858585858582e656262', 2049, -1, 1002, 0,

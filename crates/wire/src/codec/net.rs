@@ -13,10 +13,12 @@ mod validation;
 pub(super) use validation::{get_chain, put_chain};
 
 use super::{
-    DETAIL_MAX, DecodeError, EncodeError, FIELDS_COUNT_MAX, FIELDS_MAX, Message, PIECES_MAX, Part,
-    Reader, URL_MAX, VALIDATOR_MAX, Writer,
+    AUTHORITIES_MAX, DETAIL_MAX, DecodeError, EncodeError, FIELDS_COUNT_MAX, FIELDS_MAX, Message,
+    PIECES_MAX, Part, Reader, URL_MAX, VALIDATOR_MAX, Writer,
 };
-use crate::net::{CertificateId, FetchId, FromNet, NetTrouble, Piece, ToNet, Validators};
+use crate::net::{
+    AuthoritiesId, CertificateId, FetchId, FromNet, NetTrouble, Piece, ToNet, Validators,
+};
 
 impl Message for ToNet {
     fn encode(&self) -> Result<Vec<u8>, EncodeError> {
@@ -56,6 +58,10 @@ impl Message for ToNet {
                 Writer::new(20).put(certificate).put(identity)
             }
             Self::Forget { certificate } => Writer::new(21).put(certificate),
+            Self::Authorities { authorities, alone, pem } => {
+                Writer::new(70).put(authorities).put(alone).bytes(pem, AUTHORITIES_MAX)
+            }
+            Self::Distrust { authorities } => Writer::new(71).put(authorities),
             Self::Verdict { question, verdict } => Writer::new(40).put(question).put(verdict),
             Self::Proceed { fetch } => Writer::new(2).put(fetch),
             Self::Stop { fetch } => Writer::new(3).put(fetch),
@@ -101,6 +107,12 @@ impl Message for ToNet {
                 owner: from.get()?,
             },
             30 => Self::Card { sent: from.get()? },
+            70 => Self::Authorities {
+                authorities: from.get()?,
+                alone: from.get()?,
+                pem: from.bytes(AUTHORITIES_MAX)?,
+            },
+            71 => Self::Distrust { authorities: from.get()? },
             40 => Self::Verdict { question: from.get()?, verdict: from.get()? },
             _ => return Err(DecodeError::UnknownNumber),
         };
@@ -220,6 +232,16 @@ impl Part for CertificateId {
     }
 }
 
+impl Part for AuthoritiesId {
+    fn put(&self, to: &mut Writer) {
+        self.0.put(to);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        from.get().map(Self)
+    }
+}
+
 impl Part for Validators {
     fn put(&self, to: &mut Writer) {
         self.etag.clone().map(Field).put(to);
@@ -295,7 +317,7 @@ impl Reader<'_> {
 }
 
 /// The troubles that are a number and nothing else; their places in this list are not the wire.
-const PLAIN: [(u8, NetTrouble); 27] = [
+const PLAIN: [(u8, NetTrouble); 28] = [
     (1, NetTrouble::NameNotResolved),
     (2, NetTrouble::ConnectFailed),
     (3, NetTrouble::TimedOut),
@@ -323,6 +345,7 @@ const PLAIN: [(u8, NetTrouble); 27] = [
     (44, NetTrouble::RevocationUnknown),
     (45, NetTrouble::RevocationListOutdated),
     (47, NetTrouble::ValidatorMissing),
+    (70, NetTrouble::AuthoritiesUnusable),
 ];
 /// The one with an HTTP status.
 const STATUS: u8 = 7;

@@ -12,8 +12,8 @@ use crate::Sandbox;
 use crate::files::{FileTrouble, FromFiles, Look, Place, Source, Temporary, ToFiles};
 use crate::launcher::{AgentId, DenyReason, FromLauncher, Identity, Role, ToLauncher};
 use crate::net::{
-    AuthScheme, AuthTarget, CertificateId, Digest, FetchId, FetchOptions, FromNet, Hashed, Header,
-    Login, NetTrouble, Piece, Redirects, Relaxed, Secret, ToNet, Validators,
+    AuthScheme, AuthTarget, AuthoritiesId, CertificateId, Digest, FetchId, FetchOptions, FromNet,
+    Hashed, Header, Login, NetTrouble, Piece, Redirects, Relaxed, Secret, ToNet, Validators,
 };
 use crate::notify::{FromNotify, ToNotify};
 use proptest::collection::vec;
@@ -186,12 +186,13 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
     let relaxed = any::<[bool; 5]>().prop_map(|[name, date, authority, usage, revocation]| {
         Relaxed { name, date, authority, usage, revocation }
     });
-    let shown = (option::of(any::<u64>()), option::of(validation::validation()));
+    let id = || option::of(any::<u64>());
+    let shown = (id(), id(), option::of(validation::validation()));
     let flags = (redirects, relaxed, any::<[bool; 4]>(), shown, proxy::way());
     let most = (option::of(any::<u64>()), option::of(digest()), any::<u8>());
     ("[A-Z_]{0,20}", vec(header, 0..5), flags, most).prop_map(
         |(method, headers, flags, (most_bytes, digest, connections))| {
-            let (redirects, relaxed, bits, (certificate, validation), way) = flags;
+            let (redirects, relaxed, bits, (certificate, authorities, validation), way) = flags;
             let [allow_downgrade, dynamic, afresh, sync_at_end] = bits;
             FetchOptions {
                 method,
@@ -200,6 +201,7 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
                 allow_downgrade,
                 relaxed,
                 certificate: certificate.map(CertificateId),
+                authorities: authorities.map(AuthoritiesId),
                 validation,
                 dynamic,
                 afresh,

@@ -5,11 +5,14 @@
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
-    IsCa, KeyIdMethod, KeyPair, SerialNumber, date_time_ymd,
+    IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::sync::Arc;
+
+/// The serial number of the leaf.
+const LEAF: u64 = 4711;
 
 /// An authority, as PEM, and what a server needs to answer in its name.
 pub struct Authority {
@@ -53,7 +56,8 @@ impl Authority {
         let names = ["localhost", "127.0.0.1", "::1"].iter().chain(more);
         let names: Vec<_> = names.map(|name| (*name).to_owned()).collect();
         let leaf_key = KeyPair::generate().expect("a key");
-        let leaf = CertificateParams::new(names).expect("plain names");
+        let mut leaf = CertificateParams::new(names).expect("plain names");
+        leaf.serial_number = Some(SerialNumber::from(LEAF));
         let leaf = leaf.signed_by(&leaf_key, &authority).expect("a leaf");
         let config = config(&leaf, &leaf_key);
         let leaf = (leaf.pem(), leaf_key.serialize_pem());
@@ -75,12 +79,31 @@ impl Authority {
     /// As [`Self::new`].
     #[must_use]
     pub fn list(&self) -> String {
+        self.list_of(Vec::new())
+    }
+
+    /// The same, and the leaf is on it.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::new`].
+    #[must_use]
+    pub fn list_of_leaf(&self) -> String {
+        self.list_of(vec![RevokedCertParams {
+            serial_number: SerialNumber::from(LEAF),
+            revocation_time: date_time_ymd(2020, 2, 2),
+            reason_code: None,
+            invalidity_date: None,
+        }])
+    }
+
+    fn list_of(&self, revoked_certs: Vec<RevokedCertParams>) -> String {
         let params = CertificateRevocationListParams {
             this_update: date_time_ymd(2020, 1, 1),
             next_update: date_time_ymd(2400, 1, 1),
             crl_number: SerialNumber::from(1),
             issuing_distribution_point: None,
-            revoked_certs: Vec::new(),
+            revoked_certs,
             key_identifier_method: KeyIdMethod::Sha256,
         };
         let list = params.signed_by(&self.issuer).expect("a list");

@@ -1,6 +1,7 @@
 //! What of each step is remembered, in which words, and what never is.
 
 use super::*;
+use crate::authorities::Authorities;
 use crate::credentials::AuthPair;
 use crate::event::Standing;
 use crate::headers::Sealed;
@@ -48,6 +49,7 @@ fn a_property_is_remembered_by_its_name_and_what_is_entrusted_only_by_its_kind()
     let name = Setting::DisplayName(SECRET.to_owned());
     let (deed, detail, _) = remembered(&mut job, Event::Set(name));
     assert_eq!((deed, detail.as_str()), (Deed::Property, "DisplayName"));
+    let authorities = |pem: &str| Authorities::new(pem.into(), false).unwrap();
     let sealed = || Sealed { nonce: [0; 12], bytes: SECRET.as_bytes().to_vec() };
     let pair = AuthPair::parse("server", "basic").unwrap();
     for (event, deed, detail) in [
@@ -55,6 +57,7 @@ fn a_property_is_remembered_by_its_name_and_what_is_entrusted_only_by_its_kind()
         (Event::SetHeaders(None), Deed::Headers, "removed"),
         (Event::SetCredentials(pair, Some(sealed())), Deed::Credentials, "set: server basic"),
         (Event::SetCertificate(Some(sealed())), Deed::Certificate, "set"),
+        (Event::SetAuthorities(authorities(SECRET)), Deed::Authorities, "set"),
         (
             Event::SetRemoteNames(vec![(0, format!("http://{SECRET}/"))]),
             Deed::RemoteNames,

@@ -5,6 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
+use crate::authorities::Authorities;
 use crate::credentials::{AuthPair, AuthScheme};
 use crate::file::Wanted;
 use crate::headers::Sealed;
@@ -145,6 +146,9 @@ fn any_event() -> impl Strategy<Value = Chance> {
         1 => (any_pair(), any_headers())
             .prop_map(|(pair, sealed)| Event::SetCredentials(pair, sealed)),
         1 => any::<bool>().prop_map(Event::SetValidator),
+        1 => (0..3_usize, any::<bool>()).prop_map(|(length, alone)| {
+            Event::SetAuthorities(Authorities::new(vec![b'x'; length], alone).unwrap_or_default())
+        }),
         1 => Just(Event::ClearHelperToken),
         1 => Just(Event::HelperTokenLost),
         4 => any_end().prop_map(Event::CompleteEnded),

@@ -53,6 +53,7 @@ pub(crate) fn failure_of(trouble: NetTrouble) -> Failure {
         NetTrouble::CertificateInvalid => Failure::Network(NetworkTrouble::CertificateInvalid),
         NetTrouble::CertificateRevoked => Failure::Network(NetworkTrouble::CertificateRevoked),
         NetTrouble::RevocationUnknown => Failure::Network(NetworkTrouble::RevocationUnknown),
+        NetTrouble::AuthoritiesUnusable => Failure::Network(NetworkTrouble::AuthoritiesUnusable),
         NetTrouble::RevocationListOutdated => {
             Failure::Network(NetworkTrouble::RevocationListOutdated)
         }

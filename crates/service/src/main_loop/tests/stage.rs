@@ -384,6 +384,7 @@ async fn net_agent(channel: Channel, uid: u32, see: mpsc::UnboundedSender<Seen>)
             ToNet::Proceed { .. } => panic!("nothing was dropped"),
             ToNet::Login { .. } => {}
             ToNet::Certificate { .. } | ToNet::Forget { .. } => panic!("no job has one"),
+            ToNet::Authorities { .. } | ToNet::Distrust { .. } => panic!("no job has any"),
             ToNet::Limit { bytes_per_second: None, .. } | ToNet::Card { .. } => {}
             ToNet::Limit { .. } => panic!("nothing is limited"),
             ToNet::Verdict { .. } => panic!("nothing was asked"),

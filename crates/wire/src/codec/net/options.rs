@@ -15,6 +15,7 @@ impl Part for FetchOptions {
         self.allow_downgrade.put(to);
         self.relaxed.put(to);
         self.certificate.put(to);
+        self.authorities.put(to);
         self.validation.put(to);
         self.dynamic.put(to);
         self.afresh.put(to);
@@ -33,6 +34,7 @@ impl Part for FetchOptions {
             allow_downgrade: from.get()?,
             relaxed: from.get()?,
             certificate: from.get()?,
+            authorities: from.get()?,
             validation: from.get()?,
             dynamic: from.get()?,
             afresh: from.get()?,

@@ -39,6 +39,7 @@ fn the_largest_fetch_that_a_job_can_want_fits_in_one_message() {
         method: host(METHOD_MAX),
         headers: std::iter::repeat_with(header).take(FIELDS_COUNT_MAX).collect(),
         certificate: Some(CertificateId(u64::MAX)),
+        authorities: Some(AuthoritiesId(u64::MAX)),
         most_bytes: Some(u64::MAX),
         digest: digest(),
         way,

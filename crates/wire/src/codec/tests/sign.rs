@@ -17,6 +17,10 @@ pub(super) fn to_net() -> impl Strategy<Value = ToNet> {
         (id(), identity())
             .prop_map(|(certificate, identity)| ToNet::Certificate { certificate, identity }),
         id().prop_map(|certificate| ToNet::Forget { certificate }),
+        (any::<u64>(), any::<bool>(), bytes_to(300)).prop_map(|(id, alone, pem)| {
+            ToNet::Authorities { authorities: AuthoritiesId(id), alone, pem }
+        }),
+        any::<u64>().prop_map(|id| ToNet::Distrust { authorities: AuthoritiesId(id) }),
     ]
 }
 
@@ -26,6 +30,7 @@ pub(super) fn revocation() -> impl Strategy<Value = NetTrouble> {
         Just(NetTrouble::CertificateRevoked),
         Just(NetTrouble::RevocationUnknown),
         Just(NetTrouble::RevocationListOutdated),
+        Just(NetTrouble::AuthoritiesUnusable),
     ]
 }
 
