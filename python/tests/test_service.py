@@ -180,6 +180,11 @@ class AsAnybody(Story):
         shown = job.client_certificate()
         self.assertEqual(shown, ("pem", "/there/cert.pem", "", True))
         self.assertTrue(job.remove_client_certificate())
+        self.assertEqual(job.authorities(), (b"", False))
+        job.set_authorities(b"-----BEGIN", alone=True)
+        self.assertEqual(job.authorities(), (b"-----BEGIN", True))
+        job.set_authorities("")
+        self.assertEqual(job.authorities().pem, b"")
         job.cancel()
 
     def test_a_job_is_asked_in_pieces_judged_and_explained(self):

@@ -9,6 +9,7 @@
 //!
 //! Start reading at [`Client::connect`].
 
+mod authorities;
 mod call;
 mod certificate;
 mod changes;
@@ -23,6 +24,7 @@ mod notifications;
 mod token_options;
 mod validation;
 
+pub use authorities::Authorities;
 pub use certificate::ClientCertificate;
 pub use changes::{Changes, EventKind, JobEvent};
 pub use credentials::Login;

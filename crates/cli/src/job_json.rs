@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::units;
 use crate::users;
 
-/// The fields of a job, in the order help lists them. `error`, `files` and the headers are
+/// The fields of a job, in the order help lists them. `error`, `files`, the headers and the authorities are
 /// asked for only where they are wanted.
 pub(crate) const FIELDS: &[&str] = &[
     "id",
@@ -53,6 +53,8 @@ pub(crate) const FIELDS: &[&str] = &[
     "http_method",
     "headers",
     "headers_write_only",
+    "authorities",
+    "authorities_alone",
     "security_flags",
     "file_mode",
     "file_group",
@@ -236,7 +238,8 @@ pub(crate) mod tests {
         job
     }
 
-    const ASKED: [&str; 3] = ["files", "headers", "headers_write_only"];
+    const ASKED: [&str; 5] =
+        ["files", "headers", "headers_write_only", "authorities", "authorities_alone"];
 
     #[test]
     fn a_job_has_exactly_the_promised_fields() {

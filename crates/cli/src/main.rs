@@ -11,6 +11,7 @@
 
 mod args;
 mod attend;
+mod authorities;
 mod certificate;
 mod command;
 mod commands;

@@ -4,21 +4,23 @@
 //! that a command that fails leaves nothing behind.
 
 use ebb_api::Client;
-use ebb_api::client::{Job, JobOptions, NewFile};
+use ebb_api::client::{Authorities, Job, JobOptions, NewFile};
 use ebb_api::values::Priority;
 
 use crate::args::Invocation;
+use crate::authorities;
 use crate::certificate;
 use crate::credentials::{self, Credentials};
 use crate::escape::{lossless_path, shown};
 use crate::failure::{Failure, cannot};
 use crate::headers::{self, Headers};
 
-/// What is entrusted to a job, and never shown.
+/// What is entrusted to a job; most of it is never shown.
 pub(crate) struct Entrusted {
     headers: Option<Headers>,
     credentials: Credentials,
     certificate: Option<certificate::Given>,
+    authorities: Option<Authorities>,
 }
 
 /// Header fields, credentials and a certificate on the command line, for a job with these files.
@@ -27,7 +29,8 @@ pub(crate) struct Entrusted {
 /// A usage failure where they make no sense, or cannot be read.
 pub(crate) fn entrusted(call: &Invocation, files: &[NewFile]) -> Result<Entrusted, Failure> {
     let (headers, credentials) = (headers::of(call)?, credentials::of(call, files)?);
-    Ok(Entrusted { headers, credentials, certificate: certificate::of(call)? })
+    let (certificate, authorities) = (certificate::of(call)?, authorities::of(call)?);
+    Ok(Entrusted { headers, credentials, certificate, authorities })
 }
 
 /// The terms on the command line; `auto-complete` unless told otherwise.
@@ -100,6 +103,7 @@ async fn fill(job: &Job<'_>, entrusted: &Entrusted, files: &[NewFile]) -> Result
     headers::give(job, entrusted.headers.as_ref()).await?;
     credentials::give(job, &entrusted.credentials).await?;
     certificate::give(job, entrusted.certificate.as_ref()).await?;
+    authorities::give(job, entrusted.authorities.as_ref()).await?;
     if !files.is_empty() {
         job.add_files(files).await.map_err(cannot(&what(files)))?;
     }

@@ -3,7 +3,7 @@
 //! Answers one question: *in which form?* `-g` comes before `--json`, and both before the table.
 //! What a job does not carry with it (its error, its files, its headers) is asked for only where it shows.
 
-use ebb_api::client::CustomHeaders;
+use ebb_api::client::{Authorities, CustomHeaders};
 use ebb_api::properties::{JobProperties, ServiceStatus};
 use ebb_api::values::State;
 use ebb_api::{Client, ClientError};
@@ -26,6 +26,8 @@ pub(crate) struct Also {
     pub(crate) files: bool,
     /// Its custom headers.
     pub(crate) headers: bool,
+    /// The authorities it judges servers by.
+    pub(crate) authorities: bool,
 }
 
 /// What is to be shown of each job.
@@ -56,7 +58,8 @@ impl Wanted {
     #[must_use]
     pub(crate) fn also(&self) -> Also {
         let headers = self.names("headers") || self.names("headers_write_only");
-        Also { files: self.names("files"), headers }
+        let authorities = self.names("authorities") || self.names("authorities_alone");
+        Also { files: self.names("files"), headers, authorities }
     }
 
     /// Whether this field is named.
@@ -94,6 +97,13 @@ pub(crate) async fn document(
     if also.headers {
         add_headers(client, job, &mut document).await?;
     }
+    if also.authorities {
+        let them = authorities(client, job).await?;
+        let pem = String::from_utf8_lossy(&them.pem).into_owned();
+        let pem = if pem.is_empty() { Value::Null } else { Value::String(pem) };
+        document.insert("authorities".to_owned(), pem);
+        document.insert("authorities_alone".to_owned(), Value::Bool(them.alone));
+    }
     if also.files {
         let files = client.job(&job.id).files().await.map_err(cannot("read the files"))?;
         document.insert("files".to_owned(), files.iter().map(job_json::file).collect());
@@ -117,6 +127,18 @@ async fn add_headers(
     document.insert("headers".to_owned(), headers);
     document.insert("headers_write_only".to_owned(), write_only);
     Ok(())
+}
+
+/// Those a job judges servers by; none where it has gone away in the meantime.
+pub(crate) async fn authorities(
+    client: &Client,
+    job: &JobProperties,
+) -> Result<Authorities, Failure> {
+    match client.job(&job.id).authorities().await {
+        Ok(them) => Ok(them),
+        Err(ClientError::Service(_)) => Ok(Authorities::default()),
+        Err(error) => Err(cannot("read the authorities")(error)),
+    }
 }
 
 /// Nothing where the job has gone on, or away, in the meantime.

@@ -51,6 +51,7 @@ from .notices import (
     Validator,
 )
 from .records import (
+    Authorities,
     Changes,
     ClientCertificate,
     ErrorFile,
@@ -83,6 +84,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AccessDenied",
+    "Authorities",
     "Changes",
     "Client",
     "ClientCertificate",

@@ -65,6 +65,8 @@ METHODS: Dict[str, Dict[str, Tuple[str, str, str]]] = {
         "SetClientCertificate": ("sayayah", "", "Job.set_client_certificate"),
         "RemoveClientCertificate": ("", "b", "Job.remove_client_certificate"),
         "GetClientCertificate": ("", "sayayb", "Job.client_certificate"),
+        "SetAuthorities": ("ayb", "", "Job.set_authorities"),
+        "GetAuthorities": ("", "ayb", "Job.authorities"),
         "SetServerCertificateValidation": ("", "", "Validator.set"),
         "RemoveServerCertificateValidation": (
             "",

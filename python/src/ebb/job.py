@@ -17,6 +17,7 @@ from ._secret import sealed
 from .errors import JobCancelled, JobFailed, ProtocolError, Refused, TimedOut
 from .notices import JobRemoved, Notifications, PropertiesChanged, SignalsMissed, StateChanged
 from .records import (
+    Authorities,
     Changes,
     ClientCertificate,
     ErrorFile,
@@ -353,6 +354,19 @@ class Job(Remote):
         return ClientCertificate(
             form, read("certificate", ("ay", certificate)), read("key", ("ay", key)), passphrase
         )
+
+    def set_authorities(self, pem: Union[bytes, str], *, alone: bool = True) -> None:
+        """Has it judge servers by these authorities (PEM), in place of those before; none removes them.
+
+        With ``alone`` nobody else is trusted, else they stand beside those that the machine trusts.
+        """
+        given = pem.encode() if isinstance(pem, str) else bytes(pem)
+        self._call("SetAuthorities", given, alone and bool(given))
+
+    def authorities(self) -> Authorities:
+        """Those it was given; empty where there are none."""
+        pem, alone = self._call("GetAuthorities")
+        return Authorities(bytes(pem), alone)
 
     def remove_server_certificate_validation(self) -> bool:
         """Has no program judge its servers any more, and says whether one was to."""

@@ -299,6 +299,15 @@ class ErrorFile:
     local_name: str
 
 
+class Authorities(NamedTuple):
+    """By whom servers' certificates may be signed, where a job has a say in that."""
+
+    #: PEM, as it was given; empty where there are none.
+    pem: bytes
+    #: Whether nobody else is trusted.
+    alone: bool
+
+
 class ClientCertificate(NamedTuple):
     """The certificate a job shows where a server wants one."""
 

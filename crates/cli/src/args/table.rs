@@ -172,6 +172,14 @@ const CERT: Opt = value(
 const KEY: Opt = value("key", None, "FILE", "its key, if it is not in the same file");
 const CERT_PASSPHRASE: Opt =
     value("cert-passphrase-file", None, "FILE", "whose first line opens the key, or is the PIN");
+const CACERT: Opt = value(
+    "cacert",
+    None,
+    "FILE",
+    "trust servers whose certificates are signed by these authorities (PEM), and no others",
+);
+const ADD_CACERT: Opt =
+    value("add-cacert", None, "FILE", "the same beside the authorities that this machine trusts");
 const REMOVE: Opt = flag("remove", None, "take back what --auth and --proxy-auth name");
 const HTTP_METHOD: Opt = value("http-method", None, "NAME", "another method than GET");
 const NO_AUTO_COMPLETE: Opt =
@@ -228,6 +236,8 @@ const TERMS: &[&Opt] = &[
     &CERT,
     &KEY,
     &CERT_PASSPHRASE,
+    &CACERT,
+    &ADD_CACERT,
     &ON_COMPLETE,
     &ON_ERROR,
     &NO_AUTO_COMPLETE,
@@ -371,7 +381,8 @@ pub(crate) const COMMANDS: &[&Command] = &[
          proxies, tried in their order, but for the hosts (names, *.ends, addresses, networks, <local>). \
          headers=@FILE sets what is sent with every \
          request (lines \"Name: value\"), headers=none removes it, headers-write-only=yes has nobody \
-         read it back. What this version cannot do yet is refused. ebb show -f help lists them as \
+         read it back. cacert=FILE has servers judged by these authorities (PEM) and no others, \
+         add-cacert=FILE by them and the machine's, cacert=none by the machine's alone. What this version cannot do yet is refused. ebb show -f help lists them as \
          fields.",
         &[&ALL_USERS],
     ),

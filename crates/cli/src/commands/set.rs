@@ -3,12 +3,13 @@
 //! All of them are read before the first is sent, so a typing error changes nothing. Limits are the
 //! service's business: what it refuses is shown as it says it.
 
-use ebb_api::client::Job;
+use ebb_api::client::{Authorities, Job};
 use ebb_api::terms::Term;
 use ebb_api::values::Priority;
 
 use crate::args::Invocation;
 use crate::args::closest::closest;
+use crate::authorities;
 use crate::exit::Exit;
 use crate::failure::{Failure, cannot};
 use crate::headers::{self, Headers};
@@ -26,6 +27,8 @@ pub(crate) const KEYS: &[&str] = &[
     "auto-complete",
     "headers",
     "headers-write-only",
+    "cacert",
+    "add-cacert",
 ];
 
 /// One change, understood.
@@ -40,6 +43,7 @@ enum Change {
     AutoComplete(bool),
     Headers(Headers),
     HeadersWriteOnly,
+    Authorities(Authorities),
     Term(Term),
 }
 
@@ -79,6 +83,8 @@ fn read(pair: &str) -> Result<Change, Failure> {
             true => Ok(Change::HeadersWriteOnly),
             false => Err(Failure::usage("headers that are write-only stay so for ever")),
         },
+        "cacert" => authorities::of_value(value, true).map(Change::Authorities),
+        "add-cacert" => authorities::of_value(value, false).map(Change::Authorities),
         _ => terms::read(key, value)?.map(Change::Term).ok_or_else(|| unknown(key)),
     }
 }
@@ -103,6 +109,7 @@ async fn apply(job: &Job<'_>, change: Change) -> Result<(), Failure> {
         Change::AutoComplete(auto) => job.set_auto_complete(*auto).await,
         Change::Headers(headers) => headers.give(job).await,
         Change::HeadersWriteOnly => job.make_custom_headers_write_only().await,
+        Change::Authorities(them) => job.set_authorities(them).await,
         Change::Term(term) => job.set_term(term).await,
     };
     done.map_err(cannot("change the job"))

@@ -15,7 +15,7 @@ use crate::failure::{Failure, cannot};
 use crate::job_json::{bare, field};
 use crate::present::{self, Also, Document, Wanted};
 use crate::progress::amount;
-use crate::{connect, output, reference, units};
+use crate::{authorities, connect, output, reference, units};
 
 /// Shows each job.
 pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
@@ -27,7 +27,7 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     let jobs = reference::several(&client, call).await?;
     let whole_json = wanted.json.is_some() && wanted.fields.is_none() && wanted.one.is_none();
     let also = match whole_json {
-        true => Also { files: true, headers: true },
+        true => Also { files: true, headers: true, authorities: true },
         false => wanted.also(),
     };
     let mut documents = Vec::new();
@@ -44,7 +44,8 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
             if at > 0 {
                 output::line("")?;
             }
-            output::line(&text(job, document))?;
+            let them = authorities::told(&present::authorities(&client, job).await?);
+            output::line(&text(job, document, them))?;
             show_files(call, &client, job).await?;
         }
     }
@@ -63,7 +64,7 @@ async fn show_files(
     }
 }
 
-fn text(job: &JobProperties, document: &Document) -> String {
+fn text(job: &JobProperties, document: &Document, authorities: String) -> String {
     let word = |name: &str| field(document, name).map(bare).unwrap_or_default();
     let mut lines = vec![
         ("id", job.id.clone()),
@@ -92,6 +93,7 @@ fn text(job: &JobProperties, document: &Document) -> String {
     ];
     lines.extend(crate::terms::lines(&job.terms));
     lines.extend([
+        ("authorities", authorities),
         ("helper", helper(job, &word("helper.name"))),
         ("errors", job.error_count.to_string()),
         ("error", error(document)),
@@ -141,7 +143,7 @@ mod tests {
     #[test]
     fn what_is_not_there_has_no_line() {
         let job = example();
-        let text = text(&job, &crate::job_json::job(&job, None));
+        let text = text(&job, &crate::job_json::job(&job, None), String::new());
         assert!(text.contains("        owner: root (uid 0)"), "{text}");
         assert!(!text.contains("helper:") && !text.contains("error:"), "{text}");
     }
