@@ -140,6 +140,8 @@ fn the_command_line_takes_authorities_as_curl_does_and_shows_them() {
     assert!(json.contains(&pem.replace('\n', "\\n")), "{json}");
     assert_eq!(ebb(&["set", id, "cacert=none"]).0, Some(0));
     assert!(!ebb(&["show", id]).1.contains("authorities:"));
-    let no = ebb(&["create", "no", "--cacert", path_text]);
+    let none = directory.join("none.pem");
+    std::fs::write(&none, "nothing\n").unwrap();
+    let no = ebb(&["create", "no", "--cacert", none.to_str().unwrap()]);
     assert!(no.0 != Some(0) && no.2.contains("no PEM certificate"), "{}", no.2);
 }

@@ -149,6 +149,10 @@ fn outcome(
     outcome
 }
 
+/// What is its owner's alone.
+const ENTRUSTED: [&str; 5] =
+    ["CustomHeaders", "Credentials", "ClientCertificate", "Authorities", "ServerCertificate"];
+
 /// Which of them it was.
 fn kind(method: &str, outcome: &Result<(), No>) -> Gets {
     match outcome {
@@ -161,9 +165,7 @@ fn kind(method: &str, outcome: &Result<(), No>) -> Gets {
         }
         Err(no)
             if no.name == "AccessDenied"
-                && ["CustomHeaders", "Credentials", "ClientCertificate", "ServerCertificate"]
-                    .iter()
-                    .any(|entrusted| method.contains(entrusted)) =>
+                && ENTRUSTED.iter().any(|entrusted| method.contains(entrusted)) =>
         {
             Denied
         }
