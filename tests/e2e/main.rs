@@ -56,6 +56,7 @@ mod set;
 mod several;
 mod shells;
 mod small_files;
+mod stapling;
 mod state_table;
 mod stopping;
 mod swap;

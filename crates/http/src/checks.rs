@@ -22,6 +22,7 @@ use url::Url;
 
 pub use crate::auth::checks::challenges;
 pub use crate::proxy::checks::{socks_reply, tunnel_reply};
+pub use crate::staple::checks::staple;
 
 /// We say less than this.
 const ROOM: usize = 64 * 1024;
@@ -207,5 +208,6 @@ mod tests {
         looked_at("challenges", super::challenges);
         looked_at("tunnel_reply", super::tunnel_reply);
         looked_at("socks_reply", super::socks_reply);
+        looked_at("staple", super::staple);
     }
 }

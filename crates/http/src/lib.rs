@@ -22,6 +22,7 @@
 //! | `connect`  | names to connections                                        |
 //! | `proxy`    | which proxies lead to a URL (pure), and how each is spoken to |
 //! | `validation` | a program of the owner's that has a say in it                |
+//! | `staple`   | an authority's word on a certificate, which the server brings (pure) |
 //! | `stream`   | one connection's bytes, under as much TLS as it takes         |
 //! | `client`   | connections kept, one exchange on one of them               |
 //! | `digest`   | digests of whole files, and what servers say of them (pure) |
@@ -64,6 +65,7 @@ mod request;
 mod resolve;
 mod response;
 mod shown;
+mod staple;
 mod stream;
 mod tls;
 mod validation;

@@ -14,7 +14,7 @@ use crate::order::{Options, Relaxed};
 use crate::shown::printable;
 use crate::stream::Secured;
 use crate::validation::{Watch, Watched};
-use crate::verify::Lenient;
+use crate::verify::{Lenient, Unproved};
 use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::ServerName;
@@ -80,9 +80,9 @@ pub enum TlsError {
     /// The certificate, or one that leads to its authority, has been revoked.
     #[error("the server's certificate has been revoked")]
     Revoked,
-    /// No list says whether it has been.
-    #[error("no list that this machine has says whether the server's certificate has been revoked")]
-    RevocationUnknown,
+    /// No list says whether it has been, and why nothing else does.
+    #[error("no list says whether the server's certificate has been revoked, and {0}")]
+    RevocationUnknown(String),
     /// The list that would say so is out of date.
     #[error("the list of its authority's revoked certificates is out of date")]
     RevocationListOutdated,
@@ -205,11 +205,22 @@ impl Inner {
     }
 
     fn plain(&self, standard: &Standard) -> Arc<ClientConfig> {
-        finished(self.verifying(standard), None)
+        self.config(standard, None)
     }
 
     fn showing(&self, standard: &Standard, shown: &ClientCertificate) -> Arc<ClientConfig> {
-        finished(self.verifying(standard), Some(shown))
+        self.config(standard, Some(shown))
+    }
+
+    fn config(&self, standard: &Standard, shown: Option<&ClientCertificate>) -> Arc<ClientConfig> {
+        let config = finished(self.verifying(standard), shown);
+        if !standard.relaxed.revocation {
+            return config;
+        }
+        // What has been revoked since is not to be spoken to again without a look.
+        let mut config = Arc::unwrap_or_clone(config);
+        config.resumption = Resumption::disabled();
+        Arc::new(config)
     }
 
     fn verifying(&self, standard: &Standard) -> ConfigBuilder<ClientConfig, WantsClientCert> {
@@ -272,8 +283,10 @@ fn explain(error: &std::io::Error) -> TlsError {
     }
     match inner {
         Some(rustls::Error::InvalidCertificate(CertificateError::Revoked)) => TlsError::Revoked,
-        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownRevocationStatus)) => {
-            TlsError::RevocationUnknown
+        Some(rustls::Error::InvalidCertificate(CertificateError::Other(other)))
+            if let Some(Unproved(why)) = other.0.downcast_ref() =>
+        {
+            TlsError::RevocationUnknown(why.to_string())
         }
         Some(rustls::Error::InvalidCertificate(CertificateError::ExpiredRevocationList)) => {
             TlsError::RevocationListOutdated

@@ -63,7 +63,7 @@ pub(crate) fn trouble(trouble: &ProxyTrouble) -> NetTrouble {
         ProxyTrouble::Tls(
             TlsError::Handshake(_)
             | TlsError::Revoked
-            | TlsError::RevocationUnknown
+            | TlsError::RevocationUnknown(_)
             | TlsError::RevocationListOutdated
             | TlsError::ClientCertificateWanted
             | TlsError::ClientCertificateRefused(_)

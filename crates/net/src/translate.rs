@@ -140,7 +140,7 @@ fn connect_trouble(error: &ConnectError) -> NetTrouble {
         ConnectError::Tls(TlsError::Certificate(_)) => NetTrouble::CertificateInvalid,
         ConnectError::Tls(TlsError::Handshake(_)) => NetTrouble::TlsFailed,
         ConnectError::Tls(TlsError::Revoked) => NetTrouble::CertificateRevoked,
-        ConnectError::Tls(TlsError::RevocationUnknown) => NetTrouble::RevocationUnknown,
+        ConnectError::Tls(TlsError::RevocationUnknown(_)) => NetTrouble::RevocationUnknown,
         ConnectError::Tls(TlsError::RevocationListOutdated) => NetTrouble::RevocationListOutdated,
         ConnectError::Tls(TlsError::ClientCertificateWanted) => NetTrouble::ClientCertificateWanted,
         ConnectError::Tls(TlsError::ClientCertificateRefused(_)) => {

@@ -51,5 +51,6 @@ pub mod samba;
 pub mod scratch;
 pub mod server;
 pub mod squid;
+pub mod stapling;
 pub mod tokens;
 pub mod users;

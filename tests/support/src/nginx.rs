@@ -49,6 +49,31 @@ impl Nginx {
         Self::run(directory, address, "https", &server)
     }
 
+    /// Starts one with this certificate and its key, as PEM, and this answer stapled to it; whose name the
+    /// certificate is for is nobody's business but the caller's.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started, with what it wrote.
+    #[must_use]
+    pub fn stapling(address: String, (certificate, key): &(String, String), answer: &[u8]) -> Self {
+        let directory = scratch_directory();
+        let write = |name: &str, bytes: &[u8]| {
+            fs::write(directory.join(name), bytes).expect("our own directory");
+        };
+        write("server.pem", certificate.as_bytes());
+        write("server.key", key.as_bytes());
+        write("answer.der", answer);
+        let top = directory.display();
+        let server = format!(
+            "access_log off; server {{ listen {address}:{PORT} ssl;\n\
+               ssl_certificate {top}/server.pem; ssl_certificate_key {top}/server.key;\n\
+               ssl_stapling on; ssl_stapling_file {top}/answer.der;\n\
+             }}"
+        );
+        Self::run(directory, address, "https", &server)
+    }
+
     /// Starts a plain one.
     ///
     /// # Panics

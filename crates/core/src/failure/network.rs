@@ -86,8 +86,8 @@ impl NetworkTrouble {
             }
             Self::CertificateRevoked => "trust nothing from there; ask the server's administrator",
             Self::RevocationUnknown => {
-                "ask an administrator to put the authority's revocation list into ebbd's extra-ca-file, or give it \
-                 to the job with its authorities (cacert), or do without this check; then resume"
+                "have the server staple its authority's answer (OCSP), or give the authority's revocation list \
+                 to ebbd (extra-ca-file) or to the job (cacert), or do without this check; then resume"
             }
             Self::AuthoritiesUnusable => {
                 "give the job PEM certificates of authorities (ebb set JOB cacert=FILE), or none \

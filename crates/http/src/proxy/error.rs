@@ -127,7 +127,7 @@ impl From<TlsError> for ProxyTrouble {
             TlsError::Certificate(text) => TlsError::Certificate(its(text)),
             other @ (TlsError::Handshake(_)
             | TlsError::Revoked
-            | TlsError::RevocationUnknown
+            | TlsError::RevocationUnknown(_)
             | TlsError::RevocationListOutdated
             | TlsError::ClientCertificateWanted
             | TlsError::ClientCertificateRefused(_)
