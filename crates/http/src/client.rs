@@ -5,8 +5,13 @@
 //! next file of the same origin. All connections of a [`Client`] belong to one identity; there is
 //! one client in a network agent, and they never leave it.
 //!
-//! A connection is driven by whoever waits for something on it, never by a task of its own: when
-//! its [`Link`] is dropped the socket is closed, then and there.
+//! | file     | holds                                                                  |
+//! |----------|------------------------------------------------------------------------|
+//! | `link`   | one exchange on a connection of our own                                |
+//! | `shared` | a connection on which many exchanges go on at the same time (HTTP/2)   |
+//! | `crowd`  | who shares one, and when nobody does                                   |
+//! | `body`   | what comes after a head, from either                                   |
+//! | `told`   | what went wrong, in our words                                          |
 //!
 //! It never asks twice, with one exception: a kept connection that breaks before a byte of the
 //! answer has come tells nothing about the server, so the request goes out once more on a new one.
@@ -16,49 +21,36 @@
 //! Where proxies lead to the server, they are tried in their order until one is reached; what that one
 //! says is the answer. One that was out of reach is tried after the others for a while.
 
+mod body;
+mod crowd;
+mod link;
+mod shared;
 mod told;
+
+pub(crate) use body::Body;
+pub(crate) use link::{Exchanges, Link, MOST_SAID, drive, exchanged, handshake};
 
 use crate::auth::{Account, Accounts, InHand, Logins, Tickets, Told, in_turns};
 use crate::bucket::Bucket;
 use crate::certificate::ClientCertificate;
-use crate::connect::{ConnectError, Origin, Route, Scheme, connect};
+use crate::connect::{ConnectError, Origin, Route, Scheme};
 use crate::order::Options;
-use crate::pace::Pace;
 use crate::polite::Pacer;
-use crate::proxy::{Proxy, ProxyError, ProxyTrouble, ProxyUse, Way};
+use crate::proxy::{Proxy, ProxyUse, Way};
 use crate::quick::Quick;
-use crate::request::whole_target;
 use crate::resolve::{Lookups, Resolver, system};
 use crate::response::AnswerError;
-use crate::stream::Stream;
 use crate::tls::{Standard, Trust};
 use crate::validation::Validation;
 use bytes::Bytes;
-use futures_util::FutureExt;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Empty};
-use hyper::body::{Frame, Incoming};
-use hyper::client::conn::http1::{self, Connection, SendRequest};
-use hyper_util::rt::TokioIo;
+use crowd::Crowd;
+use http::{Method, Request, Response};
+use http_body_util::Empty;
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::os::fd::OwnedFd;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
-use told::told;
+use tokio::time::Instant;
 use url::Url;
-
-/// One read from the socket. Below 256 KiB the system calls begin to show in the CPU time.
-const PIECE: usize = 512 * 1024;
-
-/// Limits of the head of an answer.
-const MOST_HEAD_BYTES: usize = 64 * 1024;
-const MOST_FIELDS: usize = 256;
-
-/// What is said beside a 401 or a 407 is read to its end if it is no longer than this.
-pub(crate) const MOST_SAID: usize = 64 * 1024;
 
 /// How long, and how many to one origin, connections are kept.
 const KEEP_FOR: Duration = Duration::from_secs(15);
@@ -72,6 +64,7 @@ pub struct Client {
     trust: Trust,
     resolver: Resolver,
     kept: Mutex<Kept>,
+    crowd: Crowd,
     pub(crate) accounts: Accounts,
     pub(crate) pacer: Arc<Pacer>,
     pub(crate) quick: Arc<Quick>,
@@ -85,21 +78,6 @@ struct Kept {
     /// A task is looking after what is kept too long.
     swept: bool,
 }
-
-/// One connection, and the socket under it.
-pub(crate) struct Link {
-    route: Route,
-    pace: Arc<Pace>,
-    connection: Exchanges,
-    over: bool,
-    sender: SendRequest<Empty<Bytes>>,
-    socket: Arc<OwnedFd>,
-    /// What ties a talk to the TLS of the server.
-    binding: Option<Arc<[u8]>>,
-}
-
-/// What drives the exchanges on a stream.
-pub(crate) type Exchanges = Connection<TokioIo<Stream>, Empty<Bytes>>;
 
 /// On what terms a request goes out.
 #[derive(Clone)]
@@ -122,6 +100,8 @@ pub(crate) struct Terms {
     pub(crate) told: Told,
     /// What there is to log on with.
     pub(crate) logins: Logins,
+    /// Whether it may go out on a connection that others use at the same time.
+    pub(crate) may_share: bool,
 }
 
 impl Terms {
@@ -144,6 +124,7 @@ impl Terms {
             proxy: options.proxy.clone(),
             told: Told::default(),
             logins: options.logins.clone(),
+            may_share: crowd::may_share(options),
         }
     }
 }
@@ -176,15 +157,17 @@ impl Client {
     #[must_use]
     pub fn with_tickets(trust: Trust, tickets: Option<Arc<dyn Tickets>>) -> Arc<Self> {
         let accounts = Accounts::with(tickets);
-        let (kept, pacer, quick) = (Mutex::default(), Arc::default(), Arc::default());
-        Arc::new(Self { trust, resolver: system, kept, accounts, pacer, quick })
+        let (kept, crowd) = (Mutex::default(), Crowd::default());
+        let (pacer, quick) = (Arc::default(), Arc::default());
+        Arc::new(Self { trust, resolver: system, kept, crowd, accounts, pacer, quick })
     }
 
     #[cfg(test)]
     pub(crate) fn with_resolver(trust: Trust, resolver: Resolver) -> Arc<Self> {
         let accounts = Accounts::default();
-        let (kept, pacer, quick) = (Mutex::default(), Arc::default(), Arc::default());
-        Arc::new(Self { trust, resolver, kept, accounts, pacer, quick })
+        let (kept, crowd) = (Mutex::default(), Crowd::default());
+        let (pacer, quick) = (Arc::default(), Arc::default());
+        Arc::new(Self { trust, resolver, kept, crowd, accounts, pacer, quick })
     }
 
     /// What steers the connections of background fetches.
@@ -200,12 +183,12 @@ impl Client {
 
     /// Asks, and returns the head of the answer with the connection its body comes on.
     pub(crate) async fn exchange(
-        &self,
+        self: &Arc<Self>,
         url: &Url,
         request: Option<Request<Empty<Bytes>>>,
         lookups: &mut Lookups,
         terms: Terms,
-    ) -> Result<(Link, Response<Incoming>), ExchangeError> {
+    ) -> Result<(Link, Response<Body>), ExchangeError> {
         let origin = Origin::of(url)?;
         // A URL that cannot stand in a request line belongs to no origin of ours.
         let request = request.ok_or(ConnectError::NotAnOrigin)?;
@@ -231,20 +214,26 @@ impl Client {
 
     /// The same on one way: on a kept connection, or a new one.
     async fn exchange_on(
-        &self,
+        self: &Arc<Self>,
         route: Route,
         mut request: Request<Empty<Bytes>>,
         lookups: &mut Lookups,
         terms: &Terms,
-    ) -> Result<(Link, Response<Incoming>), ExchangeError> {
+    ) -> Result<(Link, Response<Body>), ExchangeError> {
         if route.way.asks_for(route.origin.scheme).is_some() {
             request.headers_mut().extend(terms.told.fields.clone());
         }
         let repeatable = [Method::GET, Method::HEAD].contains(request.method());
         // A talk begins on a connection that has heard nothing yet.
         let any = repeatable && terms.told.turns.is_none();
+        if any && terms.may_share && route.origin.scheme == Scheme::Https {
+            let shared = self.exchange_shared(&route, &request, lookups, terms).await?;
+            if let Some(answered) = shared {
+                return Ok(answered);
+            }
+        }
         if any && let Some(mut link) = self.take(&route) {
-            link.pace.set(terms.bucket.clone());
+            link.set_pace(terms.bucket.clone());
             match link.send(request.clone(), terms.patience).await {
                 Ok(response) => return Ok((link, response)),
                 Err(ExchangeError::Lost(_)) => {}
@@ -266,7 +255,7 @@ impl Client {
     }
 
     /// Remembers whether a proxy was reached.
-    fn remember(&self, way: &Way, opened: &Result<Link, ExchangeError>) {
+    fn remember<T>(&self, way: &Way, opened: &Result<T, ExchangeError>) {
         let Way::Through(proxy) = way else { return };
         match opened {
             Err(ExchangeError::Connect(ConnectError::Proxy(error))) if error.is_out_of_reach() => {
@@ -278,8 +267,9 @@ impl Client {
 
     /// Keeps a connection whose answer has been read to its end, if it can serve another.
     pub(crate) fn keep(self: &Arc<Self>, mut link: Link) {
-        link.pace.set(None);
-        if !link.is_ready() {
+        link.set_pace(None);
+        // Those that are shared are kept by those who share them.
+        if link.is_shared() || !link.is_ready() {
             return;
         }
         let mut kept = self.kept();
@@ -326,169 +316,4 @@ async fn sweep(client: Weak<Client>) {
             return;
         }
     }
-}
-
-impl Link {
-    async fn open(
-        route: Route,
-        trust: &Trust,
-        lookups: &mut Lookups,
-        terms: &Terms,
-    ) -> Result<Self, ExchangeError> {
-        let pace = Arc::new(Pace::default());
-        pace.set(terms.bucket.clone());
-        pace.set_fine(terms.bucket.as_ref().is_some_and(|bucket| bucket.manners().is_some()));
-        let (stream, socket) =
-            connect(&route, trust, lookups, Arc::clone(&pace), &terms.told).await?;
-        let secured = route.origin.scheme == Scheme::Https;
-        let binding = secured.then(|| stream.binding()).flatten().map(Arc::from);
-        let (sender, connection) = handshake(stream).await?;
-        let socket = Arc::new(socket);
-        Ok(Self { route, pace, connection, over: false, sender, socket, binding })
-    }
-
-    /// Whether it was our own pace, since this was asked last, that nothing came.
-    pub(crate) fn was_held_back(&self) -> bool {
-        self.pace.was_held_back()
-    }
-
-    /// The socket under this connection, for whoever sets its pace.
-    pub(crate) fn socket(&self) -> Arc<OwnedFd> {
-        Arc::clone(&self.socket)
-    }
-
-    /// What ties a talk to the TLS of the server.
-    pub(crate) fn binding(&self) -> Option<Arc<[u8]>> {
-        self.binding.clone()
-    }
-
-    /// The proxy that reads what is asked here, if one does.
-    fn reader(&self) -> Option<&Proxy> {
-        self.route.way.asks_for(self.route.origin.scheme)
-    }
-
-    /// Whether a proxy reads what is asked here, and not only passes it on.
-    pub(crate) fn is_read_by_a_proxy(&self) -> bool {
-        self.reader().is_some()
-    }
-
-    /// Asks on this connection; that a proxy wants to know who asks is an error.
-    pub(crate) async fn send(
-        &mut self,
-        request: Request<Empty<Bytes>>,
-        patience: Duration,
-    ) -> Result<Response<Incoming>, ExchangeError> {
-        let response = self.ask(request, patience).await?;
-        self.unless_refused(response)
-    }
-
-    fn unless_refused(
-        &self,
-        response: Response<Incoming>,
-    ) -> Result<Response<Incoming>, ExchangeError> {
-        match response.status() {
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED if self.is_read_by_a_proxy() => {
-                Err(self.refused(response.headers()))
-            }
-            _ => Ok(response),
-        }
-    }
-
-    /// The proxy wants to know who asks.
-    pub(crate) fn refused(&self, fields: &HeaderMap) -> ExchangeError {
-        let trouble = ProxyTrouble::unauthorized(fields);
-        self.reader()
-            .map_or(ConnectError::NotAnOrigin, |it| ProxyError::of(it, trouble).into())
-            .into()
-    }
-
-    /// Asks on this connection; a proxy that reads the request is asked for the whole URL.
-    pub(crate) async fn ask(
-        &mut self,
-        mut request: Request<Empty<Bytes>>,
-        patience: Duration,
-    ) -> Result<Response<Incoming>, ExchangeError> {
-        if self.is_read_by_a_proxy() {
-            *request.uri_mut() = whole_target(&request).ok_or(ConnectError::NotAnOrigin)?;
-        }
-        let answer = self.sender.send_request(request);
-        let mut answer = pin!(drive(&mut self.connection, &mut self.over, answer));
-        loop {
-            match timeout(patience, &mut answer).await {
-                Ok(answer) => return answer.map_err(|error| told(&error)),
-                Err(_) if self.pace.was_held_back() => {}
-                Err(_) => return Err(ExchangeError::TimedOut(patience)),
-            }
-        }
-    }
-
-    /// The next piece of the body; `None` at its end.
-    pub(crate) async fn next(
-        &mut self,
-        body: &mut Incoming,
-    ) -> Result<Option<Bytes>, ExchangeError> {
-        loop {
-            let frame = drive(&mut self.connection, &mut self.over, body.frame()).await;
-            match frame.transpose().map_err(|error| told(&error))?.map(Frame::into_data) {
-                Some(Ok(piece)) => return Ok(Some(piece)),
-                // Trailers say nothing we use.
-                Some(Err(_trailers)) => {}
-                None => return Ok(None),
-            }
-        }
-    }
-
-    /// Reads what is left of an answer that nobody wants, if it ends soon; says whether another request
-    /// can be sent then.
-    pub(crate) async fn cleared(&mut self, mut body: Incoming, patience: Duration) -> bool {
-        let mut left = MOST_SAID;
-        loop {
-            match timeout(patience, self.next(&mut body)).await {
-                Ok(Ok(None)) => return self.is_ready(),
-                Ok(Ok(Some(piece))) if piece.len() <= left => left -= piece.len(),
-                Ok(Ok(Some(_)) | Err(_)) | Err(_) => return false,
-            }
-        }
-    }
-
-    /// Whether another request can be sent now. Looks at the socket, and waits for nothing.
-    pub(crate) fn is_ready(&mut self) -> bool {
-        let ready = self.sender.ready();
-        let ready = drive(&mut self.connection, &mut self.over, ready).now_or_never();
-        matches!(ready, Some(Ok(()))) && !self.over
-    }
-}
-
-/// Begins to speak HTTP on a stream, within the limits of an answer's head.
-pub(crate) async fn handshake(
-    stream: Stream,
-) -> Result<(SendRequest<Empty<Bytes>>, Exchanges), ExchangeError> {
-    let hands = http1::Builder::new()
-        .read_buf_exact_size(Some(PIECE))
-        .max_header_size(MOST_HEAD_BYTES)
-        .max_headers(MOST_FIELDS)
-        .handshake(TokioIo::new(stream));
-    exchanged(hands.await)
-}
-
-/// What came of it, in our words.
-pub(crate) fn exchanged<T>(result: Result<T, hyper::Error>) -> Result<T, ExchangeError> {
-    result.map_err(|error| told(&error))
-}
-
-/// Drives the connection until `wanted` is there.
-pub(crate) async fn drive<F: Future>(
-    connection: &mut Exchanges,
-    over: &mut bool,
-    wanted: F,
-) -> F::Output {
-    let mut wanted = pin!(wanted);
-    poll_fn(|context| {
-        if !*over {
-            // How it ended is told to whoever waits for an answer or a body on it.
-            *over = connection.poll_unpin(context).is_ready();
-        }
-        wanted.as_mut().poll(context)
-    })
-    .await
 }

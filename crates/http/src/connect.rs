@@ -141,6 +141,15 @@ impl Origin {
     }
 }
 
+/// What the server may choose from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// One exchange at a time (HTTP/1.1).
+    One,
+    /// Many at a time, if it likes (HTTP/2).
+    Many,
+}
+
 /// Why nobody was reached.
 pub(crate) enum Unreached {
     /// There is no address.
@@ -157,11 +166,12 @@ pub(crate) async fn connect(
     lookups: &mut Lookups,
     pace: Arc<Pace>,
     told: &Told,
+    offer: Offer,
 ) -> Result<(Stream, OwnedFd), ConnectError> {
     let watch = route.validation.as_ref().map(|validation| validation.watch(&route.origin));
     let mut questions = 0;
     loop {
-        let leg = Leg { route, trust, watch: watch.as_ref() };
+        let leg = Leg { route, trust, watch: watch.as_ref(), offer };
         let connected = match &route.way {
             Way::Direct => directly(leg, lookups, Arc::clone(&pace)).await,
             Way::Through(proxy) => through(proxy, leg, lookups, Arc::clone(&pace), told).await,
@@ -182,6 +192,7 @@ pub(crate) struct Leg<'a> {
     pub(crate) route: &'a Route,
     pub(crate) trust: &'a Trust,
     pub(crate) watch: Option<&'a Watch>,
+    pub(crate) offer: Offer,
 }
 
 async fn directly(
@@ -207,10 +218,11 @@ async fn directly(
 
 /// The stream with TLS over it, and the origin of `route` at its other end.
 pub(crate) async fn secured(stream: Stream, leg: Leg<'_>) -> Result<Stream, ConnectError> {
-    let Leg { route, trust, watch } = leg;
+    let Leg { route, trust, watch, offer } = leg;
     let host = &route.origin.host;
     let shown = route.certificate.as_ref();
-    let demands = Demands { standard: route.standard.clone(), shown, watch };
+    let (standard, may_share) = (route.standard.clone(), offer == Offer::Many);
+    let demands = Demands { standard, shown, watch, may_share };
     let secured = stream.under_tls(trust, host, demands);
     let secured = timeout(CONNECT_TIMEOUT, secured).await;
     Ok(secured.map_err(|_| ConnectError::TimedOut { host: host.to_string() })??)

@@ -29,7 +29,7 @@ pub use checked::check;
 
 use crate::answer::modified;
 use crate::auth::InHand;
-use crate::client::{Client, ExchangeError, Link, Terms};
+use crate::client::{Body, Client, ExchangeError, Link, Terms};
 use crate::connect::Origin;
 use crate::control::Control;
 use crate::disk::{Disk, DiskError, Hashed};
@@ -44,7 +44,6 @@ use bytes::Bytes;
 use http::response::Parts;
 use http::{Method, Request, StatusCode};
 use http_body_util::Empty;
-use hyper::body::Incoming;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -67,6 +66,8 @@ pub struct Head {
     pub from: u64,
     /// The file begins anew: nothing that is in it counts any more.
     pub anew: bool,
+    /// It comes on a connection that others share.
+    pub shared: bool,
     /// The fields of the answer, as far as they may be shown.
     pub fields: Vec<(String, String)>,
 }
@@ -179,6 +180,7 @@ pub async fn fetch(
         disk,
         reports,
         headed: false,
+        shared: false,
         doubted: false,
         alone: false,
     };
@@ -237,6 +239,8 @@ struct Run<'a, R> {
     reports: &'a mut R,
     /// Whether the owner has written a head of this fetch down already.
     headed: bool,
+    /// Whether the last answer came on a connection that others share.
+    shared: bool,
     /// Whether it came whole once, and was not what its server said.
     doubted: bool,
     /// Whether one connection has to bring it, since several would not do.
@@ -314,11 +318,12 @@ impl<R: Reports> Run<'_, R> {
     }
 
     /// Asks where we are now.
-    async fn exchange(&mut self, ask: &Ask<'_>) -> Result<(Link, Parts, Incoming), FetchError> {
+    async fn exchange(&mut self, ask: &Ask<'_>) -> Result<(Link, Parts, Body), FetchError> {
         let (request, terms) = self.outgoing(ask);
         let exchange =
             self.client.exchange_as_somebody(&self.url, request, &mut self.lookups, terms);
         let (link, response) = exchange.await?;
+        self.shared = link.is_shared();
         let (parts, body) = response.into_parts();
         Ok((link, parts, body))
     }
@@ -364,7 +369,7 @@ impl<R: Reports> Run<'_, R> {
     fn head_of(&self, parts: &Parts, validators: &Validators, from: u64, anew: bool) -> Head {
         let (status, validators) = (parts.status, validators.clone());
         let (final_url, fields) = (self.url.clone(), shown_fields(&parts.headers));
-        Head { status, validators, final_url, from, anew, fields }
+        Head { status, validators, final_url, from, anew, shared: self.shared, fields }
     }
 
     fn unless_too_large(&self, bytes: Option<u64>) -> Result<(), FetchError> {
@@ -407,14 +412,14 @@ impl<R: Reports> Run<'_, R> {
     async fn pour(
         &mut self,
         mut link: Link,
-        mut body: Incoming,
+        mut body: Body,
         from: u64,
         until: Option<u64>,
     ) -> Result<u64, FetchError> {
         let length = until.map(|until| until.saturating_sub(from));
         let bucket = self.order.bucket.as_ref();
         let steered =
-            bucket.and_then(|bucket| self.client.pacer.join(link.socket(), bucket, length));
+            bucket.and_then(|bucket| self.client.pacer.join(link.socket()?, bucket, length));
         let mut tick = interval(REPORT_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let patience = self.order.stall_timeout;

@@ -86,6 +86,8 @@ pub struct Options {
     pub sync_at_end: bool,
     /// So many connections may bring one large file at once, as long as it gives way to nobody.
     pub connections: u8,
+    /// It is one of many small files: it may share a connection with others that take from its bucket.
+    pub may_share: bool,
     /// The most bytes there may be.
     pub most_bytes: Option<u64>,
     /// What it must hash to. Of pieces that is not looked at: see [`crate::check`].
@@ -162,6 +164,7 @@ impl Default for Options {
             afresh: false,
             sync_at_end: false,
             connections: 1,
+            may_share: false,
             most_bytes: None,
             digest: None,
             proxy: ProxyUse::Direct,

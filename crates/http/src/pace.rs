@@ -9,7 +9,7 @@
 use crate::bucket::{Bucket, Grant};
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -20,7 +20,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 #[derive(Default)]
 pub(crate) struct Pace {
     bucket: Mutex<Option<Arc<Bucket>>>,
-    held_back: AtomicBool,
+    /// How often nothing was read though there was something to read.
+    held_back: AtomicU64,
     fine: AtomicBool,
 }
 
@@ -38,13 +39,27 @@ impl Pace {
         self.fine.load(Ordering::Relaxed)
     }
 
-    /// Whether it was our own doing, since this was asked last, that nothing was read.
-    pub(crate) fn was_held_back(&self) -> bool {
-        self.held_back.swap(false, Ordering::Relaxed)
-    }
-
     fn bucket(&self) -> Option<Arc<Bucket>> {
         self.bucket.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Who waits for something on a connection, and wants to know why nothing comes. Of one connection
+/// there may be several.
+pub(crate) struct HeldBack {
+    pace: Arc<Pace>,
+    seen: u64,
+}
+
+impl HeldBack {
+    pub(crate) fn of(pace: &Arc<Pace>) -> Self {
+        Self { pace: Arc::clone(pace), seen: pace.held_back.load(Ordering::Relaxed) }
+    }
+
+    /// Whether it was our own doing, since this was asked last, that nothing was read.
+    pub(crate) fn was_held_back(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.seen, self.pace.held_back.load(Ordering::Relaxed));
+        self.seen != before
     }
 }
 
@@ -85,7 +100,7 @@ impl AsyncRead for Paced {
                     return Poll::Ready(Ok(()));
                 }
                 Grant::Later(then) => {
-                    paced.pace.held_back.store(true, Ordering::Relaxed);
+                    paced.pace.held_back.fetch_add(1, Ordering::Relaxed);
                     paced.waiting = Some(Box::pin(sleep_until(then)));
                 }
             }

@@ -54,6 +54,18 @@ impl Stream {
 }
 
 impl Stream {
+    /// Whether the server chose to have it shared (HTTP/2).
+    pub(crate) fn is_to_be_shared(&self) -> bool {
+        let chosen = match self {
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+            Self::TlsInTls(stream) => stream.get_ref().1.alpn_protocol(),
+            Self::Plain(_) => None,
+            #[cfg(any(test, feature = "checks"))]
+            Self::Memory(_) => None,
+        };
+        chosen == Some(b"h2")
+    }
+
     /// What ties a talk to whom the topmost TLS is with.
     pub(crate) fn binding(&self) -> Option<Vec<u8>> {
         let certificates = match self {

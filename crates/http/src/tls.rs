@@ -39,6 +39,8 @@ pub(crate) struct Demands<'a> {
     pub(crate) shown: Option<&'a ClientCertificate>,
     /// Who has a say in it.
     pub(crate) watch: Option<&'a Watch>,
+    /// The server may choose to have the connection shared (HTTP/2).
+    pub(crate) may_share: bool,
 }
 
 /// By what a server's certificate is judged.
@@ -144,15 +146,23 @@ impl Trust {
     ) -> Result<Secured<S>, TlsError> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| TlsError::Handshake(format!("{} is no host name", printable(host))))?;
+        let may_share = demands.may_share;
         let connector = TlsConnector::from(self.config(demands).await?);
         // The TLS library reads a record at a time; one read from the kernel brings many.
         let socket = BufReader::with_capacity(READ_AHEAD, socket);
-        connector.connect(name, socket).await.map_err(|error| explain(&error))
+        let shaken = match may_share {
+            true => {
+                let spoken = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+                connector.with_alpn(spoken).connect(name, socket)
+            }
+            false => connector.connect(name, socket),
+        };
+        shaken.await.map_err(|error| explain(&error))
     }
 
     async fn config(
         &self,
-        Demands { standard, shown, watch }: Demands<'_>,
+        Demands { standard, shown, watch, .. }: Demands<'_>,
     ) -> Result<Arc<ClientConfig>, TlsError> {
         let inner = Arc::clone(&self.0);
         if let Some(watch) = watch.cloned() {

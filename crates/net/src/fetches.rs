@@ -383,6 +383,7 @@ impl Reports for Reporter {
             final_url: head.final_url.into(),
             from: head.from,
             anew: head.anew,
+            shared: head.shared,
             fields: head.fields,
         });
     }

@@ -73,6 +73,7 @@ pub(crate) fn asked(
         afresh: options.afresh,
         sync_at_end: options.sync_at_end,
         connections: options.connections,
+        may_share: options.may_share,
         most_bytes: options.most_bytes,
         digest: options.digest.clone().map(digest),
         proxy: proxies::way(&options.way, preconfigured).ok_or(Unwritable)?,

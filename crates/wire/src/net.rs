@@ -129,6 +129,8 @@ pub struct FetchOptions {
     pub sync_at_end: bool,
     /// So many connections may bring one large file at once, as long as it gives way to nobody.
     pub connections: u8,
+    /// It is one of many small files: it may share a connection with others of its bucket.
+    pub may_share: bool,
     /// More bytes than this are [`NetTrouble::SizeLimit`].
     pub most_bytes: Option<u64>,
     /// What comes has to have this digest; not looked at where it comes in pieces.
@@ -152,6 +154,7 @@ impl Default for FetchOptions {
             afresh: false,
             sync_at_end: false,
             connections: 1,
+            may_share: false,
             most_bytes: None,
             digest: None,
             way: Way::Direct,
@@ -303,6 +306,8 @@ pub enum FromNet {
         from: u64,
         /// The file begins anew: nothing that is in it counts any more, whatever wrote it.
         anew: bool,
+        /// It comes on a connection that it shares with other fetches of its bucket.
+        shared: bool,
         /// The fields of the answer: names and values, printable. Those that would make them
         /// longer than [`crate::codec::FIELDS_MAX`] are left out.
         fields: Vec<(String, String)>,

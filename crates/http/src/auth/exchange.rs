@@ -20,7 +20,7 @@ use super::proxied::is_refusal;
 use super::standing::{Next, Who, Why};
 use super::talk::{Spoken, Talk, begin};
 use super::turns::MOST_MESSAGES;
-use crate::client::{Client, ExchangeError, Link, Terms};
+use crate::client::{Body, Client, ExchangeError, Link, Terms};
 use crate::connect::{ConnectError, Origin};
 use crate::resolve::Lookups;
 use crate::response::AnswerError;
@@ -28,13 +28,12 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Empty;
-use hyper::body::Incoming;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
 pub(super) type Asked = Request<Empty<Bytes>>;
-pub(super) type Answered = (Link, Response<Incoming>);
+pub(super) type Answered = (Link, Response<Body>);
 
 /// What came of a talk.
 enum Talked {
@@ -148,7 +147,7 @@ impl LogOn<'_> {
         &mut self,
         login: Login,
         link: Link,
-        response: Response<Incoming>,
+        response: Response<Body>,
     ) -> Result<Talked, ExchangeError> {
         let scheme = login.scheme;
         // If another certificate answers next, that is no connection of this talk.
@@ -256,7 +255,7 @@ impl LogOn<'_> {
     }
 
     /// Keeps the connection of an answer that nobody wants, if it ends soon.
-    async fn put_back(&self, link: Link, body: Incoming) {
+    async fn put_back(&self, link: Link, body: Body) {
         if let Some(link) = cleared(link, body, self.terms.patience).await {
             self.client.keep(link);
         }
@@ -264,7 +263,7 @@ impl LogOn<'_> {
 }
 
 /// The connection, free for the next request: reads what is left of an answer.
-async fn cleared(mut link: Link, body: Incoming, patience: Duration) -> Option<Link> {
+async fn cleared(mut link: Link, body: Body, patience: Duration) -> Option<Link> {
     link.cleared(body, patience).await.then_some(link)
 }
 

@@ -16,13 +16,12 @@ use super::login::{Login, LoginScheme};
 use super::standing::Why;
 use super::talk::{Spoken, Talk, Tickets, begin};
 use super::token_value;
-use crate::client::{ExchangeError, Link, Terms};
+use crate::client::{Body, ExchangeError, Link, Terms};
 use crate::resolve::Lookups;
 use bytes::Bytes;
 use http::header::{HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Empty;
-use hyper::body::Incoming;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -135,7 +134,7 @@ pub(crate) async fn in_turns(
     mut request: Request<Empty<Bytes>>,
     lookups: &mut Lookups,
     terms: &Terms,
-) -> Result<(Link, Response<Incoming>), ExchangeError> {
+) -> Result<(Link, Response<Body>), ExchangeError> {
     loop {
         let response = link.ask(request.clone(), terms.patience).await?;
         let turns = terms.told.turns.as_ref();
@@ -155,7 +154,7 @@ pub(crate) async fn in_turns(
     }
 }
 
-fn asks_back(link: &Link, response: &Response<Incoming>) -> bool {
+fn asks_back(link: &Link, response: &Response<Body>) -> bool {
     response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED && link.is_read_by_a_proxy()
 }
 

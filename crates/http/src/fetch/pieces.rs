@@ -16,12 +16,11 @@
 //! In the file there may be pieces of other fetches. They stay, as long as the version does.
 
 use super::{FetchError, Reports, Run, Whole};
-use crate::client::Link;
+use crate::client::{Body, Link};
 use crate::pieces::{Next, Stream};
 use crate::request::{Ask, Held, Part, Validators};
 use crate::response::{AnswerError, Decision, judge};
 use http::response::Parts;
-use hyper::body::Incoming;
 use std::time::SystemTime;
 
 /// A file that has changed so often in one fetch is not asked for again.
@@ -31,7 +30,7 @@ const MOST_VERSIONS: u32 = 3;
 struct Answer {
     link: Link,
     parts: Parts,
-    body: Incoming,
+    body: Body,
     validators: Validators,
     /// How many bytes it brings, if it says so.
     length: Option<u64>,

@@ -24,7 +24,7 @@ mod count;
 mod plan;
 
 use super::{FetchError, REPORT_EVERY, Run};
-use crate::client::{Client, ExchangeError, Link, Terms};
+use crate::client::{Body, Client, ExchangeError, Link, Terms};
 use crate::fetch::Reports;
 use crate::polite::Joined;
 use crate::request::{Ask, Held, Part, Validators};
@@ -36,7 +36,6 @@ use http::header::ACCEPT_RANGES;
 use http::response::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Empty;
-use hyper::body::Incoming;
 use plan::{Lane, Place, Plan};
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -69,12 +68,12 @@ enum Event {
     /// It was asked for a range. Nothing if the answer will not do.
     Answered(Option<Answer>),
     /// More of its body, or the end of it.
-    Came(Box<Link>, Incoming, Result<Option<Bytes>, ExchangeError>),
+    Came(Box<Link>, Body, Result<Option<Bytes>, ExchangeError>),
 }
 
 struct Answer {
     link: Box<Link>,
-    body: Incoming,
+    body: Body,
     until: u64,
 }
 
@@ -120,7 +119,7 @@ impl<R: Reports> Run<'_, R> {
     pub(super) async fn pour_several(
         &mut self,
         link: Link,
-        body: Incoming,
+        body: Body,
         from: u64,
         held: Held,
     ) -> Result<u64, FetchError> {
@@ -199,7 +198,8 @@ impl<R: Reports> Run<'_, R> {
     /// A request for a range, on its way.
     fn asking(&mut self, several: &Several, lane: Lane, first: u64, end: u64) -> Flight {
         let held = Arc::clone(&several.held);
-        let (request, terms) = self.outgoing(&wanted(&held, first, end));
+        let (request, mut terms) = self.outgoing(&wanted(&held, first, end));
+        terms.may_share = false;
         while self.others.len() <= lane {
             self.others.push(Arc::new(Mutex::new(self.client.lookups())));
         }
@@ -245,7 +245,7 @@ impl<R: Reports> Run<'_, R> {
         &mut self,
         several: &mut Several,
         lane: Lane,
-        (link, body): (Box<Link>, Incoming),
+        (link, body): (Box<Link>, Body),
         mut piece: Bytes,
     ) -> Result<bool, FetchError> {
         let until = several.workers[lane].as_ref().and_then(|worker| worker.until);
@@ -283,7 +283,7 @@ impl<R: Reports> Run<'_, R> {
         let length = several.plan.place(lane).map(|place| until.saturating_sub(place.at));
         let bucket = self.order.bucket.as_ref();
         let steered =
-            bucket.and_then(|bucket| self.client.pacer.join(link.socket(), bucket, length));
+            bucket.and_then(|bucket| self.client.pacer.join(link.socket()?, bucket, length));
         several.workers[lane] = Some(Worker { until: Some(until), _steered: steered });
         several.flights[lane] = Some(reading(link, body, self.order.stall_timeout));
     }
@@ -405,7 +405,7 @@ async fn answered(
     request: Option<Request<Empty<Bytes>>>,
     terms: Terms,
     lookups: &Mutex<Lookups>,
-) -> Option<(Link, Response<Incoming>)> {
+) -> Option<(Link, Response<Body>)> {
     let mut lookups = lookups.lock().await;
     client.exchange_as_somebody(url, request, &mut lookups, terms).await.ok()
 }
@@ -416,7 +416,7 @@ fn accepted(
     first: u64,
     end: u64,
     link: Link,
-    response: Response<Incoming>,
+    response: Response<Body>,
 ) -> Option<Answer> {
     let (parts, body) = response.into_parts();
     let ask = wanted(held, first, end);
@@ -434,7 +434,7 @@ fn accepted(
 }
 
 /// Waits for the next piece of a body.
-fn reading(mut link: Box<Link>, mut body: Incoming, patience: Duration) -> Flight {
+fn reading(mut link: Box<Link>, mut body: Body, patience: Duration) -> Flight {
     Box::pin(async move {
         loop {
             let piece = match timeout(patience, link.next(&mut body)).await {

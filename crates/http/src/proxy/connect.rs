@@ -36,7 +36,7 @@ pub(crate) async fn through(
     pace: Arc<Pace>,
     told: &Told,
 ) -> Result<(Stream, OwnedFd), ConnectError> {
-    let Leg { route, trust, watch: _ } = leg;
+    let Leg { route, trust, .. } = leg;
     let wrong = |trouble| ProxyError::of(proxy, trouble);
     let reached = timeout(CONNECT_TIMEOUT, reached(proxy, trust, lookups, pace)).await;
     let (stream, in_hand) = reached.unwrap_or(Err(ProxyTrouble::TimedOut)).map_err(wrong)?;

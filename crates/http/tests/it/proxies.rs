@@ -14,13 +14,13 @@ use tokio_rustls::TlsAcceptor;
 use url::{Host, Url};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-const THROUGH: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
+pub(crate) const THROUGH: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 
-fn at(kind: ProxyKind, port: u16) -> Proxy {
+pub(crate) fn at(kind: ProxyKind, port: u16) -> Proxy {
     Proxy { kind, host: Host::Domain("localhost".to_owned()), port }
 }
 
-fn using(list: Vec<Proxy>) -> ProxyUse {
+pub(crate) fn using(list: Vec<Proxy>) -> ProxyUse {
     let list = list.into_iter().map(|proxy| Listed { only: None, proxy }).collect();
     ProxyUse::Through(Arc::new(Proxies { list, bypass: Vec::new() }))
 }
@@ -54,13 +54,16 @@ fn closed_port() -> u16 {
 }
 
 /// A proxy that makes tunnels, and what it was asked; with TLS where it has a configuration.
-struct Tunnels {
-    port: u16,
+pub(crate) struct Tunnels {
+    pub(crate) port: u16,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Tunnels {
-    async fn start(config: Option<Arc<rustls::ServerConfig>>, answer: &'static str) -> Self {
+    pub(crate) async fn start(
+        config: Option<Arc<rustls::ServerConfig>>,
+        answer: &'static str,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let heads = Arc::new(Mutex::new(Vec::new()));
@@ -84,7 +87,7 @@ impl Tunnels {
         Self { port, heads }
     }
 
-    fn heads(&self) -> Vec<String> {
+    pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 }

@@ -11,7 +11,7 @@ fn a_file_is_fetched_into_the_descriptor() {
     let (url, _closed) = serve(vec![WHOLE.to_vec()]);
     let (agent, target) = (Agent::start(&[]), Target::holding(b""));
     agent.say(&fetch(&url, 0, ""), Some(&target));
-    let FromNet::Head { fetch: FETCH, status, validators, final_url, from, anew, fields } =
+    let FromNet::Head { fetch: FETCH, status, validators, final_url, from, anew, fields, .. } =
         agent.hear()
     else {
         panic!("no head");

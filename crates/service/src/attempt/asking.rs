@@ -51,6 +51,7 @@ pub(super) fn asking(
         sync_at_end: terms.high_performance,
         // Said where a file comes as a whole.
         connections: 1,
+        may_share: false,
         digest: file.digest.as_deref().map(digest_to_wire),
         most_bytes: room.map(|room| room.saturating_add(file.durable)),
         way: way(&terms.proxy),

@@ -131,7 +131,7 @@ impl Message for FromNet {
     fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         match self {
             Self::Hello { sandbox } => Writer::new(1).put(sandbox),
-            Self::Head { fetch, status, validators, final_url, from, anew, fields } => {
+            Self::Head { fetch, status, validators, final_url, from, anew, shared, fields } => {
                 Writer::new(2)
                     .put(fetch)
                     .put(status)
@@ -139,6 +139,7 @@ impl Message for FromNet {
                     .text(final_url, URL_MAX)
                     .put(from)
                     .put(anew)
+                    .put(shared)
                     .fields(fields)
             }
             Self::Progress { fetch, durable, received } => {
@@ -176,6 +177,7 @@ impl Message for FromNet {
                 final_url: from.text(URL_MAX)?,
                 from: from.get()?,
                 anew: from.get()?,
+                shared: from.get()?,
                 fields: from.fields()?,
             },
             3 => Self::Progress { fetch: from.get()?, durable: from.get()?, received: from.get()? },

@@ -188,12 +188,12 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
     });
     let id = || option::of(any::<u64>());
     let shown = (id(), id(), option::of(validation::validation()));
-    let flags = (redirects, relaxed, any::<[bool; 4]>(), shown, proxy::way());
+    let flags = (redirects, relaxed, any::<[bool; 5]>(), shown, proxy::way());
     let most = (option::of(any::<u64>()), option::of(digest()), any::<u8>());
     ("[A-Z_]{0,20}", vec(header, 0..5), flags, most).prop_map(
         |(method, headers, flags, (most_bytes, digest, connections))| {
             let (redirects, relaxed, bits, (certificate, authorities, validation), way) = flags;
-            let [allow_downgrade, dynamic, afresh, sync_at_end] = bits;
+            let [allow_downgrade, dynamic, afresh, sync_at_end, may_share] = bits;
             FetchOptions {
                 method,
                 headers,
@@ -207,6 +207,7 @@ fn fetch_options() -> impl Strategy<Value = FetchOptions> {
                 afresh,
                 sync_at_end,
                 connections,
+                may_share,
                 most_bytes,
                 digest,
                 way,
@@ -313,19 +314,14 @@ fn net_trouble() -> impl Strategy<Value = NetTrouble> {
 }
 
 fn from_net() -> impl Strategy<Value = FromNet> {
-    let head = (fetch(), any::<u16>(), validators(), text(), any::<u64>(), any::<bool>());
+    let flags = (any::<bool>(), any::<bool>());
+    let head = (fetch(), any::<u16>(), validators(), text(), any::<u64>(), flags);
     let redirect = option::of(text());
     prop_oneof![
         sandbox().prop_map(|sandbox| FromNet::Hello { sandbox }),
         (head, vec((text(), text()), 0..5)).prop_map(
-            |((fetch, status, validators, final_url, from, anew), fields)| FromNet::Head {
-                fetch,
-                status,
-                validators,
-                final_url,
-                from,
-                anew,
-                fields,
+            |((fetch, status, validators, final_url, from, (anew, shared)), fields)| {
+                FromNet::Head { fetch, status, validators, final_url, from, anew, shared, fields }
             }
         ),
         (fetch(), any::<u64>(), any::<u64>()).prop_map(|(fetch, durable, received)| {

@@ -405,8 +405,8 @@ fn about(fetch: FetchId, offset: u64, name: &str) -> Vec<FromNet> {
     let validators =
         Validators { etag: Some(b"\"1\"".into()), total: Some(total), ..Default::default() };
     let (status, final_url, fields) = (200, format!("http://h/{name}"), Vec::new());
-    let (from, anew) = (offset, offset == 0);
-    let head = FromNet::Head { fetch, status, validators, final_url, from, anew, fields };
+    let (from, anew, shared) = (offset, offset == 0, false);
+    let head = FromNet::Head { fetch, status, validators, final_url, from, anew, shared, fields };
     let done = FromNet::Done { fetch, length: 100, modified: None };
     let progress = FromNet::Progress { fetch, durable: 0, received: 10 };
     if name.starts_with("small") { vec![head, done] } else { vec![head, progress] }

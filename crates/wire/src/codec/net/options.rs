@@ -21,6 +21,7 @@ impl Part for FetchOptions {
         self.afresh.put(to);
         self.sync_at_end.put(to);
         self.connections.put(to);
+        self.may_share.put(to);
         self.most_bytes.put(to);
         self.digest.put(to);
         self.way.put(to);
@@ -40,6 +41,7 @@ impl Part for FetchOptions {
             afresh: from.get()?,
             sync_at_end: from.get()?,
             connections: from.get()?,
+            may_share: from.get()?,
             most_bytes: from.get()?,
             digest: from.get()?,
             way: from.get()?,
