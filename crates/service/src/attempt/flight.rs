@@ -5,13 +5,18 @@
 //! so trust is earned: one file is started alone, and each that turned out small makes room for one
 //! more. A large one ends the trust: nothing is started beside it, and the next begins anew.
 //!
+//! Where files share a connection, many more of them may be in flight: they wait together, and nobody
+//! else on the way has more to do with it. Again each one that came so makes room for one more.
+//!
 //! It never says in which order; that is the order in which files were added.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// The most files in flight.
+/// The most files in flight, each with a connection to itself.
 const MOST: usize = 8;
+/// The most where they share one.
+const MOST_SHARED: usize = 64;
 /// So many temporary files are opened ahead of the files in flight: as many as are asked for in one
 /// datagram.
 const AHEAD: usize = ebb_wire::train::MOST;
@@ -27,6 +32,8 @@ struct State {
     /// Each with its size, or with as much of it as has been seen.
     sizes: BTreeMap<u32, u64>,
     found_small: usize,
+    /// How many have come on a shared connection since one came otherwise.
+    shared: usize,
 }
 
 impl Flight {
@@ -34,7 +41,7 @@ impl Flight {
     pub(super) fn room(&self) -> usize {
         let state = self.0.borrow();
         match state.only_small() {
-            true => MOST.min(1 + state.found_small).saturating_sub(state.sizes.len()),
+            true => state.most().min(1 + state.found_small).saturating_sub(state.sizes.len()),
             false => 0,
         }
     }
@@ -52,6 +59,17 @@ impl Flight {
             true => 0,
             false => self.room().saturating_sub(there),
         }
+    }
+
+    /// Whether the next file is likely to be small and not the last, so that it may share a connection.
+    pub(super) fn may_share(&self) -> bool {
+        self.0.borrow().found_small > 0
+    }
+
+    /// An answer has come, on a connection that others share or not.
+    pub(super) fn came(&self, shared: bool) {
+        let mut state = self.0.borrow_mut();
+        state.shared = if shared { state.shared.saturating_add(1) } else { 0 };
     }
 
     /// A file is started; its size, if it is known.
@@ -81,6 +99,10 @@ impl Flight {
 }
 
 impl State {
+    fn most(&self) -> usize {
+        MOST.saturating_add(self.shared).min(MOST_SHARED)
+    }
+
     fn only_small(&self) -> bool {
         self.sizes.values().all(|size| *size <= SMALL)
     }
@@ -115,6 +137,28 @@ mod tests {
         for (before, room) in [(0, 1), (1, 2), (3, 4), (7, 8), (8, 8), (100, 8)] {
             assert_eq!(fill(&after_small_ones(before), 1000), room, "after {before}");
         }
+    }
+
+    #[test]
+    fn each_file_that_shared_a_connection_makes_room_for_one_more_until_one_did_not() {
+        let flight = after_small_ones(100);
+        for (shared, room) in [(0, 8), (1, 9), (56, 64), (100, 64)] {
+            (0..shared).for_each(|_| flight.came(true));
+            assert_eq!(flight.room(), room, "after {shared}");
+            flight.came(false);
+            assert_eq!(flight.room(), 8);
+        }
+        let few = after_small_ones(1);
+        few.came(true);
+        assert_eq!(few.room(), 2, "trust is earned by small files all the same");
+    }
+
+    #[test]
+    fn the_first_file_and_the_one_after_a_large_one_share_nothing() {
+        assert!(!after_small_ones(0).may_share() && after_small_ones(1).may_share());
+        let flight = after_small_ones(9);
+        flight.start(20, Some(SMALL + 1));
+        assert!(!flight.may_share());
     }
 
     #[test]

@@ -179,6 +179,7 @@ impl Attempt {
         let mut options = asking(&self.order.terms, &self.order.headers, &file, self.order.room);
         options.afresh = self.order.afresh.take();
         options.connections = self.order.connections;
+        options.may_share = self.flight.may_share();
         let how = self.how(at, &file.url, &net, options).await?;
         let fetch = net.fetch(&file, how, fd, self.order.bucket).await.map_err(of)?;
         self.begun.send_replace(true);
@@ -200,8 +201,16 @@ impl Attempt {
             };
             match heard {
                 Some(FromNet::Head {
-                    status, validators, final_url, from, anew, fields, ..
+                    status,
+                    validators,
+                    final_url,
+                    from,
+                    anew,
+                    shared,
+                    fields,
+                    ..
                 }) => {
+                    self.flight.came(shared);
                     let validators = from_wire(validators);
                     let head = Head { status, validators, final_url, from, anew };
                     if !self.is_straight()
