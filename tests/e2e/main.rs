@@ -54,6 +54,7 @@ mod server_matrix;
 mod sessions;
 mod set;
 mod several;
+mod sharing;
 mod shells;
 mod small_files;
 mod stapling;

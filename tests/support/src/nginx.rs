@@ -1,9 +1,10 @@
-//! A real nginx, started by a test in a directory of its own: one that wants a client certificate, or a
-//! plain one that limits the rate of each connection.
+//! A real nginx, started by a test in a directory of its own: one that wants a client certificate, a
+//! plain one that limits the rate of each connection, or one that also speaks HTTP/2.
 //!
 //! The first logs who it was shown ([`Nginx::log`]), and sends slowly where a test wants to look at
 //! something meanwhile: below `/slow`, a few kilobytes a second. The second logs what it was asked for:
-//! below `/rated`, and below `/whole`, where it has no ranges. Needs root, for an address of its own.
+//! below `/rated`, and below `/whole`, where it has no ranges. The third logs connection and protocol of each
+//! request, and ends a connection after so many of them. Needs root, for an address of its own.
 
 use crate::content::Content;
 use crate::realm::own_address;
@@ -85,6 +86,22 @@ impl Nginx {
         Self::run(directory, address.clone(), "http", &rated(&address))
     }
 
+    /// Starts one that speaks HTTP/1.1 and HTTP/2, with a certificate of this authority. After so many
+    /// requests it ends a connection, under HTTP/2 with GOAWAY.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started, with what it wrote.
+    #[must_use]
+    pub fn shared(authority: &Authority, requests: u32) -> Self {
+        let (directory, address) = (scratch_directory(), own_address());
+        let (certificate, key) = authority.issue(&[&address]);
+        fs::write(directory.join("server.pem"), &certificate).expect("our own directory");
+        fs::write(directory.join("server.key"), &key).expect("our own directory");
+        let server = sharing(&directory, &address, requests);
+        Self::run(directory, address, "https", &server)
+    }
+
     fn run(directory: PathBuf, address: String, scheme: &'static str, server: &str) -> Self {
         fs::write(directory.join("nginx.conf"), configuration(&directory, server))
             .expect("our own");
@@ -125,7 +142,8 @@ impl Nginx {
 
     /// Waits until it has logged so many requests for a path, and gives for each the subject of the
     /// certificate it was shown, or `-`, and the status; of a plain one the number of the connection, the
-    /// range or `-`, and the status. It writes its log after it has answered.
+    /// range or `-`, and the status; of one that speaks HTTP/2 the number of the connection, the protocol, and
+    /// the status. It writes its log after it has answered.
     ///
     /// # Panics
     ///
@@ -200,6 +218,22 @@ fn rated(address: &str) -> String {
              listen {address}:{PORT};\n\
              location /rated/ {{ limit_rate {RATE}; }}\n\
              location /whole/ {{ limit_rate {RATE}; max_ranges 0; }}\n\
+           }}"
+    )
+}
+
+/// Speaks both, and logs which, but for questions that bring nothing.
+fn sharing(directory: &Path, address: &str, requests: u32) -> String {
+    let top = directory.display();
+    format!(
+        "log_format spoken '$connection $server_protocol $status $uri';\n\
+         map $request_method $brings {{ HEAD 0; default 1; }}\n\
+         access_log access.log spoken if=$brings;\n\
+           server {{\n\
+             listen {address}:{PORT} ssl http2;\n\
+             ssl_certificate {top}/server.pem; ssl_certificate_key {top}/server.key;\n\
+             keepalive_requests {requests};\n\
+             location /slow/ {{ limit_rate 16k; }}\n\
            }}"
     )
 }

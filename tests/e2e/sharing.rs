@@ -1,0 +1,128 @@
+//! Promise: many small files of a job share one connection where the server speaks HTTP/2. It may end that
+//! connection when it likes, and the job may be stopped in the middle: every file is right in the end.
+//!
+//! The server is nginx, and its log says over which connection and in which protocol it was asked.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use support::bus::Bus;
+use support::content::Content;
+use support::instance::{Instance, Setup};
+use support::job::Job;
+use support::nginx::Nginx;
+use support::server::Authority;
+use support::users::{User, needs_root};
+
+/// As many as a job may have.
+const FILES: u64 = 200;
+const SIZE: u64 = 3000;
+
+fn content(file: u64) -> Content {
+    Content::new(7000 + file, SIZE)
+}
+
+fn stage(requests: u32) -> (Instance, Nginx) {
+    let authority = Authority::new();
+    let nginx = Nginx::shared(&authority, requests);
+    (Setup::new().trusting(&authority).start(), nginx)
+}
+
+/// A job of many small files, and where they are to be.
+fn begin<'a>(bus: &'a Bus, nginx: &Nginx, directory: &Path) -> (Job<'a>, Vec<PathBuf>) {
+    let job = Job::create(bus, "many");
+    let paths: Vec<PathBuf> = (0..FILES).map(|file| directory.join(file.to_string())).collect();
+    for (file, path) in (0..).zip(&paths) {
+        nginx.put(&format!("f{file}"), content(file));
+        job.add(&nginx.url(&format!("f{file}")), path);
+    }
+    job.resume();
+    (job, paths)
+}
+
+/// What the server logged for these files: for each request connection, protocol and status.
+fn logged(nginx: &Nginx, names: impl Iterator<Item = String>) -> Vec<[String; 3]> {
+    let lines = names.flat_map(|name| nginx.log(&name, 1));
+    let words = lines.map(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+    words.map(|words| words.try_into().expect("three words")).collect()
+}
+
+fn names() -> impl Iterator<Item = String> {
+    (0..FILES).map(|file| format!("f{file}"))
+}
+
+fn connections(logged: &[[String; 3]], protocol: &str) -> usize {
+    let of = logged.iter().filter(|[_, spoken, _]| spoken == protocol);
+    of.map(|[connection, ..]| connection).collect::<HashSet<_>>().len()
+}
+
+#[test]
+fn many_small_files_come_from_nginx_on_few_connections_of_http_2() {
+    if !needs_root("an address of its own") {
+        return;
+    }
+    let ((instance, nginx), alice) = (stage(10_000), User::alice());
+    let bus = instance.bus(&alice);
+    let (job, paths) = begin(&bus, &nginx, &instance.directory_of(&alice));
+    job.finish();
+    (0..).zip(&paths).for_each(|(file, path)| content(file).check(path));
+    let logged = logged(&nginx, names());
+    assert_eq!(logged.len() as u64, FILES, "each is asked for once: {logged:?}");
+    let shared = logged.iter().filter(|[_, protocol, _]| protocol == "HTTP/2.0").count();
+    // The first is asked for alone: it might be large.
+    assert_eq!((shared as u64, connections(&logged, "HTTP/2.0")), (FILES - 1, 1), "{logged:?}");
+}
+
+#[test]
+fn an_nginx_that_ends_its_connections_early_is_asked_on_others_and_no_file_is_missing() {
+    if !needs_root("an address of its own") {
+        return;
+    }
+    let ((instance, nginx), alice) = (stage(25), User::alice());
+    let bus = instance.bus(&alice);
+    let (job, paths) = begin(&bus, &nginx, &instance.directory_of(&alice));
+    assert_eq!(job.wait_for(&["transferred", "transient-error", "error"]), "transferred");
+    job.finish();
+    (0..).zip(&paths).for_each(|(file, path)| content(file).check(path));
+    let logged = logged(&nginx, names());
+    assert!(connections(&logged, "HTTP/2.0") > 1, "{logged:?}");
+}
+
+#[test]
+fn files_that_shared_a_connection_go_on_from_where_they_were_when_the_job_was_stopped() {
+    const SLOW: u64 = 64 * 1024;
+    if !needs_root("an address of its own") {
+        return;
+    }
+    let ((instance, nginx), alice) = (stage(10_000), User::alice());
+    let (bus, directory) = (instance.bus(&alice), instance.directory_of(&alice));
+    let job = Job::create(&bus, "slow");
+    let slow = |file: u64| Content::new(7900 + file, SLOW);
+    for file in 0..4 {
+        nginx.put(&format!("f{file}"), content(file));
+        job.add(&nginx.url(&format!("f{file}")), &directory.join(file.to_string()));
+    }
+    for file in 0..4 {
+        nginx.put(&format!("slow/f{file}"), slow(file));
+        job.add(&nginx.url(&format!("slow/f{file}")), &directory.join(format!("slow{file}")));
+    }
+    job.resume();
+    job.wait_for_bytes(4 * SIZE + SLOW / 2);
+    job.call("Suspend").expect("it runs");
+    let files = job.files();
+    let begun = (0..4).filter(|file| (1..SLOW).contains(&files[*file + 4].durable));
+    let begun: Vec<usize> = begun.collect();
+    assert!(begun.len() > 1, "{files:?}");
+    job.resume();
+    job.finish();
+    (0..4).for_each(|file| slow(file).check(&directory.join(format!("slow{file}"))));
+    let asked: Vec<String> =
+        begun.iter().flat_map(|file| nginx.log(&format!("slow/f{file}"), 2)).collect();
+    // The first goes on alone, by HTTP/1.1 like every first one.
+    assert!(asked.iter().any(|line| line.ends_with(" HTTP/2.0 206")), "{asked:?}");
+    assert_eq!(
+        asked.iter().filter(|line| line.ends_with(" 206")).count(),
+        begun.len(),
+        "{asked:?}"
+    );
+}
