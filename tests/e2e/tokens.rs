@@ -1,14 +1,14 @@
 //! Promise: a job shows a certificate whose key is on a token (PKCS #11), whoever speaks to the server;
 //! what speaks to the token is what the administrator named, and a PIN is tried once.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use support::bus::No;
 use support::certificates::{Pair, rsa, secrets, set};
 use support::content::Content;
 use support::credentials::holding;
 use support::instance::{Instance, Setup};
-use support::job::{Job, NETWORK};
+use support::job::{CLIENT_CERTIFICATE, Job, NETWORK};
 use support::memory::found;
 use support::nginx::Nginx;
 use support::processes::Process;
@@ -85,6 +85,40 @@ fn a_key_on_roots_token_signs_for_an_ordinary_users_network_which_never_has_it()
     FILE.check(&mine.join("f"));
     assert_eq!(nginx.log("f", 1), ["CN=on-a-token 200"]);
     assert_eq!(holding(instance.scratch(), PIN), [] as [std::path::PathBuf; 0]);
+}
+
+#[test]
+fn the_helpers_token_is_spoken_to_by_the_helper_where_the_flag_says_so_and_by_nobody_else() {
+    if !needs_root("a client certificate on the helper's token") {
+        return;
+    }
+    let (authority, tokens) = (Authority::new(), Tokens::new());
+    let instance = seeing(&tokens, &authority);
+    let (alice, bob) = (User::alice(), User::bob());
+    let theirs = instance.directory_of(&bob);
+    let pair = rsa(&theirs, "the-helper");
+    give(&pair, &bob);
+    tokens.make(&bob, "of bob");
+    tokens.put(&bob, "of bob", &pair, "it", "01");
+    let nginx = Nginx::start(&authority, &std::fs::read_to_string(&pair.certificate).unwrap());
+    nginx.put("f", FILE);
+    let bus = instance.bus(&alice);
+    let path = instance.directory_of(&alice).join("f");
+    let job = Job::create(&bus, "lent");
+    set_on_token(&job, "pkcs11:token=of%20bob;object=it", Some(PIN)).unwrap();
+    job.add(&nginx.url("f"), &path);
+    job.lend(&instance, &bob, NETWORK);
+    job.resume();
+    job.wait_for(&["transient-error"]);
+    // What alice sees is her tokens, and that the network is bob's makes no difference.
+    assert_eq!(job.error_name(), "client-certificate-token-absent");
+    job.call("Suspend").unwrap();
+    job.lend(&instance, &bob, CLIENT_CERTIFICATE);
+    job.resume();
+    job.finish();
+    FILE.check(&path);
+    assert_eq!(std::fs::metadata(&path).unwrap().uid(), alice.uid);
+    assert_eq!(nginx.log("f", 1), ["CN=the-helper 200"]);
 }
 
 #[test]
