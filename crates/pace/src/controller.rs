@@ -21,6 +21,7 @@
 use crate::guests::Guests;
 use crate::noise::Noise;
 use crate::numbers::{duration, real, whole};
+use crate::path::Path;
 use crate::rate::Rate;
 use crate::surge::Card;
 use crate::surge::Surge;
@@ -219,7 +220,8 @@ impl Controller {
         }
         self.rate.add(now, length, bytes);
         if let Some(card) = sample.card {
-            self.upload.see(now, length, (card.sent, card.all, card.own));
+            let highest = self.surge.highest();
+            self.upload.see(now, length, (card.sent, card.all, card.own), highest);
         }
         let mut path = Path::of(sample.connections);
         path.uploads = self.beside_an_upload(now, &mut path);
@@ -231,7 +233,7 @@ impl Controller {
             self.crowded_at = Some(now);
             course = Course::Alarmed;
         }
-        if let Some(bound) = self.bound(rtt, sample.limit, path.uploads)
+        if let Some(bound) = self.bound(now, rtt, sample.limit, path.uploads)
             && self.window > bound
         {
             self.window = bound;
@@ -255,11 +257,11 @@ impl Controller {
         else {
             return false;
         };
-        let at_floor = self.window <= 2.0 * self.floor();
+        let at_floor = self.window <= 2.0 * self.least_beside();
         let (rtt, lowest) = (rtt.as_secs_f64(), lowest.as_secs_f64());
         let found = self.upload.base(now, rtt, lowest, at_floor);
         let Some(base) = found.filter(|base| *base > lowest) else { return false };
-        if at_floor && rtt <= base {
+        if at_floor && rtt <= base && self.upload.rate(now).is_none() {
             // It has just been looked at: back to a part of what was, for its tides are quick.
             self.window = self.window.max(self.best / 4.0);
         }
@@ -284,6 +286,9 @@ impl Controller {
     /// The queue that is aimed at, in seconds.
     fn target(&mut self, now: Duration, path: &Path) -> f64 {
         let asked = self.manners.target.as_secs_f64();
+        if path.uploads && self.upload.rate(now).is_some() {
+            return asked.max(BESIDE_AN_UPLOAD);
+        }
         let part = if path.uploads { 3.0 } else { 4.0 };
         let long = path.base.map_or(0.0, |base| base.as_secs_f64() / part);
         let largest = LARGEST_TARGET.as_secs_f64();
@@ -348,6 +353,10 @@ impl Controller {
             self.upload.looked(now, rtt);
             self.window = (look.window / 2.0).max(self.floor());
             self.back_to = look.window;
+            if path.uploads && self.upload.rate(now).is_some() {
+                self.window = look.window / 4.0;
+                self.back_to = 0.0;
+            }
         }
         // How much of a round trip has passed: by what came, and by the clock.
         let came = (real(bytes) / self.window).min(1.0);
@@ -357,6 +366,11 @@ impl Controller {
             self.window += 0.25 * self.window * came;
             return Course::Taking;
         };
+        if path.uploads
+            && let Some(rate) = self.upload.rate(now)
+        {
+            return self.keep_to(rate, now, length, rtt, (queue, target));
+        }
         let doubtful = match path.uploads {
             true => self.upload.wants_a_look(now),
             false => now.saturating_sub(self.seen_at) > DOUBT,
@@ -394,12 +408,50 @@ impl Controller {
         Course::Creeping
     }
 
+    /// Beside an upload, on a path whose rate is known: asks for no more than that, whatever the round
+    /// trip is.
+    fn keep_to(
+        &mut self,
+        rate: f64,
+        now: Duration,
+        length: Duration,
+        rtt: f64,
+        (queue, target): (f64, f64),
+    ) -> Course {
+        if queue > target {
+            // What comes in lumps is gone within a round trip.
+            if self.upload.is_crowded(now, duration(1.5 * rtt)) && self.window > self.least_beside()
+            {
+                let look = 2 * duration(rtt);
+                self.upload.crowded(now, look);
+                self.look = Some(Look { until: now + look, window: self.window });
+                self.window = (self.window / 4.0).max(self.least_beside());
+                return Course::Looking;
+            }
+            return Course::Yielding;
+        }
+        self.upload.is_free(now, length);
+        // What is let go while nothing comes back yet must not come faster, either.
+        self.window = (self.window + rate * length.as_secs_f64()).min(rate * rtt);
+        self.window = self.window.max(self.least_beside());
+        if rate > 0.0 { Course::Taking } else { Course::Yielding }
+    }
+
+    /// Our acknowledgements are lost in the queue on the way up like everybody's: with fewer segments
+    /// under way the server would hear of none, and begin anew.
+    fn least_beside(&self) -> f64 {
+        4.0 * self.floor()
+    }
+
     /// Something was lost: the buffer holds no more than was in it.
     fn lose(&mut self, now: Duration, uploads: bool) {
         let highest = self.queues.iter().map(|(_, queue)| *queue).fold(0.0, f64::max);
         if highest > 0.0 && !uploads {
             self.buffer = self.buffer.min(highest);
             self.buffer_at = now;
+        }
+        if uploads {
+            self.upload.crowded(now, Duration::ZERO);
         }
         self.lost_at = Some(now);
         self.look = None;
@@ -416,10 +468,12 @@ impl Controller {
     }
 
     /// The most that may be under way, whatever the law says.
-    fn bound(&self, rtt: f64, limit: Option<u64>, uploads: bool) -> Option<f64> {
+    fn bound(&self, now: Duration, rtt: f64, limit: Option<u64>, uploads: bool) -> Option<f64> {
         // A round trip is longer than what the rate is measured over, beside an upload.
         let (times, more) = if uploads { (3.0, 64.0) } else { (2.0, 8.0) };
         let tether = self.rate.per_second().map(|rate| times * rate * rtt + more * self.segment);
+        // What is known of the path bounds it already.
+        let tether = tether.filter(|_| !uploads || self.upload.rate(now).is_none());
         let base = self.base.map_or(rtt, |base| base.as_secs_f64());
         let headroom = self.surge.headroom().filter(|_| self.manners.alarm).map(|rate| rate * base);
         let limit = limit.map(|limit| real(limit) * rtt);
@@ -430,42 +484,4 @@ impl Controller {
 /// How long until the next tick.
 fn patience(rtt: f64) -> Duration {
     duration(rtt / 4.0).clamp(Duration::from_millis(4), Duration::from_millis(20))
-}
-
-/// What all connections of a path together show.
-struct Path {
-    rtt: Option<Duration>,
-    base: Option<Duration>,
-    /// Seconds.
-    queue: Option<f64>,
-    fresh: Option<Duration>,
-    lost: bool,
-    /// Somebody on this machine sends, and the base is what that makes of it.
-    uploads: bool,
-}
-
-impl Path {
-    /// Of those that received something, the one that sees the shortest queue speaks for the path;
-    /// when none did, of all.
-    fn of(connections: &[Seen]) -> Self {
-        let seen = |only_live: bool| {
-            let live = connections.iter().filter(move |seen| !only_live || seen.bytes > 0);
-            live.filter_map(|seen| {
-                let (rtt, base) = (seen.rtt?, seen.base?);
-                Some((rtt.saturating_sub(base), rtt, base, seen.bytes > 0))
-            })
-            .min()
-        };
-        let found = seen(true).or_else(|| seen(false));
-        Self {
-            rtt: found.map(|(_, rtt, ..)| rtt),
-            base: found
-                .map(|(_, _, base, _)| base)
-                .or_else(|| connections.iter().filter_map(|seen| seen.base).min()),
-            queue: found.map(|(queue, ..)| queue.as_secs_f64()),
-            fresh: found.and_then(|(_, rtt, _, live)| live.then_some(rtt)),
-            lost: connections.iter().any(|seen| seen.lost > 0),
-            uploads: false,
-        }
-    }
 }

@@ -25,6 +25,7 @@ mod controller;
 mod guests;
 mod noise;
 mod numbers;
+mod path;
 mod rate;
 mod share;
 mod surge;

@@ -74,6 +74,11 @@ impl Surge {
         true
     }
 
+    /// The highest rate the card has received at, in bytes a second.
+    pub(crate) fn highest(&self) -> f64 {
+        self.highest
+    }
+
     /// Bytes per second that may be ours while others are at it; nothing while nobody is.
     pub(crate) fn headroom(&self) -> Option<f64> {
         let others = self.mean.per_second().filter(|rate| *rate > WORTH_NOTICING * self.highest)?;

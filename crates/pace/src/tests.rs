@@ -129,11 +129,22 @@ fn beside_an_upload_of_this_machine_the_way_down_is_used() {
     let upload = Others::Upload { from: 5.0 };
     for (sight, least, most) in [(Sight::Card, 0.5, 1.1), (Sight::Full, 0.0, 0.05)] {
         let mut law = Controller::new(Manners::LOW, 0);
-        let moments = run(HOUSE, &mut law, upload, sight, None, (1, 30.0));
-        let share = part(HOUSE, &moments, (8.0, 30.0), ours);
+        let moments = run(HOUSE, &mut law, upload, sight, None, (1, 60.0));
+        let share = part(HOUSE, &moments, (8.0, 60.0), ours);
         assert!((least..most).contains(&share), "{share:.3}");
         assert!(queue_p95(&moments, 8.0, 30.0) < 0.100, "our own queue is bounded");
     }
+}
+
+#[test]
+fn beside_an_upload_too_another_machines_download_is_given_way_to() {
+    let both = Others::UploadAndBulk { from: 15.0, until: 45.0 };
+    let mut law = Controller::new(Manners::LOW, 0);
+    let moments = run(HOUSE, &mut law, both, Sight::Card, None, (1, 60.0));
+    let kept = part(HOUSE, &moments, (20.0, 45.0), theirs);
+    assert!(kept >= 0.8, "{kept:.3}");
+    let share = part(HOUSE, &moments, (50.0, 60.0), ours);
+    assert!(share >= 0.5, "{share:.3}");
 }
 
 #[test]

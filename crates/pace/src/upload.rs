@@ -5,9 +5,13 @@
 //! card sends tells the two apart: when we are down to the floor, so that the queue cannot be ours,
 //! when the card sends much and hardly receives, the present round trip is taken for the lowest.
 //!
-//! The queue on the way up has its tides, so it is looked at again every few seconds, with hardly
-//! anything of ours under way. Somebody on *another* machine who loads at that time is taken for a
-//! part of it, and gets less than all: that is the price.
+//! The queue on the way up has its tides. Where it is known what the way down can take, as much is
+//! asked for as a little less than that brings in the present round trip: it makes no queue there,
+//! however long the one on the way up is. When the round trip becomes longer than tides are, we go out
+//! of the way and look; when it does so as soon as we are back, somebody is on the way down, and we
+//! stay away for a while, longer each time. Where it is not known, the delay law goes by the round trip
+//! that was seen without us, and looks again every few seconds. Somebody on *another* machine who
+//! loads at that time is taken for a part of the tide, and gets less than all: that is the price.
 
 use crate::LARGEST_TARGET;
 use crate::rate::Rate;
@@ -25,8 +29,16 @@ const GRACE: Duration = Duration::from_secs(1);
 const ACKNOWLEDGED: f64 = 0.055;
 /// How long others must queue while we are at the floor.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// How often the queue on the way up is looked at again.
+/// How often the queue on the way up is looked at again, where nothing else is known.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
+/// The part of what the way down can take that makes no queue there.
+const NO_QUEUE: f64 = 0.8;
+/// Who finds the way crowded sooner than this after coming back has company there.
+const COMPANY: Duration = Duration::from_millis(1500);
+/// What company left us grows by so much in a second.
+const AGAIN: f64 = 0.25;
+/// How long to stay away from company, at first and at most.
+const AWAY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(4));
 
 /// Watches for one.
 #[derive(Clone, Debug)]
@@ -40,6 +52,15 @@ pub(crate) struct Upload {
     seen_at: Duration,
     /// Lowest round trip since the last look, in seconds, and when that was.
     base: Option<(f64, Duration)>,
+    /// What the card received at most while nobody sent, in bytes a second.
+    highest: f64,
+    /// The part of it that company has left us, by experience.
+    part: f64,
+    /// When we came back, and how long we stay away next.
+    back_at: Duration,
+    away: Duration,
+    away_until: Duration,
+    crowded_since: Option<Duration>,
 }
 
 impl Upload {
@@ -52,21 +73,31 @@ impl Upload {
             since: None,
             seen_at: Duration::ZERO,
             base: None,
+            highest: 0.0,
+            part: 1.0,
+            back_at: Duration::ZERO,
+            away: AWAY.0,
+            away_until: Duration::ZERO,
+            crowded_since: None,
         }
     }
 
-    /// Takes notice of what the card has sent and received, and of what of that was ours.
+    /// Takes notice of what the card has sent and received, and of what of that was ours; and of the
+    /// highest rate it has received at.
     pub(crate) fn see(
         &mut self,
         now: Duration,
         length: Duration,
         (sent, all, own): (u64, u64, u64),
+        highest: f64,
     ) {
         self.sent.add(now, length, sent);
         self.received.add(now, length, all.saturating_sub(own));
         self.own.add(now, length, own);
         if self.is_under_way(STILL_ONE_SIDED) {
             self.seen_at = now;
+        } else if self.base.is_none() {
+            self.highest = highest;
         } else if now.saturating_sub(self.seen_at) > GRACE {
             self.base = None;
         }
@@ -103,6 +134,45 @@ impl Upload {
             self.since = None;
         }
         self.base.map(|(base, _)| base)
+    }
+
+    /// What may be asked for in a second without a queue on the way down, in bytes; nothing where that
+    /// is not known.
+    pub(crate) fn rate(&self, now: Duration) -> Option<f64> {
+        if self.highest < WORTH_NOTICING {
+            return None;
+        }
+        let others = self.received.per_second().unwrap_or(0.0);
+        let free = (NO_QUEUE * self.highest - 1.25 * others).max(0.0);
+        Some(if now < self.away_until { 0.0 } else { self.part * free })
+    }
+
+    /// Whether the round trip has been longer than tides are for so long.
+    pub(crate) fn is_crowded(&mut self, now: Duration, long: Duration) -> bool {
+        now.saturating_sub(*self.crowded_since.get_or_insert(now)) >= long
+    }
+
+    /// It is no longer so. What company left us grows again by and by.
+    pub(crate) fn is_free(&mut self, now: Duration, length: Duration) {
+        self.crowded_since = None;
+        if now.saturating_sub(self.back_at) >= COMPANY {
+            self.part = (self.part * (1.0 + AGAIN * length.as_secs_f64())).min(1.0);
+            if self.part >= 1.0 {
+                self.away = AWAY.0;
+            }
+        }
+    }
+
+    /// The round trip has become longer than tides are. Until the look that follows is over, and
+    /// longer if it did so as soon as we were back, we stay away.
+    pub(crate) fn crowded(&mut self, now: Duration, look: Duration) {
+        if now.saturating_sub(self.back_at.max(self.away_until)) < COMPANY {
+            self.part = (self.part * 0.7).max(0.1);
+            self.away_until = now + look + self.away;
+            self.away = (2 * self.away).min(AWAY.1);
+        }
+        self.back_at = now + look;
+        self.crowded_since = None;
     }
 
     /// Whether it is time to see the queue on the way up without us.

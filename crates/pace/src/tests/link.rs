@@ -75,9 +75,14 @@ pub(super) enum Others {
         from: f64,
         rate: f64,
     },
-    /// An upload of this machine's own: its queue on the way up has tides of a third, in ten seconds.
+    /// An upload of this machine's own, whose queue on the way up has tides.
     Upload {
         from: f64,
+    },
+    /// The same, and later a download of another machine's.
+    UploadAndBulk {
+        from: f64,
+        until: f64,
     },
 }
 
@@ -114,11 +119,21 @@ pub(super) fn run(
     let mut moments = Vec::new();
     for step in 0..steps(seconds) {
         let at = real(step as u64) * STEP;
-        let came = ours.step(real(grant.window), back);
+        let uploads = match others {
+            Others::Upload { from } => at >= from,
+            Others::UploadAndBulk { .. } => at >= 5.0,
+            Others::Nobody | Others::Bulk { .. } | Others::Steady { .. } => false,
+        };
+        let tide = if uploads { tide(at) } else { 0.0 };
+        // What we acknowledge waits on the way up.
+        let came = ours.step(real(grant.window), steps(link.rtt + tide));
         let pushed = match others {
             Others::Nobody => 0.0,
             Others::Bulk { from, until } if at >= from && at < until => theirs.step(bulk, back),
-            Others::Bulk { .. } => 0.0,
+            Others::UploadAndBulk { from, until } if at >= from && at < until => {
+                theirs.step(bulk, back)
+            }
+            Others::Bulk { .. } | Others::UploadAndBulk { .. } => 0.0,
             Others::Steady { from, rate } if at >= from => rate * STEP,
             Others::Steady { .. } | Others::Upload { .. } => 0.0,
         };
@@ -157,8 +172,6 @@ pub(super) fn run(
             wobble = link.jitter * dice * dice;
         }
         // As the kernel does it: a lower sample is taken at once, a higher one by an eighth.
-        let uploads = matches!(others, Others::Upload { from } if at >= from);
-        let tide = if uploads { 0.100 + 0.005 * (at % 10.0) } else { 0.0 };
         let rtt = link.rtt + queue + wobble + tide;
         smoothed = if rtt < smoothed { rtt } else { smoothed + (rtt - smoothed) / 8.0 };
         let now = Duration::from_secs_f64(at);
@@ -177,7 +190,10 @@ pub(super) fn run(
             lost: u32::from(ours.lost),
         };
         ours.lost = false;
-        let all = got + theirs.received.last().unwrap();
+        // Another machine's are not on our card.
+        let elsewhere = matches!(others, Others::UploadAndBulk { .. });
+        let theirs_here = if elsewhere { 0.0 } else { *theirs.received.last().unwrap() };
+        let all = got + theirs_here;
         let card = Card {
             all: whole(all - card_told),
             own: bytes * connections as u64,
@@ -199,6 +215,13 @@ pub(super) fn run(
         });
     }
     moments
+}
+
+/// The queue on the way up, in seconds, of one cubic flow in a buffer of 150 ms: after a loss a third
+/// of the window is gone within a round trip, most of it is back after two seconds, and then it waits.
+fn tide(at: f64) -> f64 {
+    let wait = (at % 7.0 / 6.0 - 1.0).powi(3);
+    (0.150 + 0.051 * wait).min(0.150)
 }
 
 /// The part of the link that somebody had between two moments.
