@@ -1,13 +1,14 @@
 //! Authorities of a job's own: trusted beside the machine's or in their place, by who names them, and
 //! by nobody else.
 
+use crate::crowded::Crowded;
 use crate::revocation::{CHECKED, SERIAL, list, numbered};
 use crate::support::{Target, order, run};
 use crate::tls::{Authority, Farewell, OK, for_name, start};
 use crate::validation::Server;
 use ebb_http::{
-    Authorities, Client, ConnectError, Ended, ExchangeError, FetchError, Held, Options, Order,
-    Relaxed, TlsError, Trust,
+    Authorities, Bucket, Client, ConnectError, Ended, ExchangeError, FetchError, Held, Options,
+    Order, Relaxed, TlsError, Trust,
 };
 use std::sync::Arc;
 use url::Url;
@@ -68,6 +69,28 @@ async fn a_kept_connection_is_no_way_around_the_authorities() {
     assert!(is_unknown(&client, &server.url, Options::default()).await);
     assert!(refused(&client, &server.url, given(&authority.pem(), true)).await.is_none());
     assert_eq!(server.spoken_to(), 2, "another job's are other ones, though they say the same");
+}
+
+#[tokio::test]
+async fn a_shared_connection_of_http_2_is_no_way_around_the_authorities_either() {
+    let authority = Authority::new("crowded-apart");
+    let client = Client::new(Trust::load(None).unwrap());
+    let server = Crowded::start(authority.server_config(for_name("localhost"))).await;
+    let bucket = Arc::new(Bucket::new(None));
+    let fetched = async |authorities: Option<Authorities>| {
+        let options = Options { authorities, may_share: true, ..Options::default() };
+        let bucket = Some(Arc::clone(&bucket));
+        let order = Order { options, bucket, ..order(server.url("/ok/9"), Held::nothing()) };
+        matches!(run(&client, order, &Target::holding(b"")).await.0, Ended::Done { .. })
+    };
+    let first = given(&authority.pem(), true).authorities;
+    assert!(fetched(first.clone()).await && fetched(first).await);
+    assert!(!fetched(None).await, "it is trusted by who named it alone");
+    assert!(fetched(given(&authority.pem(), true).authorities).await);
+    let mut connections: Vec<_> = server.asked_for("/ok/9").into_iter().collect();
+    assert!(connections.iter().all(|(_, shared)| *shared));
+    connections.dedup();
+    assert_eq!(connections.len(), 2, "one for each who named it: {connections:?}");
 }
 
 #[tokio::test]
