@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use support::content::Content;
-use support::instance::Instance;
+use support::instance::{Instance, Setup};
 use support::job::{Job, NETWORK};
 use support::processes::Process;
 use support::server::{Gate, Resource, Server};
@@ -12,7 +12,11 @@ use support::users::{User, needs_root};
 
 /// A transfer held in its middle: owner alice for the files, carol for the network.
 fn in_mid_transfer(check: impl FnOnce(&Instance)) {
-    let (instance, server) = (Instance::start(), Server::http());
+    in_mid_transfer_of(Instance::start(), check);
+}
+
+fn in_mid_transfer_of(instance: Instance, check: impl FnOnce(&Instance)) {
+    let server = Server::http();
     let gate = Arc::new(Gate::after(1000));
     server.put("/f", Resource::new(Content::new(3, 100_000)).through(&gate));
     let alice = User::alice();
@@ -127,6 +131,23 @@ fn command_lines_tell_nothing_about_anybodys_transfers() {
         for process in instance.family() {
             let words = process.arguments().join(" ");
             assert!(!words.contains("http") && !words.contains("ebbt-"), "{words}");
+        }
+    });
+}
+
+/// Many small files in flight are many descriptors, and 1,024 is what a process usually begins with.
+#[test]
+fn each_process_but_the_launcher_uses_all_descriptors_that_it_may() {
+    if !needs_root("identities of the processes") {
+        return;
+    }
+    let instance = Setup::new().under(&["prlimit", "--nofile=600:4000"]).start();
+    in_mid_transfer_of(instance, |instance| {
+        for name in ["ebb-service", "ebb-files", "ebb-net"] {
+            let path = format!("/proc/{}/limits", only(instance, name).pid);
+            let limits = std::fs::read_to_string(&path).unwrap();
+            let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+            assert_eq!(line.split_whitespace().nth(3), Some("4000"), "{name}: {line}");
         }
     });
 }

@@ -11,6 +11,8 @@
 //! | no new privileges   | set-id programs                                                     |
 //! | capability check    | a launcher that gave more than it meant to: ends the agent          |
 //! | no core, umask 022  | secrets in core files; files others can write                       |
+//! | all descriptors     | running out of the usual 1,024 with many small files in flight: the |
+//! |                     | one thing that is taken, as far as the administrator's limit goes   |
 //! | Landlock            | paths, TCP and signals beyond the role ([`landlock`])               |
 //! | seccomp             | system calls no agent has a use for ([`seccomp`]), last             |
 //!
@@ -88,6 +90,9 @@ pub fn enter(role: Confinement, demand: Demand) -> Result<ebb_wire::Sandbox, San
     check_capabilities()?;
     rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
         .map_err(step("forbid core files"))?;
+    let Rlimit { maximum, .. } = rustix::process::getrlimit(Resource::Nofile);
+    rustix::process::setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+        .map_err(step("use the descriptors that are allowed"))?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     let landlock = landlock::restrict(&role, demand)?;
     let seccomp = seccomp::filter(&role, demand)?;
