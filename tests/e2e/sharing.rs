@@ -5,13 +5,16 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
 
 use support::bus::Bus;
 use support::content::Content;
 use support::instance::{Instance, Setup};
 use support::job::Job;
+use support::namespace::Namespace;
 use support::nginx::Nginx;
-use support::server::Authority;
+use support::server::{Authority, PATIENCE};
 use support::users::{User, needs_root};
 
 /// As many as a job may have.
@@ -90,7 +93,8 @@ fn an_nginx_that_ends_its_connections_early_is_asked_on_others_and_no_file_is_mi
 
 #[test]
 fn files_that_shared_a_connection_go_on_from_where_they_were_when_the_job_was_stopped() {
-    const SLOW: u64 = 64 * 1024;
+    /// Sixteen seconds' worth, while it does not go on.
+    const SLOW: u64 = 128 * 1024;
     if !needs_root("an address of its own") {
         return;
     }
@@ -107,7 +111,7 @@ fn files_that_shared_a_connection_go_on_from_where_they_were_when_the_job_was_st
         job.add(&nginx.url(&format!("slow/f{file}")), &directory.join(format!("slow{file}")));
     }
     job.resume();
-    job.wait_for_bytes(4 * SIZE + SLOW / 2);
+    job.wait_for_bytes(4 * SIZE + SLOW / 4);
     job.call("Suspend").expect("it runs");
     let files = job.files();
     let begun = (0..4).filter(|file| (1..SLOW).contains(&files[*file + 4].durable));
@@ -125,4 +129,41 @@ fn files_that_shared_a_connection_go_on_from_where_they_were_when_the_job_was_st
         begun.len(),
         "{asked:?}"
     );
+}
+
+/// The connections to the server that are marked as of lower effort.
+fn marked(namespace: &Namespace) -> usize {
+    let [ip, words @ ..] = namespace.wrapper();
+    let output = Command::new(ip).args(words).args(["ss", "-tnH", "--tos"]).output().unwrap();
+    let told = String::from_utf8(output.stdout).expect("ss tells text");
+    told.lines().filter(|line| line.contains(":8443") && line.contains("tos:0x4")).count()
+}
+
+#[test]
+fn a_connection_that_is_shared_gives_way_as_a_whole_however_small_the_files_are() {
+    if !needs_root("a network namespace of its own") {
+        return;
+    }
+    let (namespace, authority) = (Namespace::new(), Authority::new());
+    let nginx = Nginx::shared_at(namespace.machine().to_string(), &authority, 10_000);
+    let instance = Setup::new().trusting(&authority).under(&namespace.wrapper()).start();
+    let (alice, slow) = (User::alice(), Content::new(7800, 60 * 1024));
+    let (bus, directory) = (instance.bus(&alice), instance.directory_of(&alice));
+    let job = Job::create(&bus, "polite");
+    for file in 0..8 {
+        let (path, content) = match file {
+            0..4 => (format!("f{file}"), content(file)),
+            _ => (format!("slow/f{file}"), slow),
+        };
+        nginx.put(&path, content);
+        job.add(&nginx.url(&path), &directory.join(file.to_string()));
+    }
+    job.resume();
+    let end = Instant::now() + PATIENCE;
+    // Each of these answers is too short to be steered by itself.
+    while marked(&namespace) != 1 {
+        assert!(Instant::now() < end, "nothing gives way");
+    }
+    job.finish();
+    (4..8).for_each(|file| slow.check(&directory.join(file.to_string())));
 }

@@ -94,7 +94,17 @@ impl Nginx {
     /// When it cannot be started, with what it wrote.
     #[must_use]
     pub fn shared(authority: &Authority, requests: u32) -> Self {
-        let (directory, address) = (scratch_directory(), own_address());
+        Self::shared_at(own_address(), authority, requests)
+    }
+
+    /// The same at this address of the machine.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started, with what it wrote.
+    #[must_use]
+    pub fn shared_at(address: String, authority: &Authority, requests: u32) -> Self {
+        let directory = scratch_directory();
         let (certificate, key) = authority.issue(&[&address]);
         fs::write(directory.join("server.pem"), &certificate).expect("our own directory");
         fs::write(directory.join("server.key"), &key).expect("our own directory");
@@ -222,18 +232,19 @@ fn rated(address: &str) -> String {
     )
 }
 
-/// Speaks both, and logs which, but for questions that bring nothing.
+/// Speaks both, and logs which, but for questions that bring nothing. What goes on is not slow any more.
 fn sharing(directory: &Path, address: &str, requests: u32) -> String {
     let top = directory.display();
     format!(
         "log_format spoken '$connection $server_protocol $status $uri';\n\
          map $request_method $brings {{ HEAD 0; default 1; }}\n\
+         map $http_range $rate {{ \"\" 8k; default 0; }}\n\
          access_log access.log spoken if=$brings;\n\
            server {{\n\
              listen {address}:{PORT} ssl http2;\n\
              ssl_certificate {top}/server.pem; ssl_certificate_key {top}/server.key;\n\
              keepalive_requests {requests};\n\
-             location /slow/ {{ limit_rate 16k; }}\n\
+             location /slow/ {{ limit_rate $rate; }}\n\
            }}"
     )
 }

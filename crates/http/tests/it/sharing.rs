@@ -10,6 +10,7 @@ use ebb_http::{
 };
 use futures_util::future::join_all;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A server, and a client that trusts it.
 struct Stage {
@@ -218,6 +219,26 @@ async fn an_answer_that_nobody_reads_holds_up_no_other() {
     steering.proceed();
     assert_done(&held_up.await.unwrap(), length as u64);
     assert!(target.content() == content(length));
+    assert!(stage.server.asked().iter().all(|asked| (asked.0, asked.1) == (0, true)));
+}
+
+#[tokio::test]
+async fn a_limit_holds_for_all_who_share_and_nobody_takes_it_for_the_fault_of_the_server() {
+    let stage = Stage::new("limited").await;
+    stage.brings("/ok/9").await;
+    stage.bucket.set(Some(200_000));
+    let start = Instant::now();
+    let fetching = (0..10).map(|_| {
+        // Some of them wait longer than this, for bytes that we do not read.
+        let stall_timeout = Duration::from_millis(400);
+        stage.fetched(Order { stall_timeout, ..stage.order("/ok/50000") })
+    });
+    for (ended, came) in join_all(fetching).await {
+        assert_done(&ended, 50_000);
+        assert!(came == content(50_000));
+    }
+    // Half a million bytes, of which a quarter of a second's worth comes at once.
+    assert!(start.elapsed() > Duration::from_millis(1900), "{:?}", start.elapsed());
     assert!(stage.server.asked().iter().all(|asked| (asked.0, asked.1) == (0, true)));
 }
 
