@@ -48,6 +48,7 @@ bench:
 	bench/run
 	bench/long-path
 	bench/small-files
+	BENCH_RTT=50 BENCH_FILES=2000 BENCH_KIB=4 bench/small-files
 	bench/jobs
 
 # Beside others, on a simulated access line: what they keep, and what is left. Half an hour.
