@@ -18,6 +18,7 @@
 
 mod fill;
 mod name;
+mod past;
 mod place;
 mod rename;
 mod serve;

@@ -15,16 +15,17 @@
 //!
 //! It decides nothing about bytes: whether they may be written at all is decided in `response.rs`.
 //! Nothing in the file is touched before [`Disk::begin`], and nothing after [`Disk::close`] has
-//! returned. The page cache is left as it was found: what has been synced is given up at once.
+//! returned. What it leaves in the page cache is `cache`'s business.
 
 mod ahead;
+mod cache;
 
 use crate::hash::{Hashes, Wanted};
 use crate::quick::{self, Quick};
 use bytes::Bytes;
-use rustix::fs::{Advice, FallocateFlags};
+use cache::{Cache, give_up, read_on, write_all};
+use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
-use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -43,6 +44,7 @@ const WORTH_ALLOCATING: u64 = 1024 * 1024;
 
 /// So much is read back at once.
 const READ_BACK: u64 = 8 * 1024 * 1024;
+const READ_PIECE: usize = 128 * 1024;
 
 /// The file could not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -117,6 +119,8 @@ pub(crate) struct Disk {
     hashes: Option<Hashes>,
     /// What was known of them where it is durable.
     hashed: Option<Hashed>,
+    /// Which way the bytes go, and those that have not gone yet.
+    cache: Cache,
 }
 
 impl Disk {
@@ -138,6 +142,7 @@ impl Disk {
             sync_failed: false,
             hashes: None,
             hashed: None,
+            cache: Cache::new(),
         }
     }
 
@@ -156,9 +161,9 @@ impl Disk {
         self.durable
     }
 
-    /// Bytes written, from the beginning.
+    /// Bytes taken, from the beginning.
     pub(crate) fn received(&self) -> u64 {
-        self.position
+        self.position + self.cache.gathered()
     }
 
     /// What is known of the hashes of the durable bytes.
@@ -170,6 +175,7 @@ impl Disk {
     pub(crate) fn forget(&mut self) {
         self.position = 0;
         self.durable = 0;
+        self.cache.drop_gathered();
     }
 
     /// Cuts the file to `from` bytes and gets ready to write there. What was beyond was never
@@ -178,6 +184,7 @@ impl Disk {
         self.settle().await?;
         self.begun = Some(Keep::Nothing);
         self.place = (from, from);
+        self.cache.goes_to(from);
         self.written.clear();
         self.position = from;
         // What was written since the last checkpoint is held, and not synced yet.
@@ -199,8 +206,10 @@ impl Disk {
         at: u64,
         length: Option<u64>,
     ) -> Result<(), DiskError> {
+        self.flush().await?;
         self.begun = Some(Keep::Pieces);
         self.place = (self.position, at);
+        self.cache.goes_to(at);
         match length.filter(|length| *length >= WORTH_ALLOCATING) {
             Some(length) => self.work(move |file| (0, allocate(file, at, length))).await,
             None => Ok(()),
@@ -263,31 +272,40 @@ impl Disk {
         if self.position - self.durable >= 2 * CHECKPOINT_BYTES {
             self.settle().await?;
         }
-        let at = self.place.1 + (self.position - self.place.0);
-        self.note(at, piece.len() as u64);
-        if let Some(hashes) = &mut self.hashes {
-            hashes.update(&piece);
-        }
-        if self.slow {
-            self.work(move |file| write_all(file, &piece, at)).await?;
-        } else {
-            let start = Instant::now();
-            let (written, ended) = write_all(&self.file, &piece, at);
-            self.position += written;
-            self.slow = start.elapsed() > SLOW_WRITE;
-            ended?;
-        }
+        self.take(piece).await?;
         if self.position - self.last_checkpoint.1 >= CHECKPOINT_BYTES {
             self.begin_checkpoint();
         }
         Ok(())
     }
 
+    /// Where in the file the next byte goes.
+    fn place_in_file(&self) -> u64 {
+        self.place.1 + (self.position - self.place.0)
+    }
+
+    /// Has bytes written that follow the last ones: on the spot, unless the disk is slow.
+    async fn write_out(
+        &mut self,
+        write: impl FnOnce(&OwnedFd) -> Work + Send + 'static,
+    ) -> Result<(), DiskError> {
+        if self.slow {
+            return self.work(write).await;
+        }
+        let start = Instant::now();
+        let (written, ended) = write(&self.file);
+        self.position += written;
+        self.slow = start.elapsed() > SLOW_WRITE;
+        ended
+    }
+
     /// Begins a checkpoint if enough time has passed since the last one.
-    pub(crate) fn checkpoint_if_due(&mut self) {
-        if self.last_checkpoint.0.elapsed() >= CHECKPOINT_TIME {
+    pub(crate) async fn checkpoint_if_due(&mut self) -> Result<(), DiskError> {
+        if self.last_checkpoint.0.elapsed() >= CHECKPOINT_TIME && !self.at_end {
+            self.flush().await?;
             self.begin_checkpoint();
         }
+        Ok(())
     }
 
     /// Waits until the checkpoint under way is done; without one, for ever.
@@ -310,6 +328,7 @@ impl Disk {
     /// descriptor. Returns how much is durable: also after an error what was written stays.
     pub(crate) async fn close(mut self) -> (u64, Option<Hashed>, Result<(), DiskError>) {
         let mut ended = self.settle().await;
+        self.advised().await;
         if let Some(keep) = self.begun.filter(|_| !self.sync_failed) {
             let (to, written) = (self.position, std::mem::take(&mut self.written));
             let finished = self.finished(keep, to, written).await;
@@ -332,9 +351,10 @@ impl Disk {
         let size: u64 = written.iter().map(|(from, to)| to.saturating_sub(*from)).sum();
         let device = self.device.clone().filter(|_| size <= quick::SMALL);
         let at_once = device.as_ref().is_some_and(|(device, quick)| quick.is(*device));
+        let keeps_pages = !self.cache.gives_way();
         let work = move |file: &OwnedFd| {
             let begun = Instant::now();
-            let done = finish(file, keep, to, &written);
+            let done = finish(file, keep, to, &written, keeps_pages);
             if let Some((device, quick)) = device {
                 quick.took(device, begun.elapsed());
             }
@@ -348,7 +368,13 @@ impl Disk {
 
     /// Waits until nothing is under way. If this is dropped halfway, it can be called again.
     async fn settle(&mut self) -> Result<(), DiskError> {
-        let worked = self.work_done().await;
+        let worked = match self.work_done().await {
+            Ok(()) => self.flush().await,
+            failed @ Err(_) => {
+                self.cache.drop_gathered();
+                failed
+            }
+        };
         if self.checkpoint.is_some() {
             self.checkpoint_done().await?;
         }
@@ -364,7 +390,9 @@ impl Disk {
         let written = std::mem::take(&mut self.written);
         self.last_checkpoint = (Instant::now(), to);
         let hashed = self.hashed_so_far();
-        self.checkpoint = Some((spawn_blocking(move || sync(&file, &written)), (to, hashed)));
+        let keeps_pages = !self.cache.gives_way();
+        let sync = move || sync(&file, &written, keeps_pages);
+        self.checkpoint = Some((spawn_blocking(sync), (to, hashed)));
     }
 
     fn note(&mut self, at: u64, length: u64) {
@@ -408,13 +436,19 @@ fn prepare(file: &OwnedFd, from: u64, rest: Option<u64>) -> Result<(), DiskError
 }
 
 /// Gives back what was allocated beyond the last byte, and syncs.
-fn finish(file: &OwnedFd, keep: Keep, to: u64, written: &[(u64, u64)]) -> Result<(), DiskError> {
+fn finish(
+    file: &OwnedFd,
+    keep: Keep,
+    to: u64,
+    written: &[(u64, u64)],
+    keeps_pages: bool,
+) -> Result<(), DiskError> {
     let end = match keep {
         Keep::Nothing => to,
         Keep::Pieces => length(file)?,
     };
     rustix::fs::ftruncate(file, end)?;
-    sync(file, written)
+    sync(file, written, keeps_pages)
 }
 
 /// A disk that is too full is better noticed now than after hours.
@@ -428,50 +462,10 @@ fn allocate(file: &OwnedFd, from: u64, length: u64) -> Result<(), DiskError> {
     }
 }
 
-fn write_all(file: &OwnedFd, mut piece: &[u8], at: u64) -> Work {
-    let mut written = 0;
-    while !piece.is_empty() {
-        match rustix::io::pwrite(file, piece, at + written) {
-            Ok(0) => return (written, Err(DiskError::NoSpace)),
-            Ok(some) => {
-                written += some as u64;
-                piece = &piece[some..];
-            }
-            Err(Errno::INTR) => {}
-            Err(errno) => return (written, Err(errno.into())),
-        }
-    }
-    (written, Ok(()))
-}
-
-/// Hashes what is in the file, from where the hashes are, and leaves the page cache as it was.
-fn read_on(file: &OwnedFd, hashes: &mut Hashes, until: u64) -> Result<(), DiskError> {
-    let failed = |errno: Errno| DiskError::Read(errno.raw_os_error());
-    let mut buffer = vec![0; 128 * 1024];
-    let from = hashes.length();
-    while hashes.length() < until {
-        let most = usize::try_from(until - hashes.length()).unwrap_or(usize::MAX);
-        let room = buffer.len().min(most);
-        match rustix::io::pread(file, &mut buffer[..room], hashes.length()) {
-            // It has become shorter than it was when it was looked at.
-            Ok(0) => return Err(failed(Errno::IO)),
-            Ok(some) => hashes.update(&buffer[..some]),
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(failed(errno)),
-        }
-    }
-    // Advice; a file system that does not take it loses nothing.
-    let _ = rustix::fs::fadvise(file, from, NonZeroU64::new(until - from), Advice::DontNeed);
-    Ok(())
-}
-
-fn sync(file: &OwnedFd, written: &[(u64, u64)]) -> Result<(), DiskError> {
+fn sync(file: &OwnedFd, written: &[(u64, u64)], keeps_pages: bool) -> Result<(), DiskError> {
     rustix::fs::fdatasync(file)?;
-    for (from, to) in written {
-        if let Some(length) = NonZeroU64::new(to.saturating_sub(*from)) {
-            // Advice; a file system that does not take it loses nothing.
-            let _ = rustix::fs::fadvise(file, *from, Some(length), Advice::DontNeed);
-        }
+    for (from, to) in written.iter().filter(|_| !keeps_pages) {
+        give_up(file, *from, *to);
     }
     Ok(())
 }

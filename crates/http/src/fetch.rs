@@ -162,7 +162,7 @@ pub async fn fetch(
         true => client.accounts.afresh(logins),
         false => client.accounts.of(logins),
     };
-    let mut disk = Disk::open(file, durable).on(device, &client.quick);
+    let mut disk = Disk::open(file, durable).on(device, &client.quick).of(order.bucket.as_ref());
     if order.options.sync_at_end {
         disk = disk.synced_at_end();
     }
@@ -431,7 +431,7 @@ impl<R: Reports> Run<'_, R> {
                 biased;
                 done = self.disk.checkpoint_done() => done?,
                 _ = tick.tick() => {
-                    self.disk.checkpoint_if_due();
+                    self.disk.checkpoint_if_due().await?;
                     if self.disk.received() > reported.1 {
                         reported = self.report_progress();
                     }
@@ -464,6 +464,7 @@ impl<R: Reports> Run<'_, R> {
         }
         drop(steered);
         self.client.keep(link);
+        self.disk.flush().await?;
         Ok(position)
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Shown {
     pub(crate) rtt: Option<Duration>,
     /// Lowest round trip of what we sent.
     pub(crate) lowest: Option<Duration>,
+    /// What the other side has been told that it may send, in bytes; nothing before Linux 6.2.
+    pub(crate) window: Option<u32>,
 }
 
 /// Asks the kernel.
@@ -62,6 +64,7 @@ pub(crate) fn shown(socket: &impl AsFd) -> io::Result<Shown> {
         segments: small(140).unwrap_or(0),
         lowest: micros(148).or_else(|| micros(68)),
         out_of_order: small(224).unwrap_or(0),
+        window: small(232),
     })
 }
 
@@ -119,6 +122,7 @@ mod tests {
         let seen = shown(&here).unwrap();
         assert_eq!(seen.bytes, 3000);
         assert!(seen.segments > 0 && seen.segment > 0 && seen.lowest.is_some(), "{seen:?}");
+        assert!(seen.window.is_none_or(|window| (1000..1 << 30).contains(&window)), "{seen:?}");
         let option = |level, name| {
             let mut value = [0_i32];
             uapi::getsockopt(fd(&here), level, name, value.as_mut_slice()).unwrap();

@@ -91,6 +91,8 @@ struct Member {
     seen: Seen,
     /// It has manners, and the kernel has been told.
     steered: bool,
+    /// The window it has been told, in bytes.
+    told: u64,
 }
 
 /// A connection that is being steered. It leaves when this is dropped, and is free again.
@@ -150,7 +152,7 @@ impl Pacer {
         state.next += 1;
         let seen = Seen { bytes: 0, rtt: None, base: None, lost: 0 };
         let bucket = Arc::clone(bucket);
-        let member = Member { socket, bucket, peer, before, seen, steered: false };
+        let member = Member { socket, bucket, peer, before, seen, steered: false, told: u64::MAX };
         state.members.insert(number, member);
         if !std::mem::replace(&mut state.steering, true) {
             tokio::spawn(steer(Arc::downgrade(self)));
@@ -292,13 +294,18 @@ impl Member {
             Share::Move(bytes) => bytes,
             Share::Wait => u64::from(SMALLEST),
         };
-        clamp(&self.socket, bytes.min(self.limit().unwrap_or(bytes)));
+        let bytes = bytes.min(self.limit().unwrap_or(bytes));
+        if may_tell(self.before.window, self.told, bytes) {
+            clamp(&self.socket, bytes);
+            self.told = bytes;
+        }
     }
 
     /// It gives way to nobody any more.
     fn let_go(&mut self) {
         if std::mem::take(&mut self.steered) {
             unclamp(&self.socket);
+            self.told = u64::MAX;
             mark(&self.socket, false);
         }
     }
@@ -310,6 +317,12 @@ impl Member {
         let window = rate * rtt.as_micros() / 1_000_000 * 5 / 4;
         Some(u64::try_from(window).unwrap_or(u64::MAX).max(u64::from(SMALLEST)))
     }
+}
+
+/// A closed window is not made smaller: kernels before 6.7 may never open it again then. Nothing comes
+/// through it anyway.
+fn may_tell(window: Option<u32>, told: u64, bytes: u64) -> bool {
+    window != Some(0) || bytes >= told
 }
 
 impl Peer {
@@ -328,5 +341,17 @@ impl Peer {
                 Self::V6([a, b, c, d, e, f])
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_window_is_not_made_smaller_and_every_other_is() {
+        assert!(!may_tell(Some(0), 5000, 4999) && !may_tell(Some(0), u64::MAX, 5000));
+        assert!(may_tell(Some(0), 5000, 5000) && may_tell(Some(0), 5000, 5001));
+        assert!(may_tell(Some(1), 5000, 4999) && may_tell(None, 5000, 4999));
     }
 }

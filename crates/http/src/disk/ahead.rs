@@ -16,16 +16,17 @@ impl Disk {
     /// Writes a piece ahead of the first byte that is missing, of a file that is written as a whole.
     pub(crate) async fn write_ahead(&mut self, at: u64, piece: Bytes) -> Result<(), DiskError> {
         if self.slow {
-            return self.work(move |file| (0, write_all(file, &piece, at).1)).await;
+            return self.work(move |file| (0, write_all(file, vec![piece], at, None).1)).await;
         }
         let start = Instant::now();
-        let (_, ended) = write_all(&self.file, &piece, at);
+        let (_, ended) = write_all(&self.file, vec![piece], at, None);
         self.slow = start.elapsed() > SLOW_WRITE;
         ended
     }
 
     /// Nothing is missing before `to` any more: what was written ahead up to there counts.
     pub(crate) async fn reach(&mut self, to: u64) -> Result<(), DiskError> {
+        self.flush().await?;
         if let Some(hashes) = self.hashes.take() {
             self.hashes = Some(self.read_back(hashes, to).await?);
         }

@@ -146,7 +146,7 @@ impl<R: Reports> Run<'_, R> {
                 biased;
                 done = self.disk.checkpoint_done() => done?,
                 _ = tick.tick() => {
-                    self.disk.checkpoint_if_due();
+                    self.disk.checkpoint_if_due().await?;
                     if self.disk.received() > reported.1 {
                         reported = self.report_progress();
                     }
@@ -166,6 +166,7 @@ impl<R: Reports> Run<'_, R> {
                 reported = self.report_progress();
             }
         }
+        self.disk.flush().await?;
         Ok(total)
     }
 
