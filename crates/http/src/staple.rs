@@ -270,6 +270,9 @@ fn is_signed(
 ) -> Result<bool, NoWord> {
     let (data, signature) = (basic.data.to_der()?, &basic.signature);
     let signature = signature.as_bytes().ok_or(NoWord::Malformed)?;
+    if basic.algorithm.tag() != Tag::Sequence {
+        return Err(NoWord::Malformed);
+    }
     let ways = || {
         let fits = |way: &&&dyn SignatureVerificationAlgorithm| {
             way.signature_alg_id().as_ref() == basic.algorithm.value()

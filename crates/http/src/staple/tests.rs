@@ -182,6 +182,17 @@ fn who_signs_for_an_authority_needs_its_certificate_for_that_use_and_now() {
 }
 
 #[test]
+fn the_name_of_a_signatures_algorithm_is_no_part_of_what_is_signed_and_read_as_strictly() {
+    let (ca, leaf, word) = &*WORD;
+    let named = [&[0x30, 10][..], OF_EC].concat();
+    let at = word.windows(named.len()).position(|bytes| bytes == named).unwrap();
+    let mut changed = word.clone();
+    changed[at] ^= 0x40;
+    assert_eq!(ca.judges(word, leaf), Ok(Word::Good));
+    assert_eq!(ca.judges(&changed, leaf), Err(NoWord::Malformed));
+}
+
+#[test]
 fn a_certificate_says_that_an_answer_is_always_stapled_to_it() {
     let ca = Ca::new("authority");
     let with = |content: &[u8]| {
