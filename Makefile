@@ -32,7 +32,7 @@ lint:
 tables: build
 	EBB_REGENERATE=1 $(CARGO) test --locked -p ebb-core --test it -- errors
 	EBB_REGENERATE=1 $(CARGO) test --locked -p ebb-service -- the_page_of_the_audit_log
-	EBB_REGENERATE=1 $(CARGO) test --locked -p ebb-tests --test e2e -- state_table the_page_of_properties
+	EBB_REGENERATE=1 $(CARGO) test --locked -p ebb-tests --test e2e -- state_table the_page_of_properties the_page_of_polkit
 
 # docs/server-matrix.md written anew: what we, curl, wget and aria2c make of servers that misbehave.
 matrix: build
@@ -85,6 +85,8 @@ install-files:
 	install -D -m 0644 dist/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/ebb.conf
 	install -D -m 0644 dist/org.ebb.Transfer1.conf \
 	  $(DESTDIR)$(PREFIX)/share/dbus-1/system.d/org.ebb.Transfer1.conf
+	install -D -m 0644 dist/org.ebb.Transfer1.policy \
+	  $(DESTDIR)$(PREFIX)/share/polkit-1/actions/org.ebb.Transfer1.policy
 	install -D -m 0644 dist/org.ebb.Transfer1.service \
 	  $(DESTDIR)$(PREFIX)/share/dbus-1/system-services/org.ebb.Transfer1.service
 	install -d $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces

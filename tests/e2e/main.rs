@@ -43,6 +43,7 @@ mod on_demand;
 mod ownership;
 mod package;
 mod politeness;
+mod polkit;
 mod processes;
 mod properties;
 mod proxies;

@@ -55,7 +55,7 @@ fn install(machine: &Machine, version: &str) {
 }
 
 /// A machine with the packages installed.
-fn installed(what: &str) -> Option<Machine> {
+pub(crate) fn installed(what: &str) -> Option<Machine> {
     let machine = Machine::boot(what)?;
     // Where the tests run packages may not start their services; on a machine of people they do.
     let _ = machine.must(&["rm", "-f", "/usr/sbin/policy-rc.d"]);

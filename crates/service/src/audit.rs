@@ -69,6 +69,14 @@ impl Record {
         self
     }
 
+    /// What makes an administrator of whoever did it.
+    pub(crate) fn by_right(self, right: Option<&str>) -> Self {
+        match right {
+            Some(right) => self.both("right", "EBB_RIGHT", right),
+            None => self,
+        }
+    }
+
     /// What came of it: the end of every message.
     fn ended(mut self, outcome: &str) -> Self {
         if outcome != DONE && self.priority == INFO {
@@ -179,8 +187,8 @@ pub(crate) struct Act {
 }
 
 impl Act {
-    /// The record of it; `outcome` is [`DONE`], or why not.
-    pub(crate) fn record(&self, outcome: &str) -> Record {
+    /// The record of it: by which right they are an administrator, and [`DONE`] or why not.
+    pub(crate) fn record(&self, right: Option<&str>, outcome: &str) -> Record {
         let mut record = by(Record::new(Kind::Administrator, self.what, self.job), self.by).both(
             "owner",
             "EBB_OWNER_UID",
@@ -189,7 +197,7 @@ impl Act {
         if let Some(property) = self.property {
             record = record.both("property", "EBB_PROPERTY", property);
         }
-        record.ended(outcome)
+        record.by_right(right).ended(outcome)
     }
 }
 

@@ -31,6 +31,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::clock;
 use crate::command::{Asker, ConnectionId, Message, Notice, Process};
+use crate::polkit::OfCall;
 
 pub(crate) use peer::serve as serve_peers;
 pub(crate) use system::{builder, serve as serve_system_bus};
@@ -95,6 +96,7 @@ impl Face {
             },
             process: peer.process,
             connection,
+            call: OfCall::default(),
         }
     }
 

@@ -26,6 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::agents::CommandEnd;
 use crate::attempt::kept::KeptFiles;
+use crate::polkit;
 
 /// One connection of a client; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +43,8 @@ pub(crate) struct Asker {
     pub(crate) process: Option<Process>,
     /// Where the call came from.
     pub(crate) connection: ConnectionId,
+    /// What polkit has to do with the call.
+    pub(crate) call: polkit::OfCall,
 }
 
 /// A process, pinned: the descriptor says whether the number is still its.
@@ -381,6 +384,14 @@ pub(crate) struct Lending {
     pub(crate) reply: oneshot::Sender<Answered>,
 }
 
+/// A call for which polkit was asked; what it said is with who asks.
+pub(crate) struct Asked {
+    pub(crate) number: u64,
+    pub(crate) asker: Asker,
+    pub(crate) command: Command,
+    pub(crate) reply: oneshot::Sender<Answered>,
+}
+
 /// Everything the main loop hears.
 pub(crate) enum Message {
     /// A caller asks.
@@ -389,6 +400,8 @@ pub(crate) enum Message {
     Inspected(JobId, Asker, Result<Vec<ebb_core::file::File>, Refusal>, oneshot::Sender<Answered>),
     /// The temporary files of a job have been looked at by who would take it over.
     Looked(Box<Looked>),
+    /// polkit has said whether the caller is an administrator for this call.
+    Asked(Box<Asked>),
     /// A connection is gone, and with it the capabilities opened on it.
     Gone(ConnectionId),
     /// An attempt reports; answered, once it is written down, with whether it still counts.
@@ -427,6 +440,7 @@ impl Message {
         match self {
             Self::Ask(asker, ..) | Self::Inspected(_, asker, ..) => Some(asker),
             Self::Looked(looked) => Some(&looked.asker),
+            Self::Asked(asked) => Some(&asked.asker),
             Self::SessionFound(lending) => Some(&lending.asker),
             Self::Gone(_)
             | Self::Report(..)

@@ -22,6 +22,7 @@ mod finish;
 mod groups;
 mod main_loop;
 mod manager;
+mod polkit;
 mod sessions;
 mod vault;
 mod writer;
@@ -49,6 +50,7 @@ use command::Message;
 use groups::Groups;
 use main_loop::{Found, MainLoop, Parts};
 use manager::Manager;
+use polkit::Polkit;
 use sessions::{Finder, Follower};
 use vault::Vault;
 use writer::Writer;
@@ -163,6 +165,7 @@ async fn serve(
             zone: conditions::Zone::read(),
             presence,
             finder,
+            polkit: Rc::new(Polkit::new(config.bus_address.clone())),
         },
         jobs,
         found,

@@ -19,6 +19,7 @@
 //! | `explain`     | why a job does what it does                                        |
 //! | `history`     | who asked for what, and what became of it                          |
 //! | `ownership`   | an administrator becomes the owner                                 |
+//! | `authority`   | whether polkit makes an administrator of a caller                  |
 //! | `acts`        | what administrators do to others' jobs, noted down                 |
 //! | `owners`      | whose jobs are whose, and how they stand                           |
 //! | `headers`     | header fields that owners entrust to jobs                          |
@@ -39,6 +40,7 @@
 
 mod acts;
 mod authorities;
+pub(crate) mod authority;
 mod buckets;
 mod calls;
 mod certificates;
@@ -89,6 +91,7 @@ use crate::audit::{self, journal::Journal};
 use crate::clock;
 use crate::command::{Answered, JobView, Message, Notice, NoticeKind};
 use crate::conditions::Zone;
+use crate::polkit::Polkit;
 use crate::sessions::Finder;
 use crate::vault::Vault;
 use crate::writer::Writer;
@@ -129,6 +132,7 @@ pub(crate) struct Parts {
     /// Who is there, as far as logind tells.
     pub(crate) presence: Presence,
     pub(crate) finder: Finder,
+    pub(crate) polkit: Rc<Polkit>,
 }
 
 /// What was on disk beside the jobs.
@@ -146,6 +150,7 @@ pub(crate) struct MainLoop {
     events: Events,
     registered: Registered,
     capabilities: Capabilities,
+    waiting: authority::Waiting,
     validators: Validators,
     turns: Turns,
     queue: Queue,
@@ -193,6 +198,8 @@ struct Turn {
     batch: Batch,
     /// Whose message is being heard; nobody's: the service acts by itself.
     acting: Option<u32>,
+    /// What makes an administrator of them.
+    right: Option<authority::Right>,
     /// Why the next step is taken, where the step itself does not say.
     why: Option<&'static str>,
     /// Jobs that changed again after they were put.
@@ -236,6 +243,7 @@ impl MainLoop {
             events: Events::default(),
             registered: Registered::default(),
             capabilities: Capabilities::default(),
+            waiting: authority::Waiting::default(),
             validators: Validators::default(),
             turns: Turns::default(),
             queue: Queue::default(),
@@ -312,6 +320,7 @@ impl MainLoop {
 
     fn hear(&mut self, message: Message, turn: &mut Turn) {
         turn.acting = message.asker().map(|asker| asker.token.uid);
+        turn.right = message.asker().and_then(|asker| self.right_of(asker));
         self.heard(message, turn);
         turn.acting = None;
     }
@@ -323,7 +332,9 @@ impl MainLoop {
                 self.inspected(job, &asker, files, reply, turn);
             }
             Message::Looked(looked) => self.looked(*looked, turn),
+            Message::Asked(asked) => self.asked(*asked, turn),
             Message::Gone(connection) => {
+                self.waiting.forget(connection);
                 self.capabilities.close_all_of(connection);
                 self.registered.close_all_of(connection);
                 self.validators.close_all_of(connection);

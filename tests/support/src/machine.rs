@@ -189,11 +189,26 @@ impl Machine {
     /// When there is no session for [`PATIENCE`].
     #[must_use]
     pub fn log_on(&self, user: &User, program: &[&str]) -> String {
+        self.log_on_with(user, &[], program)
+    }
+
+    /// The same at the machine's seat.
+    ///
+    /// # Panics
+    ///
+    /// When there is no session for [`PATIENCE`].
+    #[must_use]
+    pub fn log_on_at_seat(&self, user: &User, program: &[&str]) -> String {
+        self.log_on_with(user, &["-E", "XDG_SEAT=seat0"], program)
+    }
+
+    fn log_on_with(&self, user: &User, more: &[&str], program: &[&str]) -> String {
         let before = self.sessions_of(user);
         let (uid, class) = (format!("User={}", user.name), "XDG_SESSION_CLASS=user");
         let login = ["systemd-run", "--no-block", "-p", "PAMName=login", "-p", &uid];
         let kind = ["-E", class, "-E", "XDG_SESSION_TYPE=tty", "--"];
-        let words: Vec<&str> = login.iter().chain(&kind).chain(program).copied().collect();
+        let words: Vec<&str> =
+            login.iter().chain(more).chain(&kind).chain(program).copied().collect();
         let started = self.run(&words);
         assert!(started.status.success(), "{started:?}");
         let end = Instant::now() + PATIENCE;
@@ -204,6 +219,22 @@ impl Machine {
             }
             assert!(Instant::now() < end, "{} gets no session", user.name);
         }
+    }
+
+    /// Runs a program as a user, in a session of theirs.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn run_in(&self, session: &str, user: &User, words: &[&str]) -> Output {
+        let scope = format!("session-{session}.scope");
+        let group = self.must(&["systemctl", "show", "--value", "-p", "ControlGroup", &scope]);
+        let enter = format!(
+            "echo $$ > /sys/fs/cgroup{group}/cgroup.procs && exec runuser -u {} -- \"$@\"",
+            user.name
+        );
+        self.run(&[&["sh", "-c", &enter, "sh"], words].concat())
     }
 
     /// The sessions of a user.

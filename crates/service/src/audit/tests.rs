@@ -46,6 +46,7 @@ is none, or it does not take a record at once, the same message is a line of the
 | `EBB_OLD_HELPER_UID`, `EBB_OLD_HELPER_GID`, `EBB_OLD_SESSION` | helper tokens | the helper before |
 | `EBB_FLAGS` | tokens | what the helper is used for, or would be |
 | `EBB_PROPERTY` | `administrator job-property-change` | which property |
+| `EBB_RIGHT` | `administrator`, `token take` | what made an administrator of the caller: `root`, `group` (of `admin-groups`), or the action of polkit |
 | `EBB_TARGET`, `EBB_SCHEME` | `credentials` | for whom, and how |
 
 ## Kinds
@@ -98,8 +99,8 @@ fn the_page_of_the_audit_log_lists_every_kind_and_every_field() {
     assert_eq!(std::fs::read_to_string(path).unwrap(), page(), "`make tables` writes it anew");
     let records = [all_of_a_token(Kind::HelperSet), all_of_a_token(Kind::OwnershipTaken)];
     let pair = AuthPair::parse("server", "basic").unwrap();
-    let act =
-        super::Act { job: job(), by: 0, owner: 1, what: "x", property: Some("P") }.record(DONE);
+    let act = super::Act { job: job(), by: 0, owner: 1, what: "x", property: Some("P") }
+        .record(Some("root"), DONE);
     for record in records.iter().chain([&act, &super::credentials(job(), 1, pair, "set", DONE)]) {
         for (field, _) in record.fields() {
             let rest = field.strip_prefix("EBB_NEW_OWNER").unwrap_or(field);

@@ -17,6 +17,7 @@ use zbus::{Connection, MessageStream};
 use super::dispatch::{Call, Subscription, understand};
 use super::{Face, notices, values};
 use crate::command::{Asker, Command, Message, Notification};
+use crate::polkit::OfCall;
 
 /// Calls of one client that may wait for their answers at the same time.
 const WAITING: usize = 256;
@@ -93,7 +94,12 @@ impl Client {
             return self.answer(message, values::refused(message, &Refusal::TooManyRequests));
         }
         let (tell, told) = oneshot::channel();
-        let ask = Message::Ask(self.asker.clone(), command, tell);
+        let call = OfCall {
+            name: self.shared.destination.clone(),
+            interactive: message.primary_header().flags().contains(Flags::ALLOW_INTERACTIVE_AUTH),
+            verdict: None,
+        };
+        let ask = Message::Ask(Asker { call, ..self.asker.clone() }, command, tell);
         // The main loop ends only with the process.
         let _ = self.face.outbox.send(ask);
         self.answer_later(message.clone(), shape, told);

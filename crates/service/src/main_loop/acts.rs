@@ -11,6 +11,7 @@ use ebb_core::job::Event;
 use ebb_core::policy::Caller;
 use ebb_core::refusal::Refusal;
 
+use super::authority::Right;
 use super::{MainLoop, Turn};
 use crate::audit;
 
@@ -71,7 +72,8 @@ impl OnAnother {
     /// Writes it down with what came of it.
     pub(super) fn note<T>(self, result: &Result<T, Refusal>, turn: &mut Turn) {
         let outcome = result.as_ref().err().map_or(audit::DONE, Refusal::name);
-        turn.audit.extend(self.0.map(|act| act.record(outcome)));
+        let right = turn.right.map(Right::name);
+        turn.audit.extend(self.0.map(|act| act.record(right, outcome)));
     }
 }
 

@@ -45,14 +45,14 @@ impl MainLoop {
             return;
         }
         // Judged anew: the policy may have changed since the connection was opened.
-        let Token { uid, gid, groups, .. } = &asker.token;
-        let caller = self.parts.policy.caller(*uid, *gid, groups);
+        let caller = self.judged(&asker);
         let asker = Asker { caller, ..asker };
         // A private instance can become nobody else, so it serves nobody else, not even root.
         if self.parts.private_to.is_some_and(|uid| uid != caller.uid) {
             turn.after.push(After::Answer(reply, Err(Refusal::PrivateInstance)));
             return;
         }
+        let Some((command, reply)) = self.ask_polkit(&asker, command, reply, turn) else { return };
         let answer = match command {
             Command::Create { name, settings } => self.create(&asker, &name, settings, turn),
             Command::Find(job) => self.find(caller, job),

@@ -15,6 +15,7 @@ use ebb_core::refusal::Refusal;
 use ebb_core::token::Resource;
 use tokio::sync::oneshot;
 
+use super::authority::Right;
 use super::tokens::discarded;
 use super::work::WaitFor;
 use super::{After, MainLoop, Turn};
@@ -123,7 +124,8 @@ impl MainLoop {
         if let Err(refusal) = self.step(id, Event::TakeOwnership(asker.token.clone()), turn) {
             return self.not_taken(asker, id, refusal, reply, turn);
         }
-        turn.audit.push(record(asker, id, Some(&before), audit::DONE));
+        let record = record(asker, id, Some(&before), audit::DONE);
+        turn.audit.push(record.by_right(turn.right.map(Right::name)));
         if before.owner.uid != asker.token.uid {
             self.hand_over(&before, asker, turn);
         }

@@ -33,6 +33,7 @@ use crate::command::{
 use crate::conditions::Zone;
 use crate::groups::Groups;
 use crate::main_loop::{Found, MainLoop, Parts};
+use crate::polkit::{OfCall, Polkit};
 use crate::sessions::{Finder, Question};
 use crate::vault::Vault;
 use crate::writer::Writer;
@@ -115,6 +116,7 @@ impl Stage {
             zone: Zone::read(),
             presence: Presence::everyone(999),
             finder,
+            polkit: Rc::new(Polkit::new(Some(String::new()))),
         };
         let running = tokio::task::spawn_local(async {});
         (MainLoop::new(parts, jobs, found), Self { inbox: outbox, notices, seen, running })
@@ -260,6 +262,7 @@ pub(super) fn asker(uid: u32, session: Option<&str>) -> Asker {
         },
         process: Some(process(session)),
         connection: ConnectionId(u64::from(uid)),
+        call: OfCall::default(),
     }
 }
 

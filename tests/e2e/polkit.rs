@@ -1,0 +1,275 @@
+//! Promise: where polkit runs, it says who besides root and the configured groups is an administrator,
+//! for each call. On a booted machine with a real polkit and the packages installed; and with a made-up
+//! one, or none, on a bus of the test's own.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+use support::bus::{BUS_NAME, Bus, JOB, MANAGER, MANAGER_PATH};
+use support::instance::{Instance, Setup};
+use support::job::Job;
+use support::machine::Machine;
+use support::message_bus::MessageBus;
+use support::server::PATIENCE;
+use support::users::{User, needs_root};
+use zbus::Variant;
+use zbus::message::{Flags, Type};
+
+use crate::package::installed;
+
+const HEAD: &str = "# Who may do what by polkit
+
+Written by `tests/e2e/polkit.rs` from a machine with systemd, logind, polkit and the packages (`make tables`),
+and compared by it.
+
+Root and the members of the groups that `admin-groups` names may do all of it and are not asked about. Of
+everybody else the service asks polkit, for each call on another user's job: [design 035](design/035-polkit.md).
+In each field: what polkit says, and what came of the call, made without the flag that lets polkit ask a person.
+
+* *active*: whose session is the active one at the machine's seat; *inactive*: who has a session there, and none
+  that is active; *remote*: in no session at a seat (ssh, a service).
+* *administrator*: somebody remote for whom a rule of this site says yes (`/etc/polkit-1/rules.d`).
+
+| action | tried with | active user | inactive user | remote user | administrator |
+|---|---|---|---|---|---|
+";
+
+/// The site's own word: bob is an administrator of transfers.
+const RULE: &str = "polkit.addRule(function(action, subject) {\n\
+    if (action.id.indexOf('org.ebb.Transfer1.') == 0 && subject.user == 'ebbt-bob')\n\
+        return polkit.Result.YES;\n});\n";
+const RULES: &str = "/etc/polkit-1/rules.d/10-ebb-test.rules";
+
+/// What is tried: action, interface, member, arguments as `dbus-send` takes them.
+const TRIED: [(&str, &str, &str, &[&str]); 4] = [
+    ("see-all", JOB, "GetFiles", &["uint32:0", "uint32:1"]),
+    (
+        "steer-all",
+        "org.freedesktop.DBus.Properties",
+        "Set",
+        &["string:org.ebb.Transfer1.Job", "string:Description", "variant:string:new"],
+    ),
+    ("take-ownership", JOB, "TakeOwnership", &[]),
+    ("lend-administrator-token", JOB, "OpenTokenOptions", &[]),
+];
+
+/// Somebody on the machine: in a session, or in none.
+struct Somebody {
+    user: User,
+    session: Option<String>,
+}
+
+impl Somebody {
+    fn run(&self, machine: &Machine, words: &[&str]) -> std::process::Output {
+        match &self.session {
+            Some(session) => machine.run_in(session, &self.user, words),
+            None => machine.run(&[&["runuser", "-u", &self.user.name, "--"], words].concat()),
+        }
+    }
+
+    /// What came of a call over the system bus: `done`, or the name of the error.
+    fn call(&self, machine: &Machine, path: &str, call: (&str, &str, &[&str])) -> String {
+        let (interface, member, arguments) = call;
+        let (to, method) = (format!("--dest={BUS_NAME}"), format!("{interface}.{member}"));
+        let words = ["dbus-send", "--system", "--print-reply", &to, path, &method];
+        let done = self.run(machine, &[&words[..], arguments].concat());
+        if done.status.success() {
+            return "done".into();
+        }
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        let name = said.strip_prefix("Error ").and_then(|rest| rest.split(':').next());
+        let name = name.unwrap_or_else(|| panic!("{said}"));
+        name.rsplit('.').next().unwrap_or_default().to_owned()
+    }
+
+    /// What polkit says of them.
+    fn word(&self, machine: &Machine, action: &str) -> &'static str {
+        let check = format!("exec pkcheck --action-id {action} --process $$");
+        let checked = self.run(machine, &["sh", "-c", &check]);
+        match checked.status.code() {
+            Some(0) => "yes",
+            Some(1) => "no",
+            Some(2) => "after authentication",
+            _ => panic!("{checked:?}"),
+        }
+    }
+}
+
+fn new_job(machine: &Machine, owner: &User) -> String {
+    let create = ["busctl", "--system", "call", BUS_NAME, MANAGER_PATH, MANAGER, "CreateJob"];
+    let said =
+        machine.must_as(owner, &[&create[..], &["ssa{sv}", "roots", "download", "0"]].concat());
+    said.split('"').nth(3).unwrap_or_else(|| panic!("{said}")).to_owned()
+}
+
+#[test]
+fn the_page_of_polkit_is_what_a_machine_with_polkit_does() {
+    let Some(machine) = installed("polkit-table") else { return };
+    let (alice, bob, carol) = (User::alice(), User::bob(), User::carol());
+    std::fs::write(machine.shared().join("rule"), RULE).unwrap();
+    let _ = machine.must(&[
+        "install",
+        "-m",
+        "0644",
+        machine.shared().join("rule").to_str().unwrap(),
+        RULES,
+    ]);
+    let stays = ["sleep", "infinity"];
+    // polkit looks at people: whoever has an active session is active in all of them.
+    let inactive = machine.log_on_at_seat(&carol, &stays);
+    let active = machine.log_on_at_seat(&alice, &stays);
+    let _ = machine.must(&["loginctl", "activate", &active]);
+    let people = [(&alice, Some(active)), (&carol, Some(inactive)), (&alice, None)]
+        .map(|(user, session)| Somebody { user: user.clone(), session });
+    let is_active = |at: usize| {
+        let session = people[at].session.as_deref().unwrap();
+        machine.must(&["loginctl", "show-session", session, "--value", "-p", "Active"])
+    };
+    assert_eq!([is_active(0), is_active(1)], ["yes", "no"]);
+    let administrator = Somebody { user: bob, session: None };
+    let mut page = HEAD.to_owned();
+    for (action, interface, member, arguments) in TRIED {
+        let id = format!("{BUS_NAME}.{action}");
+        write!(page, "| `{id}` | `{member}` |").unwrap();
+        for somebody in people.iter().chain([&administrator]) {
+            let job = new_job(&machine, &User::root());
+            let outcome = somebody.call(&machine, &job, (interface, member, arguments));
+            write!(page, " {}: {outcome} |", somebody.word(&machine, &id)).unwrap();
+        }
+        page.push('\n');
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/polkit.md");
+    if std::env::var_os("EBB_REGENERATE").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), page, "`make tables` writes it anew");
+}
+
+/// A bus of the test's own, and an instance that has its name there.
+fn on_a_bus() -> (MessageBus, Instance) {
+    let bus = MessageBus::start();
+    let instance = Setup::new().on_bus(&bus.address()).start();
+    let (watcher, end) = (through(&bus, &User::root()), Instant::now() + PATIENCE);
+    while !watcher.bus_has_owner(BUS_NAME) {
+        assert!(Instant::now() < end, "no name on the bus: {}", instance.log());
+        std::thread::yield_now();
+    }
+    (bus, instance)
+}
+
+fn socket_of(bus: &MessageBus) -> PathBuf {
+    bus.address().trim_start_matches("unix:path=").into()
+}
+
+fn through(bus: &MessageBus, user: &User) -> Bus {
+    Bus::connect_through_bus(&socket_of(bus), user).unwrap()
+}
+
+/// A polkit that says what it is asked, and says yes to a question only when that is taken back.
+fn late_polkit(bus: &MessageBus) -> mpsc::Receiver<String> {
+    let (tell, told) = mpsc::channel();
+    let address = bus.address();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let serving = serve_late(&address, &tell);
+        // It ends with the bus.
+        let _: zbus::Result<()> = runtime.block_on(serving);
+    });
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "there");
+    told
+}
+
+async fn serve_late(address: &str, tell: &mpsc::Sender<String>) -> zbus::Result<()> {
+    let mut messages = zbus::connection::Builder::address(address).build_message_stream().await?;
+    let connection = zbus::Connection::from(&messages);
+    connection.request_name("org.freedesktop.PolicyKit1").await?;
+    let say = |what: String| tell.send(what).unwrap_or_default();
+    say("there".into());
+    let mut asked = None;
+    while let Some(message) = messages.next().await {
+        let message = message?;
+        if message.message_type() != Type::MethodCall {
+            continue;
+        }
+        let header = message.header();
+        if header.member().is_some_and(|member| member.as_str() == "CheckAuthorization") {
+            type Body<'a> = (
+                (String, HashMap<String, Variant<'a>>),
+                String,
+                HashMap<String, String>,
+                u32,
+                String,
+            );
+            let body = message.body();
+            let ((kind, _), action, _, flags, _): Body<'_> = body.deserialize()?;
+            say(format!("{kind} {action} {flags}"));
+            asked = Some(message.clone());
+        } else {
+            connection.reply(&header, &()).await?;
+            if let Some(asked) = asked.take() {
+                let yes = (true, false, HashMap::<String, String>::new());
+                connection.reply(&asked.header(), &yes).await?;
+            }
+            say("taken back".into());
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_caller_that_has_gone_is_refused_and_the_question_is_taken_back() {
+    if !needs_root("a caller that has gone") {
+        return;
+    }
+    let (message_bus, instance) = on_a_bus();
+    let (alice, bob) = (User::alice(), User::bob());
+    let bus = through(&message_bus, &alice);
+    let job = Job::create(&bus, "hers");
+    let told = late_polkit(&message_bus);
+    let stream = bob.run(|| UnixStream::connect(socket_of(&message_bus))).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        tokio::time::timeout(PATIENCE, async {
+            let builder = zbus::connection::Builder::unix_stream(stream).user_id(bob.uid);
+            let connection = builder.build().await.unwrap();
+            let call = zbus::Message::method_call(job.path.as_str(), "Cancel");
+            let call = call.destination(BUS_NAME).interface(JOB);
+            let call = call.with_flags(Flags::ALLOW_INTERACTIVE_AUTH).build(&()).unwrap();
+            connection.send(&call).await.unwrap();
+            let heard = told.recv_timeout(PATIENCE).unwrap();
+            assert_eq!(heard, "system-bus-name org.ebb.Transfer1.steer-all 1");
+            connection.close().await.unwrap();
+        })
+        .await
+        .unwrap();
+    });
+    drop(runtime);
+    // With a person it would be waited for five minutes: it is because he has gone.
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "taken back");
+    assert_eq!(job.state(), "suspended");
+    assert!(!instance.log().contains("audit: administrator"), "{}", instance.log());
+}
+
+#[test]
+fn where_polkit_is_not_there_the_groups_decide_which_is_said_once() {
+    if !needs_root("no polkit") {
+        return;
+    }
+    let (message_bus, instance) = on_a_bus();
+    let [alice, bob, carol] =
+        [User::alice(), User::bob(), User::carol()].map(|user| through(&message_bus, &user));
+    let job = Job::create(&alice, "hers");
+    let over_bus = |bus: &Bus| job.over(bus).call("Suspend").map_err(|no| no.name);
+    for _ in 0..2 {
+        assert_eq!(over_bus(&bob).unwrap_err(), "NotFound");
+    }
+    job.over(&carol).set("Description", Variant::from("a member of the group")).unwrap();
+    let log = instance.log();
+    assert_eq!(log.matches("the configured groups alone say who is an administrator").count(), 1);
+    assert!(log.contains("property=Description right=group outcome=done"), "{log}");
+}
