@@ -1,8 +1,9 @@
 //! Promise: background transfers give way. The kernel is told so for each live connection, a change of
 //! priority counts at once, and `ebb explain` says what is seen and done.
 
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -65,6 +66,18 @@ fn a_background_connection_gives_way_and_a_foreground_one_does_not_from_the_mome
     let marked = || connections(&namespace).contains("tos:0x4");
     until("the mark is on", || marked().then_some(()));
 
+    let mut watch = instance.ebb(&alice, &["explain", "--watch", "--json", &job.id]);
+    let mut watch = watch.stdout(Stdio::piped()).spawn().unwrap();
+    let mut stream = BufReader::new(watch.stdout.take().unwrap());
+    let mut line = String::new();
+    stream.read_line(&mut line).unwrap();
+    let id = format!("\"job\":\"{}\"", job.id);
+    let told =
+        ["\"state\":\"transferring\"", "\"target_ms\":20.0", "\"connections\":1", "\"card\""];
+    assert!(line.contains(&id) && told.iter().all(|part| line.contains(part)), "{line}");
+    let unseen = line.contains("\"queue_ms\":null");
+    assert_ne!(line.contains("\"round-trips\""), unseen, "{line}");
+
     job.set("Priority", "low".into()).unwrap();
     let low = || path(&instance, &job).filter(|line| line.contains("10.0 ms"));
     until("the target is that of low priority", low);
@@ -77,4 +90,11 @@ fn a_background_connection_gives_way_and_a_foreground_one_does_not_from_the_mome
     gate.open();
     job.finish();
     assert_eq!(std::fs::read(&destination).unwrap(), FILE.bytes());
+
+    let lines: Vec<String> = stream.lines().map(Result::unwrap).collect();
+    assert!(watch.wait().unwrap().success());
+    let bytes = format!("\"bytes_transferred\":{}", FILE.size);
+    let told = ["\"state\":\"acknowledged\"", "\"path\":null", &bytes];
+    let last = lines.last().unwrap();
+    assert!(told.iter().all(|part| last.contains(part)), "{last}");
 }

@@ -54,6 +54,7 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Job", "Register", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Unregister", [Answer, Nothing, Answer, Nothing]),
     ("Job", "Explain", [Answer, Nothing, Answer, Nothing]),
+    ("Job", "GetPath", [Answer, Nothing, Answer, Nothing]),
     ("Job", "GetHistory", [Answer, Nothing, Answer, Nothing]),
     ("Job", "SetCustomHeaders", [Answer, Nothing, Denied, Nothing]),
     ("Job", "GetCustomHeaders", [Answer, Nothing, Denied, Nothing]),

@@ -8,6 +8,7 @@ mod cert;
 mod check_config;
 mod create;
 mod explain;
+mod explain_path;
 mod files;
 mod get;
 pub(crate) mod help;

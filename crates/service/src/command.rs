@@ -120,6 +120,8 @@ pub(crate) enum Command {
     JudgeCertificate(JobId, u64, u32),
     /// Why a job does what it does.
     Explain(JobId),
+    /// What is seen of the path on which it gives way.
+    Path(JobId),
     /// A page of what is remembered of a job.
     History { job: JobId, after: u64, limit: u32 },
     /// Which of the caller's jobs are transferred or in error, and nobody has said they know.
@@ -191,6 +193,7 @@ pub(crate) enum Answer {
     ClientCertificate(ClientCertificate),
     Authorities(Option<Authorities>),
     Explanation(Vec<ebb_core::explain::Line>),
+    Path(Option<ebb_core::explain::Path>),
     /// With their numbers.
     History(Vec<(u64, ebb_core::history::Entry)>),
     TokenOptions(String),

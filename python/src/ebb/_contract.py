@@ -56,6 +56,7 @@ METHODS: Dict[str, Dict[str, Tuple[str, str, str]]] = {
         "Register": ("", "", "Notifications.register"),
         "Unregister": ("", "", "Notifications.unregister"),
         "Explain": ("", "a(sssx)", "Job.explain"),
+        "GetPath": ("", "a{sv}", "Job.path_seen"),
         "GetHistory": ("tu", "aa{sv}", "Job.history"),
         "SetCustomHeaders": ("as", "", "Job.set_custom_headers"),
         "GetCustomHeaders": ("", "as", "Job.custom_headers"),

@@ -278,6 +278,12 @@ class Job(Remote):
             for condition, bearing, sentence, until in lines
         ]
 
+    def path_seen(self) -> Dict[str, object]:
+        """What is seen of its path, and done about it: ``Course``, ``Connections``, ``Window``, ``Rate``,
+        ``Target``, ``Card``; where they are seen ``Base`` and ``Queue``. Empty while it gives way to nobody."""
+        (seen,) = self._call("GetPath")
+        return {name: value for name, (_, value) in seen.items()}
+
     def history(self, after: int = 0, limit: int = PAGE) -> List[Dict[str, object]]:
         """What is remembered of it after the entry of this number, oldest first: ``Number``, ``Time``,
         ``Deed``, ``Detail``; and where they apply ``Uid`` (who asked for it) and ``State``."""

@@ -13,7 +13,7 @@ use zbus::{OwnedObjectPath, OwnedVariant, Variant};
 use super::manager::PAGE;
 use super::{Client, TokenOptions};
 use crate::errors::ClientError;
-use crate::explanation::Explanation;
+use crate::explanation::{Explanation, Path};
 use crate::fields::Fields;
 use crate::names;
 use crate::properties::{ErrorInfo, FileProperties, JobProperties};
@@ -224,6 +224,15 @@ impl<'a> Job<'a> {
     pub async fn explain(&self) -> Result<Vec<Explanation>, ClientError> {
         let lines: Vec<(String, String, String, i64)> = self.call("Explain", &()).await?;
         Ok(lines.into_iter().map(Explanation::from).collect())
+    }
+
+    /// What is seen of its path, and done about it; nothing while it gives way to nobody.
+    ///
+    /// # Errors
+    /// As said above.
+    pub async fn path(&self) -> Result<Option<Path>, ClientError> {
+        let path: HashMap<String, OwnedVariant> = self.call("GetPath", &()).await?;
+        Path::read(&Fields::from(path))
     }
 
     /// Becomes its owner; for administrators.

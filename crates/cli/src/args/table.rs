@@ -191,6 +191,10 @@ const CANCEL_ON_INTERRUPT: Opt =
 const DETACH_ON_INTERRUPT: Opt = flag("detach-on-interrupt", None, "no Ctrl+C cancels the job");
 const PROGRESS: Opt =
     value("progress", None, "auto|never|json", "how progress is shown on standard error");
+const POLITE: Opt =
+    flag("polite", None, "give way to other traffic, as with --priority=normal, while you wait");
+const WATCH: Opt =
+    flag("watch", None, "how it gives way on the network, a line a second, until it is over");
 const ALL: Opt = flag("all", None, "all jobs");
 const ALL_USERS: Opt = flag("all-users", None, "jobs of all users (administrators)");
 const SINCE: Opt = value("since", None, "N", "begin with what came after event N");
@@ -271,10 +275,10 @@ pub(crate) const COMMANDS: &[&Command] = &[
             "get",
             "URL... [-o PATH | -d DIR]",
             "fetch now, show progress, wait",
-            "A foreground job: it gives way to nobody, gives up after two minutes without progress, and \
+            "A foreground job: it gives way to nobody unless told --polite, gives up after two minutes without progress, and \
          its files are moved into place when all are there. Ctrl+C leaves it running in the \
          background; a second Ctrl+C within two seconds cancels it.",
-            &[&NAME, &NO_CLOBBER, &CANCEL_ON_INTERRUPT, &DETACH_ON_INTERRUPT, &PROGRESS],
+            &[&POLITE, &NAME, &NO_CLOBBER, &CANCEL_ON_INTERRUPT, &DETACH_ON_INTERRUPT, &PROGRESS],
         )
     },
     &Command {
@@ -300,8 +304,10 @@ pub(crate) const COMMANDS: &[&Command] = &[
         "JOB...",
         "why a job does what it does, and what would change that",
         "Tells what stands in its way: no network, a network that costs too much, the hour, the \
-         battery, no slot, a retry, a missing helper. With --verbose also what does not.",
-        &[&ALL_USERS],
+         battery, no slot, a retry, a missing helper. With --verbose also what does not. With --watch \
+         and --json an object a line: time, job, state, bytes_transferred, and path (null while it \
+         gives way to nobody): course, connections, window, rate, target_ms, base_ms, queue_ms, signals.",
+        &[&WATCH, &ALL_USERS],
     ),
     &command(
         "log",

@@ -7,6 +7,7 @@ use ebb_api::explanation::Explanation;
 use ebb_api::properties::JobProperties;
 use serde_json::{Value, json};
 
+use super::explain_path;
 use crate::args::Invocation;
 use crate::escape::shown;
 use crate::exit::Exit;
@@ -18,6 +19,9 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
     let form = output::json(call)?;
     let client = connect::service(call).await?;
     let jobs = reference::several(&client, call).await?;
+    if call.has("watch") {
+        return explain_path::watch(&client, &jobs, form.is_some()).await;
+    }
     let mut documents = Vec::new();
     for (at, job) in jobs.iter().enumerate() {
         let explained = client.job(&job.id).explain().await.map_err(cannot("explain the job"))?;

@@ -57,8 +57,15 @@ pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
 
 fn terms(call: &Invocation) -> Result<JobOptions, Failure> {
     let given = new_job::terms(call)?;
+    let usual = match (call.has("polite"), given.priority) {
+        (true, Some(_)) => {
+            return Err(Failure::usage("--polite is a priority: leave out --polite or --priority"));
+        }
+        (true, None) => Priority::Normal,
+        (false, _) => Priority::Foreground,
+    };
     Ok(JobOptions {
-        priority: given.priority.or(Some(Priority::Foreground)),
+        priority: given.priority.or(Some(usual)),
         retry_delay: given.retry_delay.or(Some(RETRY_DELAY)),
         no_progress_timeout: given.no_progress_timeout.or(Some(NO_PROGRESS_TIMEOUT)),
         ..given

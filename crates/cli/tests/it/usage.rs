@@ -36,6 +36,18 @@ async fn without_a_service_it_says_so_in_one_line() {
 }
 
 #[tokio::test]
+async fn a_get_that_gives_way_has_the_priority_of_submit_and_no_other_beside_it() {
+    let fake = Fake::start();
+    assert_eq!(fake.ebb(&["get", "--polite", "https://h/f", "-d", "/srv"]).await.code, 0);
+    assert_eq!(fake.ebb(&["show", "-g", "priority", "00000001"]).await.out, "normal\n");
+    assert_eq!(fake.ebb(&["get", "https://h/f", "-d", "/srv"]).await.code, 0);
+    assert_eq!(fake.ebb(&["show", "-g", "priority", "00000002"]).await.out, "foreground\n");
+    let seen = fake.ebb(&["get", "https://h/f", "--polite", "--priority=low"]).await;
+    assert_eq!(seen.code, 2);
+    assert!(seen.err.contains("leave out --polite or --priority"), "{}", seen.err);
+}
+
+#[tokio::test]
 async fn a_rebase_that_changes_nothing_is_no_success() {
     let fake = Fake::start();
     let id = fake.ebb(&["create", "mirrored"]).await.out.trim().to_owned();

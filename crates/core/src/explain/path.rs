@@ -43,6 +43,22 @@ pub enum Course {
     Tethered,
 }
 
+impl Course {
+    /// Its name on every interface.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Taking => "taking",
+            Self::Creeping => "creeping",
+            Self::Yielding => "yielding",
+            Self::Halved => "halved",
+            Self::Looking => "looking",
+            Self::Alarmed => "alarmed",
+            Self::Tethered => "tethered",
+        }
+    }
+}
+
 /// The line of it.
 pub(super) fn line(path: Path) -> Line {
     let (bearing, what) = match path.course {

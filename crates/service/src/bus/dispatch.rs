@@ -278,6 +278,7 @@ fn job(message: &Message, member: &str, id: JobId) -> Result<Call, No> {
             Command::JudgeCertificate(id, question, code)
         }
         "Explain" => nothing(message, Command::Explain(id))?,
+        "GetPath" => nothing(message, Command::Path(id))?,
         "TakeOwnership" => nothing(message, Command::TakeOwnership(id))?,
         "OpenTokenOptions" => nothing(message, Command::OpenTokenOptions(id))?,
         _ => return Err(NO_METHOD),

@@ -5,9 +5,11 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::time::Duration;
 
 use ebb_api::{errors, names};
 use ebb_core::authorities::Authorities;
+use ebb_core::explain::Path;
 use ebb_core::history;
 use ebb_core::id::JobId;
 use ebb_core::notify::Kind;
@@ -144,6 +146,7 @@ pub(super) fn reply(to: &Message, shape: &Shape, answered: Answered) -> zbus::Re
             });
             message.build(&(lines.collect::<Vec<_>>(),))
         }
+        Answer::Path(seen) => message.build(&(seen.as_ref().map_or_else(Dict::new, path),)),
         Answer::History(entries) => {
             let entries: Vec<Dict<'_>> = entries.iter().map(remembered).collect();
             message.build(&(entries,))
@@ -221,6 +224,21 @@ fn file(view: &FileView) -> Dict<'_> {
 }
 
 /// An entry of a job's history.
+fn path(seen: &Path) -> Dict<'static> {
+    let micros = |time: Duration| u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
+    let mut dict = HashMap::from([
+        ("Course", Variant::from(seen.course.name())),
+        ("Connections", Variant::from(seen.connections)),
+        ("Window", Variant::from(seen.window)),
+        ("Rate", Variant::from(seen.rate)),
+        ("Target", Variant::from(micros(seen.target))),
+        ("Card", Variant::from(seen.card)),
+    ]);
+    dict.extend(seen.base.map(|base| ("Base", Variant::from(micros(base)))));
+    dict.extend(seen.queue.map(|queue| ("Queue", Variant::from(micros(queue)))));
+    dict
+}
+
 fn remembered((number, entry): &(u64, history::Entry)) -> Dict<'_> {
     let mut dict = HashMap::from([
         ("Number", Variant::from(*number)),

@@ -159,6 +159,7 @@ impl MainLoop {
             | Command::Register(id, _)
             | Command::GetAuthorities(id)
             | Command::Explain(id)
+            | Command::Path(id)
             | Command::History { job: id, .. } => of_another(id, Action::SeeAll),
             Command::AddFiles(id, _)
             | Command::RequestRanges(id, ..)

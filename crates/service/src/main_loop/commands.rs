@@ -84,6 +84,7 @@ impl MainLoop {
                 self.answer_certificate_question(caller, asker.connection, job, judged)
             }
             Command::Explain(job) => self.explain(caller, job),
+            Command::Path(job) => self.path(caller, job),
             Command::History { job, after, limit } => {
                 return self.history(caller, job, (after, limit), reply, turn);
             }

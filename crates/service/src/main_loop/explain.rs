@@ -25,11 +25,19 @@ impl MainLoop {
             surroundings: self.parts.surroundings,
             slots: self.occupied(entry),
             owner_away: self.is_held(job.owner.uid),
-            path: matches!(job.state, State::Transferring { .. })
-                .then(|| self.path_of(job).map(path))
-                .flatten(),
+            path: self.seen_of_path(job),
         };
         Ok(Answer::Explanation(explain(job, &standing)))
+    }
+
+    pub(super) fn path(&self, caller: Caller, id: JobId) -> Answered {
+        let job = &self.see(caller, id)?.job;
+        Ok(Answer::Path(self.seen_of_path(job)))
+    }
+
+    fn seen_of_path(&self, job: &Job) -> Option<Path> {
+        let transfers = matches!(job.state, State::Transferring { .. });
+        self.path_of(job).filter(|_| transfers).map(path)
     }
 
     /// Who holds the slots that this job could have.
