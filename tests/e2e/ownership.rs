@@ -43,7 +43,7 @@ fn a_job_taken_over_runs_as_its_new_owner_and_is_gone_for_the_old_one() {
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("token take")).collect();
     let [owner, stranger, done, over] = lines.as_slice() else { panic!("{lines:#?}") };
     let asked = [(owner, "access-denied"), (stranger, "not-found"), (over, "invalid-state")];
-    for (line, outcome) in asked.into_iter().chain([(done, "done")]) {
+    for (line, outcome) in asked.into_iter().chain([(done, "done right=root")]) {
         assert!(line.contains(id.as_str()) && line.ends_with(outcome), "{line}");
     }
 }
