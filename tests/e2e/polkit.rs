@@ -131,6 +131,13 @@ fn the_page_of_polkit_is_what_a_machine_with_polkit_does() {
         machine.must(&["loginctl", "show-session", session, "--value", "-p", "Active"])
     };
     assert_eq!([is_active(0), is_active(1)], ["yes", "no"]);
+    // polkit hears of sessions on its own, a little later than logind says so.
+    let end = Instant::now() + PATIENCE;
+    let first = format!("{BUS_NAME}.see-all");
+    while [0, 1].map(|at| people[at].word(&machine, &first)) != ["after authentication", "no"] {
+        assert!(Instant::now() < end, "polkit does not hear who is active");
+        std::thread::yield_now();
+    }
     let administrator = Somebody { user: bob, session: None };
     let mut page = HEAD.to_owned();
     for (action, interface, member, arguments) in TRIED {
