@@ -13,12 +13,11 @@
 //! What the other side may try: any path, and any descriptor to write into. The path gets it what this
 //! identity may read anyway; the descriptor has to be a regular file that is open for writing.
 
-use crate::past::Past;
+use crate::past::{self, Past};
 use crate::{fill, place, trouble};
 use ebb_wire::files::{FileTrouble, Source};
 use rustix::fs::{Advice, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
-use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 
@@ -57,9 +56,7 @@ pub(crate) fn copy(
             Err(errno) => return Err(trouble::from(errno)),
         };
     }
-    rustix::fs::fdatasync(file).map_err(trouble::from)?;
-    let length = NonZeroU64::new(part.end - part.start);
-    let _ = rustix::fs::fadvise(file, part.start, length, Advice::DontNeed);
+    past::kept(file, part).map_err(trouble::from)?;
     let after = rustix::fs::fstat(&source).map_err(refused)?;
     if of(&after)? == *expected { Ok(()) } else { Err(FileTrouble::SourceChanged) }
 }

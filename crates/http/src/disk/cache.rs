@@ -313,7 +313,7 @@ mod tests {
         for refused in [false, true] {
             let (file, cached) = written(Some(Manners::LOW), refused).await;
             // A page that somebody holds just now may stay; the kernel promises nothing about one.
-            assert!(cached.is_none_or(|part| part < 0.05), "{cached:?}, refused: {refused}");
+            assert!(cached.is_none_or(|part| part < 0.1), "{cached:?}, refused: {refused}");
             is_what_was_written(&file);
         }
     }
