@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use support::apache::Apache;
 use support::bus::Bus;
 use support::content::Content;
+use support::credentials::{set, set_implicit};
 use support::instance::{Instance, Setup};
 use support::job::Job;
 use support::namespace::Namespace;
 use support::nginx::Nginx;
+use support::realm::Realm;
 use support::server::{Authority, PATIENCE};
 use support::users::{User, needs_root};
 
@@ -89,6 +92,54 @@ fn an_nginx_that_ends_its_connections_early_is_asked_on_others_and_no_file_is_mi
     (0..).zip(&paths).for_each(|(file, path)| content(file).check(path));
     let logged = logged(&nginx, names());
     assert!(connections(&logged, "HTTP/2.0") > 1, "{logged:?}");
+}
+
+#[test]
+fn who_logs_on_for_a_connection_has_it_alone_and_others_share_one_at_the_same_server() {
+    if !needs_root("a realm, and an Apache that speaks HTTP/2") {
+        return;
+    }
+    let (realm, alice) = (Realm::start(), User::alice());
+    realm.add_user("alice", "correct-horse");
+    let authority = Authority::with_leaf_for(&[&realm.address]);
+    let server = Apache::start_with_tls(&realm, &authority);
+    let wrapper = realm.wrapper();
+    let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
+    let instance = Setup::new().trusting(&authority).under(&wrapper).start();
+    realm.log_in(&alice, "alice", "correct-horse");
+    let (bus, directory) = (instance.bus(&alice), instance.directory_of(&alice));
+    // Where from, with what, and whether connections are shared. The server asks for a login below
+    // `ticket` only; what a job has for others decides before anybody knows that.
+    let ways = [
+        ("open", "nothing", true),
+        ("open", "basic", true),
+        ("open", "digest", false),
+        ("open", "ntlm", false),
+        ("ticket", "negotiate", false),
+    ];
+    for (place, scheme, shared) in ways {
+        let job = Job::create(&bus, scheme);
+        match scheme {
+            "nothing" => {}
+            "negotiate" => set_implicit(&job, "server", "negotiate").unwrap(),
+            scheme => set(&job, "server", scheme, "al", "correct-horse").unwrap(),
+        }
+        let names: Vec<String> = (0..6).map(|file| format!("{scheme}-{file}")).collect();
+        for name in &names {
+            server.put(name, content(0));
+            job.add(&server.url_over_tls(&format!("{place}/{name}")), &directory.join(name));
+        }
+        job.resume();
+        job.finish();
+        names.iter().for_each(|name| content(0).check(&directory.join(name)));
+        // Each is asked for its size, by HTTP/1.1, and then for itself.
+        let spoken = names.iter().flat_map(|name| server.spoken(&format!("{place}/{name}"), 2));
+        let spoken: Vec<String> = spoken.collect();
+        let by_http_2 = spoken.iter().any(|protocol| protocol == "HTTP/2.0");
+        assert_eq!(by_http_2, shared, "{scheme} at {place}: {spoken:?}");
+    }
+    let known = server.log_over_tls("ticket/negotiate-5", 2);
+    assert!(known.contains(&"alice@EBBTEST 200".to_owned()), "{known:?}");
 }
 
 #[test]

@@ -5,10 +5,11 @@
 //! | `/basic`  | Basic                                                      |
 //! | `/digest` | Digest                                                     |
 //! | `/ticket` | Negotiate, if it was given keys                            |
+//! | `/open`   | whoever asks, over TLS                                     |
 //!
 //! Each of them has the files that were [put](Apache::put) there. It is a [proxy](Apache::proxy), too,
-//! one for each of the ways, and over TLS the same server if it was given a certificate. Needs root, for
-//! its own user.
+//! one for each of the ways, and over TLS the same server if it was given a certificate; there it speaks
+//! HTTP/2 as well. Needs root, for its own user.
 
 use crate::content::Content;
 use crate::realm::{Realm, own_address};
@@ -28,6 +29,8 @@ const TLS_PORT: u16 = 8443;
 const FIRST_PROXY: u16 = 3128;
 const MODULES: &str = "/usr/lib/apache2/modules";
 const PATHS: [&str; 3] = ["basic", "digest", "ticket"];
+/// What anybody may have.
+const OPEN: &str = "open";
 
 /// A running Apache.
 #[derive(Debug)]
@@ -77,7 +80,7 @@ impl Apache {
         let directory = scratch_directory();
         let address = realm.map_or_else(own_address, |realm| realm.address.clone());
         let keys = realm.map(|realm| realm.add_service(&User::named(SERVER_USER)));
-        for path in PATHS {
+        for path in PATHS.iter().chain([&OPEN]) {
             fs::create_dir(directory.join(path)).expect("our own directory");
         }
         passwords(&directory, user, password);
@@ -113,7 +116,7 @@ impl Apache {
     /// When there is no room for it.
     pub fn put(&self, name: &str, content: Content) {
         let bytes = content.bytes();
-        for path in PATHS {
+        for path in PATHS.iter().chain([&OPEN]) {
             fs::write(self.directory.join(path).join(name), &bytes).expect("our own directory");
         }
     }
@@ -163,7 +166,17 @@ impl Apache {
         self.logged("tls.log", path, at_least)
     }
 
-    /// The same for what it was asked as a proxy.
+    /// In which version of HTTP it was asked for a path over TLS.
+    ///
+    /// # Panics
+    ///
+    /// When it was not asked so often.
+    #[must_use]
+    pub fn spoken(&self, path: &str, at_least: usize) -> Vec<String> {
+        self.logged("spoken.log", path, at_least)
+    }
+
+    /// What it logged as a proxy: who asked, and what was answered.
     ///
     /// # Panics
     ///
@@ -278,10 +291,12 @@ fn configuration(directory: &Path, address: &str, keys: Option<&Path>, over_tls:
     );
     if over_tls {
         text += &load("ssl");
+        text += &load("http2");
         text += &format!(
             "Listen {address}:{TLS_PORT}\n<VirtualHost {address}:{TLS_PORT}>\nServerName {address}\n\
-             SSLEngine on\nSSLCertificateFile {top}/leaf.pem\nCustomLog {top}/tls.log short\n\
-             {locations}</VirtualHost>\n"
+             Protocols h2 http/1.1\nSSLEngine on\nSSLCertificateFile {top}/leaf.pem\n\
+             CustomLog {top}/tls.log short\nCustomLog {top}/spoken.log \"%H %U\"\n\
+             <Location /{OPEN}>\nRequire all granted\n</Location>\n{locations}</VirtualHost>\n"
         );
     }
     for (port, (path, way)) in (FIRST_PROXY..).zip(ways) {
