@@ -36,8 +36,8 @@ fn connections(namespace: &Namespace) -> String {
 }
 
 /// The line about its path, if there is one.
-fn path(instance: &Instance, job: &Job<'_>) -> Option<String> {
-    let told = instance.must(&User::alice(), &["explain", "--verbose", &job.id]);
+fn path(instance: &Instance, user: &User, job: &Job<'_>) -> Option<String> {
+    let told = instance.must(user, &["explain", "--verbose", &job.id]);
     let mut lines = told.lines().map(str::trim_start);
     lines.find(|line| line.starts_with("path")).map(str::to_owned)
 }
@@ -60,7 +60,7 @@ fn a_background_connection_gives_way_and_a_foreground_one_does_not_from_the_mome
     job.resume();
     job.wait_for_bytes(FILE.size / 2);
 
-    let told = until("the path is told", || path(&instance, &job));
+    let told = until("the path is told", || path(&instance, &alice, &job));
     assert!(told.contains("its share of it 20.0 ms"), "{told}");
     assert!(told.contains("this machine's card."), "{told}");
     let marked = || connections(&namespace).contains("tos:0x4");
@@ -79,11 +79,11 @@ fn a_background_connection_gives_way_and_a_foreground_one_does_not_from_the_mome
     assert_ne!(line.contains("\"round-trips\""), unseen, "{line}");
 
     job.set("Priority", "low".into()).unwrap();
-    let low = || path(&instance, &job).filter(|line| line.contains("10.0 ms"));
+    let low = || path(&instance, &alice, &job).filter(|line| line.contains("10.0 ms"));
     until("the target is that of low priority", low);
 
     job.set("Priority", "foreground".into()).unwrap();
-    let silent = || path(&instance, &job).is_none().then_some(());
+    let silent = || path(&instance, &alice, &job).is_none().then_some(());
     until("it gives way no more", silent);
     until("the mark is off", || (!marked()).then_some(()));
 
@@ -97,4 +97,33 @@ fn a_background_connection_gives_way_and_a_foreground_one_does_not_from_the_mome
     let told = ["\"state\":\"acknowledged\"", "\"path\":null", &bytes];
     let last = lines.last().unwrap();
     assert!(told.iter().all(|part| last.contains(part)), "{last}");
+}
+
+#[test]
+fn what_a_path_has_shown_is_remembered_after_a_restart_and_for_its_owner_only() {
+    if !needs_root("a network namespace of its own") {
+        return;
+    }
+    let namespace = Namespace::new();
+    let mut instance = Setup::new().under(&namespace.wrapper()).start();
+    let server = Server::http_at(SocketAddr::new(namespace.machine(), 0));
+    let begin = |instance: &Instance, user: &User, name: &str| {
+        let gate = Arc::new(Gate::after(FILE.size / 2));
+        server.put(&format!("/{name}"), Resource::new(FILE).through(&gate));
+        let bus = instance.bus(user);
+        let job = Job::create(&bus, name);
+        job.add(&server.url(&format!("/{name}")), &instance.directory_of(user).join(name));
+        job.resume();
+        job.wait_for_bytes(FILE.size / 2);
+        until("the path is told", || path(instance, user, &job))
+    };
+    let (alice, bob) = (User::alice(), User::bob());
+    let told = begin(&instance, &alice, "first");
+    assert!(!told.contains("Remembered"), "{told}");
+    assert_eq!(instance.terminate(), Some(0));
+    instance.start_again();
+    let told = begin(&instance, &bob, "bobs");
+    assert!(!told.contains("Remembered"), "{told}");
+    let told = begin(&instance, &alice, "second");
+    assert!(told.contains("Remembered: "), "{told}");
 }

@@ -46,6 +46,8 @@ pub struct Path {
     pub base: Option<Duration>,
     /// The queue, whoever keeps it up, where it is seen.
     pub queue: Option<Duration>,
+    /// The lowest round trip that is remembered from before, while it counts.
+    pub remembered: Option<Duration>,
 }
 
 impl Path {
@@ -65,6 +67,7 @@ impl Path {
             card: fields.flag("Card")?,
             base: seen("Base")?,
             queue: seen("Queue")?,
+            remembered: seen("Remembered")?,
         }))
     }
 }

@@ -25,6 +25,7 @@ pub mod history;
 pub mod id;
 pub mod job;
 pub mod notify;
+pub mod paths;
 pub mod policy;
 pub mod presence;
 pub mod proxy;

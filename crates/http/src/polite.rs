@@ -10,14 +10,16 @@
 //! the same manners share one law; one with larger targets makes one with smaller targets yield, as
 //! its queue is seen by all.
 
+mod peers;
+
 use crate::bucket::Bucket;
 use crate::kernel::{SMALLEST, Shown, clamp, mark, shown, unclamp};
 use ebb_pace::{
-    Base, Card, Controller, Course, Grant, Manners, Sample, Seen, Share, Signals, shares,
+    Best, Card, Controller, Course, Grant, Manners, Sample, Seen, Share, Signals, shares,
 };
-use rustix::net::getpeername;
-use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+pub use peers::Peer;
+use peers::Peers;
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -29,8 +31,6 @@ const WORTH_STEERING: u64 = 64 * 1024;
 const HEADERS: u64 = 66;
 /// What a segment carries if the kernel does not say.
 const SEGMENT: u32 = 1448;
-/// So many peers' lowest round trips are remembered.
-const MOST_PEERS: usize = 256;
 
 /// How one path is doing, for whoever wants to know.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,6 +45,8 @@ pub struct Standing {
     pub course: Course,
     /// What it sees.
     pub signals: Signals,
+    /// The lowest round trip that is remembered from before, as long as it counts.
+    pub remembered: Option<Duration>,
 }
 
 /// Steers the connections of one identity.
@@ -56,7 +58,7 @@ struct State {
     members: BTreeMap<u64, Member>,
     next: u64,
     laws: Vec<Law>,
-    bases: HashMap<Peer, Base>,
+    peers: Peers,
     card: Option<Counter>,
     sent: Option<Counter>,
     epoch: Option<Instant>,
@@ -74,13 +76,7 @@ struct Law {
     controller: Controller,
     grant: Option<Grant>,
     connections: usize,
-}
-
-/// Connections that lead to the same place: the first 24 or 48 bits of an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Peer {
-    V4([u8; 3]),
-    V6([u8; 6]),
+    remembered: Option<Duration>,
 }
 
 struct Member {
@@ -89,6 +85,8 @@ struct Member {
     peer: Peer,
     before: Shown,
     seen: Seen,
+    /// The path's law has not heard what is remembered of its peer.
+    new: bool,
     /// It has manners, and the kernel has been told.
     steered: bool,
     /// The window it has been told, in bytes.
@@ -107,13 +105,29 @@ impl Pacer {
     pub fn watch_card(&self, counter: OwnedFd) {
         let mut state = self.state();
         state.card = Some(Counter { file: counter, before: None });
-        state.bases.clear();
+        state.peers.forget();
         state.laws.clear();
     }
 
     /// The same for the bytes the card has sent.
     pub fn watch_sent(&self, counter: OwnedFd) {
         self.state().sent = Some(Counter { file: counter, before: None });
+    }
+
+    /// Goes by what somebody remembers of the network of this number, in place of all that is known.
+    pub fn remember(&self, network: u32, paths: &[(Peer, Best)]) {
+        let mut state = self.state();
+        state.peers.remember(network, paths);
+        state.members.values_mut().for_each(|member| member.new = true);
+    }
+
+    /// What is worth remembering since this was asked last, at most so much, with the network's
+    /// number; nothing before anybody remembers.
+    #[must_use]
+    pub fn learned(&self, most: usize) -> Option<(u32, Vec<(Peer, Best)>)> {
+        let mut state = self.state();
+        let now = state.epoch?.elapsed();
+        state.peers.learned(now, most)
     }
 
     /// How the paths are doing.
@@ -129,6 +143,7 @@ impl Pacer {
                 window: grant.window,
                 course: grant.course,
                 signals: law.controller.signals(),
+                remembered: law.remembered,
             })
         })
         .collect()
@@ -152,7 +167,8 @@ impl Pacer {
         state.next += 1;
         let seen = Seen { bytes: 0, rtt: None, base: None, lost: 0 };
         let bucket = Arc::clone(bucket);
-        let member = Member { socket, bucket, peer, before, seen, steered: false, told: u64::MAX };
+        let (steered, told, new) = (false, u64::MAX, true);
+        let member = Member { socket, bucket, peer, before, seen, new, steered, told };
         state.members.insert(number, member);
         if !std::mem::replace(&mut state.steering, true) {
             tokio::spawn(steer(Arc::downgrade(self)));
@@ -206,7 +222,8 @@ impl State {
         for manners in self.manners() {
             if !laws.iter().any(|law| law.manners == manners) {
                 let controller = Controller::new(manners, 0);
-                laws.push(Law { manners, controller, grant: None, connections: 0 });
+                let (grant, connections, remembered) = (None, 0, None);
+                laws.push(Law { manners, controller, grant, connections, remembered });
             }
         }
         for law in &mut laws {
@@ -220,24 +237,23 @@ impl State {
     /// Asks the kernel about each connection. Returns what all of them have received on the card.
     fn look(&mut self, now: Duration) -> u64 {
         let mut own: u64 = 0;
-        if self.bases.len() > MOST_PEERS {
-            self.bases.clear();
-        }
+        let present: Vec<Peer> = self.members.values().map(|member| member.peer).collect();
         for member in self.members.values_mut() {
             let Ok(after) = shown(&member.socket) else { continue };
             let bytes = after.bytes.saturating_sub(member.before.bytes);
             let segments = after.segments.wrapping_sub(member.before.segments);
             own = own.saturating_add(bytes.saturating_add(HEADERS * u64::from(segments)));
-            let base = self.bases.entry(member.peer).or_default();
+            let known = self.peers.of(member.peer, |peer| present.contains(peer));
+            known.receive(now, bytes);
             // Before data has flowed the receiver knows no round trip.
             if let Some(rtt) = after.rtt.or(after.lowest) {
-                base.see(now, rtt);
+                known.see(now, rtt);
             }
             if member.bucket.manners().is_none() {
                 member.let_go();
             }
             let lost = after.out_of_order.wrapping_sub(member.before.out_of_order);
-            member.seen = Seen { bytes, rtt: after.rtt, base: base.lowest(), lost };
+            member.seen = Seen { bytes, rtt: after.rtt, base: known.base(), lost };
             member.before = after;
         }
         own
@@ -260,6 +276,14 @@ impl State {
         law.connections = members.len();
         let segment = members.iter().map(|member| member.before.segment).max()?;
         law.controller.set_segment(if segment == 0 { SEGMENT } else { segment });
+        let heard = |member: &&mut Member| self.peers.heard(member.peer);
+        law.remembered = members.iter().filter_map(heard).map(|best| best.base).min();
+        for member in members.iter_mut().filter(|member| member.new) {
+            member.new = false;
+            if let Some(best) = self.peers.heard(member.peer) {
+                law.controller.expect(best.rate);
+            }
+        }
         let seen: Vec<Seen> = members.iter().map(|member| member.seen).collect();
         let sample = Sample { now, connections: &seen, card, limit: None };
         let grant = law.controller.tick(&sample);
@@ -323,25 +347,6 @@ impl Member {
 /// through it anyway.
 fn may_tell(window: Option<u32>, told: u64, bytes: u64) -> bool {
     window != Some(0) || bytes >= told
-}
-
-impl Peer {
-    /// Nothing for a socket that leads to this machine itself, or nowhere any more.
-    fn of(socket: &OwnedFd) -> Option<Self> {
-        let address = getpeername(socket).ok().flatten()?;
-        let address = SocketAddr::try_from(address).ok()?.ip();
-        Some(match address.to_canonical() {
-            here if here.is_loopback() => return None,
-            IpAddr::V4(address) => {
-                let [a, b, c, _] = address.octets();
-                Self::V4([a, b, c])
-            }
-            IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, ..] = address.octets();
-                Self::V6([a, b, c, d, e, f])
-            }
-        })
-    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use ebb_http::{
     Bucket, Client, Control, Digest, Ended, Hashed, Head, Options, Order, ProxyUse, Reports,
     Steering, check, control, fetch, measure, printable,
 };
+use ebb_wire::codec::PATHS_MAX;
 use ebb_wire::net::{
     self, AuthoritiesId, CertificateId, FetchId, FetchOptions, FromNet, NetTrouble, ToNet,
 };
@@ -195,6 +196,10 @@ impl Fetches {
             ToNet::Card { sent: true } => {
                 file.into_iter().for_each(|file| self.client.pacer().watch_sent(file));
             }
+            ToNet::Remember { network, paths } => {
+                let paths: Vec<_> = paths.iter().map(paths::remembered).collect();
+                self.client.pacer().remember(network, &paths);
+            }
             ToNet::Proceed { fetch } => {
                 // One that is unknown has ended meanwhile; its end is under way.
                 if let Some(steering) = self.running.get(&fetch) {
@@ -220,6 +225,15 @@ impl Fetches {
         for standing in self.client.pacer().standings() {
             self.tell(FromNet::Path(paths::told(&standing)));
         }
+        self.tell_learned();
+    }
+
+    /// Tells what is worth remembering of them.
+    fn tell_learned(&self) {
+        if let Some((network, paths)) = self.client.pacer().learned(PATHS_MAX) {
+            let paths = paths.iter().map(paths::learned).collect();
+            self.tell(FromNet::Learned { network, paths });
+        }
     }
 
     /// Waits until a fetch has ended, and forgets it. Without any, waits for ever.
@@ -227,6 +241,7 @@ impl Fetches {
         match self.tasks.join_next().await {
             Some(Ok(fetch)) => {
                 self.running.remove(&fetch);
+                self.tell_learned();
             }
             // Panics abort, and nothing here aborts a task.
             Some(Err(_)) => {}

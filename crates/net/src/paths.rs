@@ -1,6 +1,6 @@
 //! Giving way, from the engine's words to the channel's and back. Decides nothing.
 
-use ebb_http::{Course, Manners, Standing};
+use ebb_http::{Best, Course, Manners, Peer, Standing};
 use ebb_wire::net;
 use std::time::Duration;
 
@@ -38,7 +38,26 @@ pub(crate) fn told(standing: &Standing) -> net::Path {
         queue_us: signals.queue.map(micros),
         target_us: micros(signals.target),
         card: signals.card,
+        remembered_us: standing.remembered.map(micros),
     }
+}
+
+/// What is remembered of a path.
+pub(crate) fn remembered(told: &net::Remembered) -> (Peer, Best) {
+    let peer = match told.peer {
+        net::Peer::V4(bytes) => Peer::V4(bytes),
+        net::Peer::V6(bytes) => Peer::V6(bytes),
+    };
+    (peer, Best { base: Duration::from_micros(told.base_us.into()), rate: told.rate })
+}
+
+/// What is worth remembering of a path.
+pub(crate) fn learned((peer, best): &(Peer, Best)) -> net::Remembered {
+    let peer = match *peer {
+        Peer::V4(bytes) => net::Peer::V4(bytes),
+        Peer::V6(bytes) => net::Peer::V6(bytes),
+    };
+    net::Remembered { peer, base_us: micros(best.base), rate: best.rate }
 }
 
 fn micros(duration: Duration) -> u32 {

@@ -193,6 +193,11 @@ impl Controller {
         self.segment = f64::from(bytes.clamp(256, 65_535));
     }
 
+    /// Somebody remembers that the path has brought so many bytes a second.
+    pub fn expect(&mut self, rate: u64) {
+        self.surge.expect(real(rate));
+    }
+
     /// Whether it holds still to see the path without us.
     #[must_use]
     pub fn is_looking(&self) -> bool {

@@ -23,6 +23,7 @@
 mod base;
 mod controller;
 mod guests;
+mod known;
 mod noise;
 mod numbers;
 mod path;
@@ -36,6 +37,7 @@ mod tests;
 
 pub use base::Base;
 pub use controller::{Controller, Course, Grant, Sample, Seen, Signals};
+pub use known::{Best, Known};
 pub use share::{Share, shares};
 pub use surge::Card;
 

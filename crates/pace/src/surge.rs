@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// Less than this part of what the card can take is nobody.
 const WORTH_NOTICING: f64 = 0.03;
+/// What the card can take is believed by half for so long: there may be another line behind it.
+const FADES: f64 = 6.0 * 3600.0;
 /// So much more than of late is a beginning.
 const SUDDEN: f64 = 1.5;
 
@@ -62,6 +64,7 @@ impl Surge {
         self.late.add(now, length, others);
         self.mean.add(now, length, others);
         self.total.add(now, length, card.all);
+        self.highest -= self.highest * (0.7 * length.as_secs_f64() / FADES).min(1.0);
         self.highest = self.highest.max(self.total.per_second().unwrap_or(0.0));
         let late = self.late.per_second().unwrap_or(0.0);
         let sudden = late > WORTH_NOTICING * self.highest && late > SUDDEN * before;
@@ -72,6 +75,11 @@ impl Surge {
         }
         self.quiet_until = now + rest;
         true
+    }
+
+    /// Somebody remembers that it has received at this rate.
+    pub(crate) fn expect(&mut self, rate: f64) {
+        self.highest = self.highest.max(rate);
     }
 
     /// The highest rate the card has received at, in bytes a second.

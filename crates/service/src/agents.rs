@@ -16,7 +16,7 @@ mod notify;
 mod outbox;
 pub(crate) mod sign;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 use ebb_core::certificate::Form;
 use ebb_core::failure::{DestinationTrouble, Failure, ServiceTrouble};
 use ebb_core::file::{Destination, Temporary};
+use ebb_core::paths::{Memory, Paths};
+use ebb_core::time::{Moment, Now};
 use ebb_core::token::Token;
 use ebb_wire::Sandbox;
 use ebb_wire::launcher::{DenyReason, Identity, Role};
@@ -42,6 +44,8 @@ pub(crate) use notify::CommandEnd;
 
 /// An agent without work is let go after this long.
 const IDLE: Duration = Duration::from_secs(30);
+/// How often what is remembered of paths is written down.
+const NOTE_EVERY: Duration = Duration::from_secs(30);
 /// How long an agent may take from its start to its first message.
 const GREETING: Duration = Duration::from_secs(20);
 
@@ -67,6 +71,10 @@ pub(crate) struct Agents {
     holders: Pool<sign::SignAgent>,
     /// How each bucket goes about it; those that do as they like are not in it.
     paces: net::Paces,
+    /// What is remembered of paths.
+    memory: net::Memories,
+    /// When of that is written down next.
+    note_at: Cell<Moment>,
     /// How many descriptors attempts may still leave behind for those that follow.
     pub(crate) room: Arc<Semaphore>,
 }
@@ -174,6 +182,8 @@ impl Agents {
             signers: Pool::new(),
             holders: Pool::new(),
             paces: Rc::default(),
+            memory: Rc::default(),
+            note_at: Cell::default(),
             room,
         }
     }
@@ -264,7 +274,7 @@ impl Agents {
         let (channel, process) = self.start(Role::Network, &pair).await?;
         let (agent, sandbox) = within(
             GREETING,
-            net::NetAgent::greet(channel, process, Rc::clone(&self.paces), card::counters()),
+            net::NetAgent::greet(channel, process, self.shared(owner), card::counters()),
         )
         .await?;
         self.judge(sandbox)?;
@@ -313,13 +323,44 @@ impl Agents {
         }
     }
 
-    /// There is another way out: what was known of paths counts no more.
-    pub(crate) fn another_network(&self) {
-        for slot in self.nets.agents.borrow().values() {
-            if let Some(card) = card::counters() {
+    /// Goes on with what was written down of paths, as far as it is about the network of now.
+    pub(crate) fn recall(&self, memory: Memory) {
+        *self.memory.borrow_mut() = memory;
+        self.network_seen(false);
+    }
+
+    /// The way out is, or has become, as it is now. If another one came, what was known of paths counts
+    /// no more, but for what is remembered of this very network.
+    pub(crate) fn network_seen(&self, came: bool) {
+        let new = self.memory.borrow_mut().look(card::network().as_deref());
+        for (pair, slot) in self.nets.agents.borrow().iter() {
+            if let Some(card) = came.then(card::counters).flatten() {
                 slot.agent.watch_card(card);
             }
+            if came || new {
+                slot.agent.remember(&self.memory.borrow(), pair.owner);
+            }
         }
+    }
+
+    /// What is to be written down of paths, if that has changed. It is learned all the time, and what a
+    /// crash loses is learned again: so not too often.
+    pub(crate) fn paths_learned(&self, now: Now) -> Option<Paths> {
+        if self.note_at.get() > now.moment {
+            return None;
+        }
+        self.note_at.set(now.moment.after(NOTE_EVERY));
+        self.last_paths_learned(now)
+    }
+
+    /// The same, however lately it was asked.
+    pub(crate) fn last_paths_learned(&self, now: Now) -> Option<Paths> {
+        self.memory.borrow_mut().changes(now.wall)
+    }
+
+    /// What a network agent for this owner has in common with others.
+    fn shared(&self, owner: u32) -> net::Shared {
+        net::Shared { owner, paces: Rc::clone(&self.paces), memory: Rc::clone(&self.memory) }
     }
 
     /// How the path is doing on which this owner's fetches of these manners give way.

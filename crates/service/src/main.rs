@@ -37,6 +37,7 @@ use std::time::Duration;
 
 use ebb_config::Config;
 use ebb_core::job::Boot;
+use ebb_core::paths::Memory;
 use ebb_core::token::BootId;
 use ebb_sandbox::Confinement;
 use ebb_store::Store;
@@ -91,9 +92,13 @@ fn run() -> Result<(), Box<dyn Error>> {
     let jobs = store.load()?;
     let (events, newest_of_histories) = (store.load_events()?, store.newest_of_histories()?);
     let found = Found { events, newest_of_histories };
+    let memory = Memory::restored(store.load_paths()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, serve(arguments, config, vault, groups, manager, store, (jobs, found)))
+    local.block_on(
+        &runtime,
+        serve(arguments, config, vault, groups, manager, store, (jobs, found, memory)),
+    )
 }
 
 /// From here on this process reaches its own directories and local sockets, and reads the machine's
@@ -126,13 +131,14 @@ async fn serve(
     groups: Groups,
     manager: Manager,
     mut store: Store,
-    (jobs, found): (Vec<ebb_core::job::Job>, Found),
+    (jobs, found, memory): (Vec<ebb_core::job::Job>, Found, Memory),
 ) -> Result<(), Box<dyn Error>> {
     let boot = BootId(fs::read_to_string(BOOT_ID)?.trim().to_owned());
     let boot_before = if store.begin_life(&boot.0)? { Boot::Same } else { Boot::Another };
     let channel = rustix::io::dup(rustix::stdio::stdin())?;
     let launcher = Launcher::new(Channel::new(channel)?);
     let agents = Rc::new(Agents::new(Rc::clone(&launcher), groups, arguments.sandbox));
+    agents.recall(memory);
     let (outbox, inbox) = mpsc::unbounded_channel();
     let (notices, _) = broadcast::channel(NOTICES);
     let face = Rc::new(Face {

@@ -20,6 +20,7 @@
 //! | `history`     | who asked for what, and what became of it                          |
 //! | `ownership`   | an administrator becomes the owner                                 |
 //! | `authority`   | whether polkit makes an administrator of a caller                  |
+//! | `paths`       | what agents have learned of paths, written down                   |
 //! | `acts`        | what administrators do to others' jobs, noted down                 |
 //! | `owners`      | whose jobs are whose, and how they stand                           |
 //! | `headers`     | header fields that owners entrust to jobs                          |
@@ -55,6 +56,7 @@ mod janitor;
 mod on_demand;
 mod owners;
 mod ownership;
+mod paths;
 mod queue;
 mod registered;
 mod sessions;

@@ -201,6 +201,26 @@ CREATE TABLE history (
     PRIMARY KEY (job, number)
 ) STRICT, WITHOUT ROWID;
 
+-- In which network the paths were seen.
+CREATE TABLE network (
+    one  INTEGER PRIMARY KEY CHECK (one = 1),
+    name TEXT NOT NULL
+) STRICT;
+
+-- What is remembered of paths to others; see core's `paths`.
+CREATE TABLE path (
+    owner   INTEGER NOT NULL,
+    -- The first 24 or 48 bits of an address.
+    peer    BLOB    NOT NULL CHECK (length(peer) IN (3, 6)),
+    -- The lowest round trip in microseconds, and when it was told.
+    base    INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    -- The highest rate in bytes a second, or 0, and when it was nearly reached.
+    rate    INTEGER NOT NULL,
+    rate_at INTEGER NOT NULL,
+    PRIMARY KEY (owner, peer)
+) STRICT, WITHOUT ROWID;
+
 -- Up to which number events about jobs of a user were dropped: from here on nothing is missing.
 CREATE TABLE missing (
     owner INTEGER PRIMARY KEY,

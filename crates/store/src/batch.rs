@@ -13,6 +13,7 @@ use ebb_core::file::File;
 use ebb_core::history::{self, Entry as HistoryEntry};
 use ebb_core::id::JobId;
 use ebb_core::job::{Job, Step};
+use ebb_core::paths::Paths;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Statement, params_from_iter};
 
@@ -47,6 +48,7 @@ enum Change {
     Acknowledged(u64),
     Missing(u32, u64),
     History(JobId, u64, Vec<Value>),
+    Paths(Option<Value>, Vec<Vec<Value>>),
 }
 
 impl Batch {
@@ -157,6 +159,12 @@ impl Batch {
         self.push(Change::History(job, number, rows::history::cells(entry)));
     }
 
+    /// Puts all that is remembered of paths, in place of what was.
+    pub fn put_paths(&mut self, paths: &Paths) {
+        let network = paths.network.clone().map(Value::Text);
+        self.push(Change::Paths(network, rows::path::cells(paths)));
+    }
+
     /// Whether there is nothing to record.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -196,6 +204,9 @@ pub struct Recorder<'a> {
     put_missing: Statement<'a>,
     put_history: Statement<'a>,
     drop_history: Statement<'a>,
+    put_network: Statement<'a>,
+    put_path: Statement<'a>,
+    drop_paths: Statement<'a>,
 }
 
 impl<'a> Recorder<'a> {
@@ -218,6 +229,9 @@ impl<'a> Recorder<'a> {
             put_missing: prepare(rows::event::PUT_MISSING)?,
             put_history: prepare(&rows::PUT_HISTORY)?,
             drop_history: prepare(rows::history::DROP)?,
+            put_network: prepare(rows::path::PUT_NETWORK)?,
+            put_path: prepare(rows::path::PUT)?,
+            drop_paths: prepare(rows::path::DROP)?,
         })
     }
 
@@ -289,6 +303,14 @@ impl<'a> Recorder<'a> {
                 execute(&mut self.put_missing, vec![Value::from(owner), key(up_to)]).map(|_| ())
             }
             Change::History(job, number, cells) => self.put_history(job, number, cells),
+            Change::Paths(network, paths) => {
+                execute(&mut self.drop_paths, Vec::new())?;
+                if let Some(network) = network {
+                    execute(&mut self.put_network, vec![network])?;
+                }
+                let mut put = |cells| execute(&mut self.put_path, cells).map(|_| ());
+                paths.into_iter().try_for_each(&mut put)
+            }
         }
     }
 

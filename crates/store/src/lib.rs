@@ -22,6 +22,7 @@ use std::path::Path;
 use ebb_core::history::Entry;
 use ebb_core::id::JobId;
 use ebb_core::job::Job;
+use ebb_core::paths::Paths;
 use rusqlite::{Connection, OptionalExtension};
 
 pub use batch::{Batch, Recorder};
@@ -130,6 +131,15 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<(u64, Entry)>, StoreError> {
         rows::history::read(&self.connection, job, after, limit)
+    }
+
+    /// Reads what is remembered of paths.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load`].
+    pub fn load_paths(&self) -> Result<Paths, StoreError> {
+        rows::path::load(&self.connection)
     }
 
     /// Begins a new life of the service in this boot of the machine, and says whether the last one

@@ -10,6 +10,7 @@ pub(crate) mod failures;
 pub(crate) mod file;
 pub(crate) mod history;
 pub(crate) mod job;
+pub(crate) mod path;
 pub(crate) mod sealed;
 mod terms;
 

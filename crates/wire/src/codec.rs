@@ -72,6 +72,8 @@ pub const SIGNED_MAX: usize = 60 * 1024;
 pub const SIGNATURE_MAX: usize = 2048;
 /// Longest state of hashes that are under way, in bytes.
 pub const HASHED_MAX: usize = 512;
+/// Most paths that are told of together.
+pub const PATHS_MAX: usize = 128;
 /// Longest `ETag` or `Last-Modified` field in bytes; a longer one is none.
 pub const VALIDATOR_MAX: usize = 1024;
 

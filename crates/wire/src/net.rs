@@ -10,12 +10,14 @@
 
 mod digest;
 mod login;
+mod memory;
 mod path;
 mod proxy;
 mod validation;
 
 pub use digest::{Digest, Hashed};
 pub use login::{AuthScheme, AuthTarget, Login, Secret};
+pub use memory::{Peer, Remembered};
 pub use path::{Course, Manners, Path};
 pub use proxy::{Bypass, Proxy, ProxyKind, ProxyTrouble, Scheme, Way};
 pub use validation::{Question, Validation, ValidationId, Verdict};
@@ -273,6 +275,14 @@ pub enum ToNet {
         /// Whether it is what was sent.
         sent: bool,
     },
+    /// What is remembered of paths in the network the machine is in now, in place of all that was
+    /// known of any.
+    Remember {
+        /// The number of the network, for [`FromNet::Learned`].
+        network: u32,
+        /// What there is, at most [`crate::codec::PATHS_MAX`].
+        paths: Vec<Remembered>,
+    },
     /// Stop this fetch: close its connection, sync, answer `Stopped`. An unknown or ended fetch is
     /// no error and gets no answer of its own (its `Done` or `Failed` is under way).
     Stop {
@@ -331,6 +341,14 @@ pub enum FromNet {
     },
     /// How a path is doing on which fetches give way. Sent about once a second while there are any.
     Path(Path),
+    /// What paths have shown, where it is worth remembering. Sent at most once a second, and when a
+    /// fetch ends; never before a `Remember`.
+    Learned {
+        /// In which network: the number of the last `Remember`.
+        network: u32,
+        /// At most [`crate::codec::PATHS_MAX`].
+        paths: Vec<Remembered>,
+    },
     /// Whether a server may be spoken to. Answered by `Verdict`.
     Question(Box<Question>),
     /// Everything is there and synced.

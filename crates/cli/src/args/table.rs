@@ -306,7 +306,8 @@ pub(crate) const COMMANDS: &[&Command] = &[
         "Tells what stands in its way: no network, a network that costs too much, the hour, the \
          battery, no slot, a retry, a missing helper. With --verbose also what does not. With --watch \
          and --json an object a line: time, job, state, bytes_transferred, and path (null while it \
-         gives way to nobody): course, connections, window, rate, target_ms, base_ms, queue_ms, signals.",
+         gives way to nobody): course, connections, window, rate, target_ms, base_ms, queue_ms, \
+         remembered_ms, signals.",
         &[&WATCH, &ALL_USERS],
     ),
     &command(

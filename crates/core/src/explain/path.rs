@@ -22,6 +22,8 @@ pub struct Path {
     pub target: Duration,
     /// Whether what this machine's card receives can be seen.
     pub card: bool,
+    /// The lowest round trip that is remembered from before, as long as it counts.
+    pub remembered: Option<Duration>,
 }
 
 /// What is done about a path.
@@ -77,6 +79,8 @@ pub(super) fn line(path: Path) -> Line {
     };
     let kib = path.window.div_ceil(1024);
     let sentence = format!("{what}: {}, {kib} KiB under way. {}", queue(path), signals(path));
+    let before = path.remembered.map(|base| format!(" Remembered: {} ms.", millis(base)));
+    let sentence = sentence + before.as_deref().unwrap_or_default();
     Line { condition: "path", bearing, sentence, until: None }
 }
 
@@ -121,6 +125,7 @@ mod tests {
         queue: Some(Duration::from_micros(48_250)),
         target: Duration::from_millis(10),
         card: true,
+        remembered: None,
     };
 
     #[test]
@@ -132,6 +137,13 @@ mod tests {
             "Others queue on its path, and it yields to them: the queue is 48.3 ms, its share of it \
              10.0 ms, 3 KiB under way. Seen: round trips (at best 20.0 ms), this machine's card."
         );
+    }
+
+    #[test]
+    fn what_is_remembered_is_told_while_it_counts() {
+        let remembered = Some(Duration::from_micros(19_500));
+        let line = line(Path { remembered, ..PATH }).sentence;
+        assert!(line.ends_with("this machine's card. Remembered: 19.5 ms."), "{line}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The agent parses what servers send, so it is the process we trust least: its words are numbers
 //! and short texts, checked by the codec, and a message about a fetch it was never given ends it.
 
+mod paths;
 mod words;
 
 use std::cell::{Cell, RefCell};
@@ -28,13 +29,12 @@ use super::launcher::Process;
 use super::outbox::Outbox;
 use super::{Channel, Listening};
 use crate::conditions::card::Counters;
+pub(crate) use paths::{Memories, Shared};
 use words::to_wire;
 pub(crate) use words::{digest_to_wire, failure_of, from_wire};
 
 /// A fetch that is told to stop has this long to do so; then its agent is ended.
 pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(3);
-/// What was told of a path longer ago says nothing any more.
-const PATH_IS_OLD: Duration = Duration::from_secs(3);
 /// A server that does not tell a size at once is not waited for.
 const MEASURE_TIMEOUT_MS: u32 = 10_000;
 
@@ -113,6 +113,7 @@ impl Fetch {
                 | FromNet::Progress { .. }
                 | FromNet::Measured { .. }
                 | FromNet::Path(_)
+                | FromNet::Learned { .. }
                 | FromNet::Question(_)
                 | FromNet::Hello { .. } => {}
             }
@@ -125,7 +126,7 @@ impl NetAgent {
     pub(crate) async fn greet(
         channel: Channel,
         process: Process,
-        paces: Paces,
+        Shared { owner, paces, memory }: Shared,
         card: Option<Counters>,
     ) -> Result<(Rc<Self>, Sandbox), Failure> {
         let hello = channel.receive::<FromNet>().await;
@@ -135,7 +136,12 @@ impl NetAgent {
         let (channel, process) = (Rc::new(channel), Rc::new(process));
         let fetches = Rc::new(RefCell::new(Fetches::default()));
         let paths = Rc::default();
-        let told = Told { fetches: Rc::clone(&fetches), paths: Rc::clone(&paths) };
+        let told = Told {
+            fetches: Rc::clone(&fetches),
+            paths: Rc::clone(&paths),
+            owner,
+            memory: Rc::clone(&memory),
+        };
         let task = listen(Rc::clone(&channel), Rc::clone(&process), told);
         let listening = Listening::begin(task);
         let (next, buckets) = (Cell::new(1), RefCell::default());
@@ -144,27 +150,12 @@ impl NetAgent {
         if let Some(card) = card {
             this.watch_card(card);
         }
+        this.remember(&memory.borrow(), owner);
         Ok((Rc::new(this), sandbox))
     }
 
     pub(crate) fn is_alive(&self) -> bool {
         !self.fetches.borrow().over
-    }
-
-    /// How the path is doing on which fetches of these manners give way; nothing if that is long ago.
-    pub(crate) fn path(&self, manners: Manners) -> Option<Path> {
-        let paths = self.paths.borrow();
-        paths
-            .get(&manners)
-            .filter(|(since, _)| since.elapsed() < PATH_IS_OLD)
-            .map(|(_, path)| *path)
-    }
-
-    /// Another card leads out of the machine.
-    pub(crate) fn watch_card(&self, card: Counters) {
-        // A dead agent gives way to nobody.
-        let _ = self.outbox.put(&ToNet::Card { sent: false }, Some(card.received));
-        let _ = self.outbox.put(&ToNet::Card { sent: true }, Some(card.sent));
     }
 
     /// Tells a new pace, if it is one for fetches of this agent.
@@ -396,6 +387,8 @@ async fn listen(channel: Rc<Channel>, process: Rc<Process>, told: Told) {
 struct Told {
     fetches: Rc<RefCell<Fetches>>,
     paths: Rc<RefCell<HashMap<Manners, (Instant, Path)>>>,
+    owner: u32,
+    memory: Memories,
 }
 
 fn limit(bucket: u32, pace: Pace) -> ToNet {
@@ -416,6 +409,10 @@ async fn hand_out(channel: &Channel, told: &Told) {
 fn hand_over(message: FromNet, told: &Told) -> bool {
     if let FromNet::Path(path) = message {
         told.paths.borrow_mut().insert(path.manners, (Instant::now(), path));
+        return true;
+    }
+    if let FromNet::Learned { network, paths } = message {
+        paths::learn(&mut told.memory.borrow_mut(), (told.owner, network), &paths);
         return true;
     }
     if let FromNet::Question(question) = message {
@@ -444,7 +441,10 @@ fn hand_over(message: FromNet, told: &Told) -> bool {
 
 fn fetch_of(message: &FromNet) -> Option<FetchId> {
     match message {
-        FromNet::Hello { .. } | FromNet::Path(_) | FromNet::Question(_) => None,
+        FromNet::Hello { .. }
+        | FromNet::Path(_)
+        | FromNet::Learned { .. }
+        | FromNet::Question(_) => None,
         FromNet::Head { fetch, .. }
         | FromNet::Progress { fetch, .. }
         | FromNet::Hashed { fetch, .. }
@@ -460,6 +460,7 @@ fn size_in(answer: FromNet) -> Option<u64> {
         FromNet::Measured { size, .. } => size,
         FromNet::Hello { .. }
         | FromNet::Path(_)
+        | FromNet::Learned { .. }
         | FromNet::Question(_)
         | FromNet::Head { .. }
         | FromNet::Progress { .. }
@@ -474,6 +475,7 @@ fn is_last(message: &FromNet) -> bool {
     match message {
         FromNet::Hello { .. }
         | FromNet::Path(_)
+        | FromNet::Learned { .. }
         | FromNet::Question(_)
         | FromNet::Head { .. }
         | FromNet::Hashed { .. }

@@ -56,6 +56,7 @@ impl Attempt {
                 | FromNet::Progress { .. }
                 | FromNet::Measured { .. }
                 | FromNet::Path(_)
+                | FromNet::Learned { .. }
                 | FromNet::Question(_)
                 | FromNet::Stopped { .. },
             ) => self.out_of_its_mind(net, at).await,

@@ -266,6 +266,7 @@ impl Attempt {
                     | FromNet::Done { .. }
                     | FromNet::Measured { .. }
                     | FromNet::Path(_)
+                    | FromNet::Learned { .. }
                     | FromNet::Question(_)
                     | FromNet::Stopped { .. }
                     | FromNet::Hello { .. },

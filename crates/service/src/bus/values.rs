@@ -235,6 +235,7 @@ fn path(seen: &Path) -> Dict<'static> {
         ("Card", Variant::from(seen.card)),
     ]);
     dict.extend(seen.base.map(|base| ("Base", Variant::from(micros(base)))));
+    dict.extend(seen.remembered.map(|base| ("Remembered", Variant::from(micros(base)))));
     dict.extend(seen.queue.map(|queue| ("Queue", Variant::from(micros(queue)))));
     dict
 }

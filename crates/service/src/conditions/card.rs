@@ -27,6 +27,15 @@ pub(crate) fn counters() -> Option<Counters> {
     Some(Counters { received: open("rx_bytes")?, sent: open("tx_bytes")? })
 }
 
+/// The name of the network: the device that leads out, and the gateway behind it. Nothing without one.
+pub(crate) fn network() -> Option<String> {
+    let routes = routes::look().ok()?;
+    let (device, gateway) = routes.gateway()?;
+    let device = named(Path::new(DEVICES[0]), device)?;
+    let gateway: String = gateway.iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(format!("{} {gateway}", device.file_name()?.to_string_lossy()))
+}
+
 /// The device with this number.
 fn named(devices: &Path, number: u32) -> Option<PathBuf> {
     let number = number.to_string();

@@ -64,7 +64,12 @@ impl Routes {
 
     /// The device that leads out; one of them, if there are several.
     pub(super) fn way_out(&self) -> Option<u32> {
-        self.defaults.first().map(|(device, _)| *device)
+        self.gateway().map(|(device, _)| device)
+    }
+
+    /// The same with the address of the gateway, which may be none.
+    pub(super) fn gateway(&self) -> Option<(u32, &[u8])> {
+        self.defaults.first().map(|(device, gateway)| (*device, gateway.as_slice()))
     }
 
     /// Whether this is a network where there was none, or another way out than before.

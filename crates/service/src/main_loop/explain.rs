@@ -99,5 +99,6 @@ fn path(told: ebb_wire::net::Path) -> Path {
         queue: told.queue_us.map(duration),
         target: duration(told.target_us),
         card: told.card,
+        remembered: told.remembered_us.map(duration),
     }
 }

@@ -62,15 +62,15 @@ impl MainLoop {
     /// Takes over what a watcher has seen.
     pub(super) fn sighted(&mut self, sighting: Sighting) {
         let before = self.parts.surroundings;
+        if let Sighting::Network { came, .. } = sighting {
+            self.parts.agents.network_seen(came);
+        }
         let (now, came) = match sighting {
             Sighting::Network { network, came } => (Surroundings { network, ..before }, came),
             Sighting::Cost(cost) => (Surroundings { cost, ..before }, false),
             Sighting::Power(power) => (Surroundings { power, ..before }, false),
         };
         self.parts.surroundings = now;
-        if came {
-            self.parts.agents.another_network();
-        }
         if before != self.parts.surroundings {
             println!("the surroundings are now {:?}", self.parts.surroundings);
         }

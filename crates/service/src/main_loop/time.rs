@@ -35,6 +35,7 @@ impl MainLoop {
             self.reschedule = true;
         }
         self.look_at_the_hour(now);
+        self.note_paths(now, turn);
         self.tell_waiting(now.moment);
         if self.forget_at <= now.moment {
             self.forget_at = now.moment.after(FORGET_EVERY);
@@ -141,6 +142,7 @@ impl MainLoop {
             }
             self.finish_turn(turn).await?;
         }
+        self.note_last_paths().await?;
         self.parts.writer.close();
         Ok(())
     }

@@ -8,5 +8,6 @@ mod events;
 mod history;
 mod jobs;
 mod opening;
+mod paths;
 mod recording;
 mod scratch;

@@ -3,9 +3,11 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use ebb_core::credentials::AuthPair;
 use ebb_core::job::{Calling, State};
+use ebb_core::paths::Peer;
 use ebb_core::time::Moment;
 use ebb_store::{Store, StoreError};
 use rusqlite::Connection;
@@ -119,6 +121,11 @@ fn a_store_of_the_first_version_is_read_by_this_one() {
     assert_eq!((state.acknowledged, error.acknowledged), (false, true));
     assert_eq!(events.missing, [(1001, 39)]);
     assert_eq!(store.newest_of_histories().unwrap().len(), 1);
+    let paths = store.load_paths().unwrap();
+    assert_eq!(paths.network.as_deref(), Some("eth0 c0000201"));
+    let best = paths.best[&(1001, Peer::V4([198, 51, 100]))];
+    assert_eq!((best.base, best.rate), (Duration::from_micros(20_500), 6_250_000));
+    assert_eq!((best.at.0, best.rate_at.0), (1_700_000_001, 1_700_000_000));
     let jobs = store.load().unwrap();
     let [job] = jobs.as_slice() else { panic!("one job, not {}", jobs.len()) };
     assert_eq!(job.id.to_string(), "a7a7a7a7-a7a7-47a7-a7a7-a7a7a7a7a7a7");

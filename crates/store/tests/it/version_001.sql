@@ -34,3 +34,5 @@ INSERT INTO event VALUES (
 INSERT INTO missing VALUES (1001, 39);
 INSERT INTO history VALUES (17, 6, 1700000000, 1001, 'resume', '', 'queued');
 INSERT INTO history VALUES (17, 7, 1700000002, NULL, 'trouble', 'http-503, file 0: busy', 'error');
+INSERT INTO network VALUES (1, 'eth0 c0000201');
+INSERT INTO path VALUES (1001, x'c63364', 20500, 1700000001, 6250000, 1700000000);

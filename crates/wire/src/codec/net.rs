@@ -5,6 +5,7 @@
 
 mod digest;
 mod login;
+mod memory;
 mod options;
 mod path;
 mod proxy;
@@ -14,7 +15,7 @@ pub(super) use validation::{get_chain, put_chain};
 
 use super::{
     AUTHORITIES_MAX, DETAIL_MAX, DecodeError, EncodeError, FIELDS_COUNT_MAX, FIELDS_MAX, Message,
-    PIECES_MAX, Part, Reader, URL_MAX, VALIDATOR_MAX, Writer,
+    PATHS_MAX, PIECES_MAX, Part, Reader, URL_MAX, VALIDATOR_MAX, Writer,
 };
 use crate::net::{
     AuthoritiesId, CertificateId, FetchId, FromNet, NetTrouble, Piece, ToNet, Validators,
@@ -62,6 +63,9 @@ impl Message for ToNet {
                 Writer::new(70).put(authorities).put(alone).bytes(pem, AUTHORITIES_MAX)
             }
             Self::Distrust { authorities } => Writer::new(71).put(authorities),
+            Self::Remember { network, paths } => {
+                Writer::new(72).put(network).list(paths, PATHS_MAX)
+            }
             Self::Verdict { question, verdict } => Writer::new(40).put(question).put(verdict),
             Self::Proceed { fetch } => Writer::new(2).put(fetch),
             Self::Stop { fetch } => Writer::new(3).put(fetch),
@@ -113,6 +117,7 @@ impl Message for ToNet {
                 pem: from.bytes(AUTHORITIES_MAX)?,
             },
             71 => Self::Distrust { authorities: from.get()? },
+            72 => Self::Remember { network: from.get()?, paths: from.list(PATHS_MAX)? },
             40 => Self::Verdict { question: from.get()?, verdict: from.get()? },
             _ => return Err(DecodeError::UnknownNumber),
         };
@@ -161,6 +166,7 @@ impl Message for FromNet {
             Self::Hashed { fetch, hashed } => Writer::new(8).put(fetch).put(hashed),
             Self::Measured { fetch, size } => Writer::new(7).put(fetch).put(size),
             Self::Path(path) => Writer::new(30).put(path),
+            Self::Learned { network, paths } => Writer::new(72).put(network).list(paths, PATHS_MAX),
             Self::Question(question) => Writer::new(40).put(question.as_ref()),
         }
         .finish()
@@ -194,6 +200,7 @@ impl Message for FromNet {
             7 => Self::Measured { fetch: from.get()?, size: from.get()? },
             8 => Self::Hashed { fetch: from.get()?, hashed: from.get()? },
             30 => Self::Path(from.get()?),
+            72 => Self::Learned { network: from.get()?, paths: from.list(PATHS_MAX)? },
             40 => Self::Question(Box::new(from.get()?)),
             _ => return Err(DecodeError::UnknownNumber),
         };

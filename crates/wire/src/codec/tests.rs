@@ -1,6 +1,7 @@
 //! Whatever comes: what we write we can read, and what we did not write never gets through.
 
 mod largest;
+mod memory;
 mod path;
 mod proxy;
 mod sign;
@@ -267,6 +268,7 @@ fn to_net() -> impl Strategy<Value = ToNet> {
         fetch().prop_map(|fetch| ToNet::Proceed { fetch }),
         fetch().prop_map(|fetch| ToNet::Stop { fetch }),
         path::limit(),
+        memory::remember(),
         any::<bool>().prop_map(|sent| ToNet::Card { sent }),
         (fetch(), text(), fetch_options().boxed(), any::<u32>()).prop_map(
             |(fetch, url, options, stall_timeout_ms)| ToNet::Measure {
@@ -343,6 +345,7 @@ fn from_net() -> impl Strategy<Value = FromNet> {
         (fetch(), option::of(any::<u64>()))
             .prop_map(|(fetch, size)| FromNet::Measured { fetch, size }),
         path::path().prop_map(FromNet::Path),
+        memory::learned(),
         validation::question().boxed(),
     ]
 }

@@ -57,6 +57,7 @@ impl Part for Path {
         self.queue_us.put(to);
         self.target_us.put(to);
         self.card.put(to);
+        self.remembered_us.put(to);
     }
 
     fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -70,6 +71,7 @@ impl Part for Path {
             queue_us: from.get()?,
             target_us: from.get()?,
             card: from.get()?,
+            remembered_us: from.get()?,
         })
     }
 }

@@ -29,14 +29,14 @@ pub(super) fn path() -> impl Strategy<Value = Path> {
         (manners(), course, any::<u32>()),
         any::<[u64; 2]>(),
         (maybe(), maybe(), any::<u32>()),
-        any::<bool>(),
+        (any::<bool>(), maybe()),
     )
         .prop_map(
             |(
                 (manners, course, connections),
                 [window, rate],
                 (base_us, queue_us, target_us),
-                card,
+                (card, remembered_us),
             )| {
                 Path {
                     manners,
@@ -48,6 +48,7 @@ pub(super) fn path() -> impl Strategy<Value = Path> {
                     queue_us,
                     target_us,
                     card,
+                    remembered_us,
                 }
             },
         )
