@@ -2,6 +2,8 @@
 //! by root alone, handed on as an open file, and on no disk of ours.
 
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
 use support::bus::JOB;
 use support::instance::{Instance, Setup};
 use support::job::Job;
@@ -48,6 +50,20 @@ fn the_credential_of_the_unit_is_the_key_and_nothing_else_opens_what_it_sealed()
     assert_eq!(read(&instance).unwrap(), [line]);
     write(&[8; 32]);
     instance.kill_and_restart();
+    assert_eq!(read(&instance).unwrap_err().name, "VaultUnavailable");
+    // One that is there and cannot be opened is not passed over: nothing is sealed with another key.
+    instance.kill();
+    std::os::unix::fs::chown(&key, Some(user.uid), None).unwrap();
+    let mut ebbd = Command::new(instance.scratch().join("libexec/ebbd"));
+    ebbd.arg("--policy").arg(instance.scratch().join("ebbd.conf"));
+    let ended = ebbd.env("CREDENTIALS_DIRECTORY", &credentials).output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("cannot open the credential ebb-vault-key"), "{said}");
+    assert_eq!(ended.status.code(), Some(71), "{said}");
+    assert!(!instance.scratch().join("state/vault-key").exists(), "no key of our own is made");
+    // Where there is none, the key is our own.
+    std::fs::remove_file(&key).unwrap();
+    instance.start_again();
     assert_eq!(read(&instance).unwrap_err().name, "VaultUnavailable");
     drop(instance);
     std::fs::remove_dir_all(credentials).unwrap();

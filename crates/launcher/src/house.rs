@@ -43,7 +43,7 @@ struct House {
 
 /// Starts the service and serves it until there is nothing left to do.
 pub(crate) fn keep(policy: Policy, service: Identity, signals: &OwnedFd) -> Result<(), Fatal> {
-    let started = sys::start(policy.service(), service);
+    let started = sys::start(policy.service()?, service);
     let (service, channel) = started.map_err(cannot("start ebb-service"))?;
     let (phase, agents) = (Phase::Serving, BTreeMap::new());
     let mut house = House { policy, phase, deadline: None, service, channel, agents };
@@ -97,8 +97,7 @@ impl House {
         Ok(())
     }
 
-    /// Hears and answers one message. One at a time, so that a service that never stops talking
-    /// cannot keep us from anything else.
+    /// Hears and answers one message, so that a service that never stops talking blocks nothing.
     fn hear(&mut self) -> Result<(), Fatal> {
         match channel::receive(&self.channel) {
             Ok(Received::Message(request, _)) => self.answer(request)?,

@@ -22,9 +22,8 @@ pub(crate) enum Phase {
     Closing,
 }
 
-/// Judges one request: admitted, denied, or (the outer error) none that a service of ours makes,
-/// which ends everything. Pure; the whole policy of the privileged side is this table. `running` are
-/// the agents that run or are not reaped yet.
+/// Judges one request: admitted, denied, or (the outer error) none of a service of ours, which ends
+/// everything. Pure: the whole policy of the privileged side. `running` are those not reaped yet.
 pub(crate) fn judge(
     phase: Phase,
     policy: &Policy,

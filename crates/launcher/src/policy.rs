@@ -119,15 +119,17 @@ impl Policy {
         Ok(())
     }
 
-    pub(crate) fn service(&self) -> Command {
+    pub(crate) fn service(&self) -> Result<Command, Fatal> {
         let mut command = self.command("ebb-service");
         command.arg(if self.only.is_some() { "--instance=private" } else { "--instance=system" });
         command.args(self.places.iter().map(|(name, place)| format!("--{name}={place}")));
         command.args(std::env::var("NOTIFY_SOCKET").map(|socket| format!("--notify={socket}")));
         // Ours to read, and not the service's: it gets the open file in place of an output.
-        let credential = std::env::var("CREDENTIALS_DIRECTORY").map(|dir| dir + "/ebb-vault-key");
-        credential.ok().and_then(|at| File::open(at).ok()).map(|key| command.stdout(key));
-        command
+        let key = std::env::var("CREDENTIALS_DIRECTORY").ok().map(|dir| dir + "/ebb-vault-key");
+        let none = |key: &_| matches!(key, Err(e) if io::Error::kind(e) == ErrorKind::NotFound);
+        let key = key.map(File::open).filter(|key| !none(key)).transpose();
+        key.map_err(cannot("open the credential ebb-vault-key"))?.map(|key| command.stdout(key));
+        Ok(command)
     }
 
     pub(crate) fn agent(&self, role: Role) -> Command {
