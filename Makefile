@@ -57,6 +57,7 @@ bench-politeness:
 
 # What libexec/ebb/ holds is not readable: the memory of a program one may run but not read is out of
 # the reach of all other processes of its user, from the first instruction on.
+# The message bus and polkit look below /usr alone: with another PREFIX Ebb is reached on its own socket.
 # Afterwards, on a machine that runs: systemd-sysusers; systemd-tmpfiles --create ebb.conf;
 # systemctl daemon-reload; systemctl enable --now ebbd.
 install: release
@@ -79,7 +80,9 @@ install-files:
 	[ -z "$(STRIP)" ] || $(STRIP) $(DESTDIR)$(PREFIX)/bin/ebb $(DESTDIR)$(PREFIX)/sbin/ebbd \
 	  $(DESTDIR)$(PREFIX)/libexec/ebb/*
 	install -m 0755 dist/ebb-delegate $(DESTDIR)$(PREFIX)/libexec/ebb/
-	install -D -m 0644 dist/ebbd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/ebbd.service
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/|$(PREFIX)/|' dist/ebbd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/ebbd.service
+	chmod 0644 $(DESTDIR)$(PREFIX)/lib/systemd/system/ebbd.service
 	install -D -m 0644 dist/vault-key.conf $(DESTDIR)$(PREFIX)/share/doc/ebbd/vault-key.conf
 	install -D -m 0644 dist/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/ebb.conf
 	install -D -m 0644 dist/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/ebb.conf
@@ -101,4 +104,5 @@ install-files:
 	$(BIN)/ebb completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_ebb
 	$(BIN)/ebb completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ebb.fish
 	[ -e $(DESTDIR)/etc/ebb/ebb.toml ] || install -D -m 0644 dist/ebb.toml $(DESTDIR)/etc/ebb/ebb.toml
-	[ -e $(DESTDIR)/etc/ebb/ebbd.conf ] || install -D -m 0644 dist/ebbd.conf $(DESTDIR)/etc/ebb/ebbd.conf
+	[ -e $(DESTDIR)/etc/ebb/ebbd.conf ] || { install -D -m 0644 dist/ebbd.conf $(DESTDIR)/etc/ebb/ebbd.conf && \
+	  { [ $(PREFIX) = /usr ] || echo 'libexec-dir = $(PREFIX)/libexec/ebb' >> $(DESTDIR)/etc/ebb/ebbd.conf; }; }
