@@ -9,7 +9,7 @@
 //! the target that are still there when it has been made durable are given up by hand: nobody else has
 //! them open yet.
 
-use rustix::fs::{Advice, fadvise, fdatasync, fstatfs};
+use rustix::fs::{Advice, copy_file_range, fadvise, fdatasync, fstatfs};
 use rustix::io::{Errno, ReadWriteFlags, preadv2, pwritev2};
 use std::io::{IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
@@ -23,8 +23,43 @@ const PIECE: usize = 256 * 1024;
 /// File systems that cannot share blocks between files: the kernel copies there by way of the cache.
 const COPYING: [u64; 2] = [0xEF53, 0x0102_1994];
 
-/// Copies from one file to the same place of another.
-pub(crate) struct Past {
+/// Copies a part of one file to the same place of another, makes it durable, and leaves none of it in the
+/// page cache. Returns whether the source was long enough.
+pub(crate) fn copy(source: &OwnedFd, file: &OwnedFd, part: Range<u64>) -> Result<bool, Errno> {
+    let mut past = Past::between(source, file);
+    let mut at = part.start;
+    while at < part.end {
+        let most = part.end - at;
+        let copied = match &mut past {
+            Some(past) => past.copy(source, file, at, most),
+            None => by_the_kernel(source, file, at, most),
+        };
+        at += match copied {
+            Ok(0) => return Ok(false),
+            Ok(copied) => copied,
+            Err(Errno::INTR) => 0,
+            Err(errno) => return Err(errno),
+        };
+    }
+    kept(file, part)?;
+    Ok(true)
+}
+
+/// Copies some of the `most` bytes at `at`; how many.
+fn by_the_kernel(source: &OwnedFd, file: &OwnedFd, at: u64, most: u64) -> Result<u64, Errno> {
+    let (mut from, mut to) = (at, at);
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    match copy_file_range(source, Some(&mut from), file, Some(&mut to), most) {
+        // Two file systems, or one that cannot.
+        Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            Past::new().copy(source, file, at, most as u64)
+        }
+        other => other.map(|copied| copied as u64),
+    }
+}
+
+/// Copies piece by piece.
+struct Past {
     piece: Vec<u8>,
     reading: ReadWriteFlags,
     writing: ReadWriteFlags,
@@ -33,23 +68,20 @@ pub(crate) struct Past {
 impl Past {
     /// A way for both files, if there is none that is better: file systems that share blocks, or
     /// copy where the files are, touch no page at all.
-    pub(crate) fn between(source: &OwnedFd, file: &OwnedFd) -> Option<Self> {
+    fn between(source: &OwnedFd, file: &OwnedFd) -> Option<Self> {
         let copies = |file: &OwnedFd| {
             let kind = fstatfs(file).ok().and_then(|found| u64::try_from(found.f_type).ok());
             kind.is_some_and(|kind| COPYING.contains(&kind))
         };
-        let past = Self { piece: vec![0; PIECE], reading: DONTCACHE, writing: DONTCACHE };
-        (copies(source) || copies(file)).then_some(past)
+        (copies(source) || copies(file)).then(Self::new)
+    }
+
+    fn new() -> Self {
+        Self { piece: vec![0; PIECE], reading: DONTCACHE, writing: DONTCACHE }
     }
 
     /// Copies some of the `most` bytes at `at`; how many.
-    pub(crate) fn copy(
-        &mut self,
-        source: &OwnedFd,
-        file: &OwnedFd,
-        at: u64,
-        most: u64,
-    ) -> Result<u64, Errno> {
+    fn copy(&mut self, source: &OwnedFd, file: &OwnedFd, at: u64, most: u64) -> Result<u64, Errno> {
         let most = usize::try_from(most).unwrap_or(PIECE).min(PIECE);
         let piece = &mut self.piece[..most];
         let length = unless_refused(&mut self.reading, |flags| {
@@ -69,7 +101,7 @@ impl Past {
 /// Makes a part of the file durable, and gives up its pages: those of a write with the flag go by
 /// themselves only where the kernel learns in the right place that they have been written, and those
 /// of another write do not.
-pub(crate) fn kept(file: &OwnedFd, part: Range<u64>) -> Result<(), Errno> {
+fn kept(file: &OwnedFd, part: Range<u64>) -> Result<(), Errno> {
     fdatasync(file)?;
     if let Some(length) = NonZeroU64::new(part.end.saturating_sub(part.start)) {
         // Advice; a file system that does not take it loses nothing.

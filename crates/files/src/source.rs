@@ -13,8 +13,8 @@
 //! What the other side may try: any path, and any descriptor to write into. The path gets it what this
 //! identity may read anyway; the descriptor has to be a regular file that is open for writing.
 
-use crate::past::{self, Past};
-use crate::{fill, place, trouble};
+use crate::past;
+use crate::{place, trouble};
 use ebb_wire::files::{FileTrouble, Source};
 use rustix::fs::{Advice, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -41,22 +41,9 @@ pub(crate) fn copy(
     rustix::fs::ftruncate(file, part.start).map_err(trouble::from)?;
     // Advice, as below; a file system that does not take it loses nothing.
     let _ = rustix::fs::fadvise(&source, 0, None, Advice::NoReuse);
-    let mut past = Past::between(&source, file);
-    let mut at = part.start;
-    while at < part.end {
-        let most = part.end - at;
-        let copied = match &mut past {
-            Some(past) => past.copy(&source, file, at, most),
-            None => fill::copy(&source, file, at, most),
-        };
-        at += match copied {
-            Ok(0) => return Err(FileTrouble::SourceChanged),
-            Ok(copied) => copied,
-            Err(Errno::INTR) => 0,
-            Err(errno) => return Err(trouble::from(errno)),
-        };
+    if !past::copy(&source, file, part).map_err(trouble::from)? {
+        return Err(FileTrouble::SourceChanged);
     }
-    past::kept(file, part).map_err(trouble::from)?;
     let after = rustix::fs::fstat(&source).map_err(refused)?;
     if of(&after)? == *expected { Ok(()) } else { Err(FileTrouble::SourceChanged) }
 }
