@@ -35,6 +35,7 @@ mod identities;
 mod job_model;
 mod library;
 mod limits;
+mod logging_off;
 mod logging_on;
 mod logind;
 mod notifications;
