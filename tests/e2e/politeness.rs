@@ -127,3 +127,34 @@ fn what_a_path_has_shown_is_remembered_after_a_restart_and_for_its_owner_only() 
     let told = begin(&instance, &alice, "second");
     assert!(told.contains("Remembered: "), "{told}");
 }
+
+#[test]
+fn where_connections_have_no_timestamps_echoes_show_the_queue_if_they_are_allowed() {
+    if !needs_root("network namespaces of its own") {
+        return;
+    }
+    // Which groups may send echoes; the kernel's own default is none.
+    for (allowed, told) in [("0 2147483647", "the queue is "), ("1 0", "the queue cannot be seen")]
+    {
+        let namespace = Namespace::new();
+        namespace.set("tcp_timestamps", "0");
+        namespace.set("ping_group_range", allowed);
+        let instance = Setup::new().under(&namespace.wrapper()).start();
+        let server = Server::http_at(SocketAddr::new(namespace.machine(), 0));
+        let gate = Arc::new(Gate::after(FILE.size / 2));
+        server.put("/f", Resource::new(FILE).through(&gate));
+        let alice = User::alice();
+        let bus = instance.bus(&alice);
+        let job = Job::create(&bus, "without timestamps");
+        let destination = instance.directory_of(&alice).join("f");
+        job.add(&server.url("/f"), &destination);
+        job.resume();
+        job.wait_for_bytes(FILE.size / 2);
+        let seen = || path(&instance, &alice, &job).filter(|line| line.contains(told));
+        let line = until("what is seen of the path", seen);
+        assert_eq!(line.contains("Seen: echoes (ICMP"), allowed != "1 0", "{line}");
+        gate.open();
+        job.finish();
+        assert_eq!(std::fs::read(&destination).unwrap(), FILE.bytes());
+    }
+}

@@ -42,6 +42,8 @@ pub struct Path {
     pub target: Duration,
     /// Whether what this machine's card receives is seen.
     pub card: bool,
+    /// Whether round trips are those of ICMP echoes, as the connections show none.
+    pub echoes: bool,
     /// The lowest round trip, where round trips are seen.
     pub base: Option<Duration>,
     /// The queue, whoever keeps it up, where it is seen.
@@ -65,6 +67,7 @@ impl Path {
             rate: fields.large("Rate")?,
             target: micros("Target")?,
             card: fields.flag("Card")?,
+            echoes: fields.has("Echoes") && fields.flag("Echoes")?,
             base: seen("Base")?,
             queue: seen("Queue")?,
             remembered: seen("Remembered")?,

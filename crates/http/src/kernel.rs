@@ -32,6 +32,8 @@ pub(crate) struct Shown {
     pub(crate) out_of_order: u32,
     /// What a segment carries, in bytes.
     pub(crate) segment: u32,
+    /// Whether its segments have timestamps.
+    pub(crate) timestamps: bool,
     /// Round trip with the queues in it, as the receiver sees it; nothing without timestamps.
     pub(crate) rtt: Option<Duration>,
     /// Lowest round trip of what we sent.
@@ -59,6 +61,7 @@ pub(crate) fn shown(socket: &impl AsFd) -> io::Result<Shown> {
     let timestamps = raw.get(5).is_some_and(|options| options & 1 != 0);
     Ok(Shown {
         segment: small(20).unwrap_or(0),
+        timestamps,
         rtt: micros(92).filter(|_| timestamps),
         bytes: large(128).unwrap_or(0),
         segments: small(140).unwrap_or(0),

@@ -50,6 +50,7 @@ mod connect;
 mod control;
 mod digest;
 mod disk;
+mod echo;
 mod fetch;
 mod hash;
 mod kernel;

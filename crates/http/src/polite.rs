@@ -13,12 +13,13 @@
 mod peers;
 
 use crate::bucket::Bucket;
+use crate::echo::{Echo, Echoes};
 use crate::kernel::{SMALLEST, Shown, clamp, mark, shown, unclamp};
 use ebb_pace::{
     Best, Card, Controller, Course, Grant, Manners, Sample, Seen, Share, Signals, shares,
 };
 pub use peers::Peer;
-use peers::Peers;
+use peers::{Peers, address};
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -45,6 +46,8 @@ pub struct Standing {
     pub course: Course,
     /// What it sees.
     pub signals: Signals,
+    /// Whether round trips are those of echoes, as no connection shows any.
+    pub echoes: bool,
     /// The lowest round trip that is remembered from before, as long as it counts.
     pub remembered: Option<Duration>,
 }
@@ -59,6 +62,7 @@ struct State {
     next: u64,
     laws: Vec<Law>,
     peers: Peers,
+    echoes: Echoes,
     card: Option<Counter>,
     sent: Option<Counter>,
     epoch: Option<Instant>,
@@ -76,6 +80,8 @@ struct Law {
     controller: Controller,
     grant: Option<Grant>,
     connections: usize,
+    /// Round trips are those of echoes.
+    echoes: bool,
     remembered: Option<Duration>,
 }
 
@@ -83,6 +89,10 @@ struct Member {
     socket: Arc<OwnedFd>,
     bucket: Arc<Bucket>,
     peer: Peer,
+    /// Asked for the round trip where the connection shows none.
+    echo: Option<Arc<Echo>>,
+    /// Whether it was tried to ask.
+    asked: bool,
     before: Shown,
     seen: Seen,
     /// The path's law has not heard what is remembered of its peer.
@@ -107,6 +117,7 @@ impl Pacer {
         state.card = Some(Counter { file: counter, before: None });
         state.peers.forget();
         state.laws.clear();
+        state.echoes.forget();
     }
 
     /// The same for the bytes the card has sent.
@@ -143,6 +154,7 @@ impl Pacer {
                 window: grant.window,
                 course: grant.course,
                 signals: law.controller.signals(),
+                echoes: law.echoes,
                 remembered: law.remembered,
             })
         })
@@ -167,8 +179,18 @@ impl Pacer {
         state.next += 1;
         let seen = Seen { bytes: 0, rtt: None, base: None, lost: 0 };
         let bucket = Arc::clone(bucket);
-        let (steered, told, new) = (false, u64::MAX, true);
-        let member = Member { socket, bucket, peer, before, seen, new, steered, told };
+        let member = Member {
+            socket,
+            bucket,
+            peer,
+            echo: None,
+            asked: false,
+            before,
+            seen,
+            new: true,
+            steered: false,
+            told: u64::MAX,
+        };
         state.members.insert(number, member);
         if !std::mem::replace(&mut state.steering, true) {
             tokio::spawn(steer(Arc::downgrade(self)));
@@ -221,9 +243,15 @@ impl State {
         let mut laws = std::mem::take(&mut self.laws);
         for manners in self.manners() {
             if !laws.iter().any(|law| law.manners == manners) {
-                let controller = Controller::new(manners, 0);
-                let (grant, connections, remembered) = (None, 0, None);
-                laws.push(Law { manners, controller, grant, connections, remembered });
+                let law = Law {
+                    manners,
+                    controller: Controller::new(manners, 0),
+                    grant: None,
+                    connections: 0,
+                    echoes: false,
+                    remembered: None,
+                };
+                laws.push(law);
             }
         }
         for law in &mut laws {
@@ -245,15 +273,19 @@ impl State {
             own = own.saturating_add(bytes.saturating_add(HEADERS * u64::from(segments)));
             let known = self.peers.of(member.peer, |peer| present.contains(peer));
             known.receive(now, bytes);
-            // Before data has flowed the receiver knows no round trip.
-            if let Some(rtt) = after.rtt.or(after.lowest) {
-                known.see(now, rtt);
-            }
             if member.bucket.manners().is_none() {
                 member.let_go();
+            } else if !after.timestamps && !std::mem::replace(&mut member.asked, true) {
+                member.echo = address(&member.socket).and_then(|peer| self.echoes.to(peer));
+            }
+            let echo = member.echo.as_ref().and_then(|echo| echo.round_trip());
+            let rtt = after.rtt.or(echo);
+            // Before data has flowed the receiver knows no round trip.
+            if let Some(rtt) = rtt.or(after.lowest) {
+                known.see(now, rtt);
             }
             let lost = after.out_of_order.wrapping_sub(member.before.out_of_order);
-            member.seen = Seen { bytes, rtt: after.rtt, base: known.base(), lost };
+            member.seen = Seen { bytes, rtt, base: known.base(), lost };
             member.before = after;
         }
         own
@@ -274,6 +306,8 @@ impl State {
         let of_law = |member: &&mut Member| member.bucket.manners() == Some(law.manners);
         let mut members: Vec<&mut Member> = self.members.values_mut().filter(of_law).collect();
         law.connections = members.len();
+        law.echoes =
+            members.iter().all(|member| member.before.rtt.is_none() && member.echo.is_some());
         let segment = members.iter().map(|member| member.before.segment).max()?;
         law.controller.set_segment(if segment == 0 { SEGMENT } else { segment });
         let heard = |member: &&mut Member| self.peers.heard(member.peer);
@@ -330,6 +364,7 @@ impl Member {
         if std::mem::take(&mut self.steered) {
             unclamp(&self.socket);
             self.told = u64::MAX;
+            (self.echo, self.asked) = (None, false);
             mark(&self.socket, false);
         }
     }

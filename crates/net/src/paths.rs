@@ -38,6 +38,7 @@ pub(crate) fn told(standing: &Standing) -> net::Path {
         queue_us: signals.queue.map(micros),
         target_us: micros(signals.target),
         card: signals.card,
+        echoes: standing.echoes,
         remembered_us: standing.remembered.map(micros),
     }
 }

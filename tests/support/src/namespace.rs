@@ -52,6 +52,18 @@ impl Namespace {
         ["ip", "netns", "exec", &self.name]
     }
 
+    /// Sets what the kernel does in there, by its name below `/proc/sys/net/ipv4`.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such name, or no such value.
+    pub fn set(&self, name: &str, value: &str) {
+        let [ip, words @ ..] = self.wrapper();
+        let script = "echo \"$1\" > /proc/sys/net/ipv4/\"$0\"";
+        let set = Command::new(ip).args(words).args(["sh", "-c", script, name, value]).status();
+        assert!(set.expect("ip can be started").success(), "{name} is not to be {value}");
+    }
+
     /// The machine's address as seen from inside.
     #[must_use]
     pub fn machine(&self) -> IpAddr {

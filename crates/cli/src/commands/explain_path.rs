@@ -81,7 +81,8 @@ fn line(job: &JobProperties, path: Option<&Path>) -> String {
 }
 
 fn signals(path: &Path) -> Vec<&'static str> {
-    let round_trips = path.queue.map(|_| "round-trips");
+    let what = if path.echoes { "echoes" } else { "round-trips" };
+    let round_trips = path.queue.map(|_| what);
     round_trips.into_iter().chain(path.card.then_some("card")).collect()
 }
 

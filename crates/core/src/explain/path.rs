@@ -22,6 +22,8 @@ pub struct Path {
     pub target: Duration,
     /// Whether what this machine's card receives can be seen.
     pub card: bool,
+    /// Whether round trips are those of echoes, as no connection shows any.
+    pub echoes: bool,
     /// The lowest round trip that is remembered from before, as long as it counts.
     pub remembered: Option<Duration>,
 }
@@ -95,12 +97,16 @@ fn queue(path: Path) -> String {
 /// What can be seen, and what cannot.
 fn signals(path: Path) -> String {
     let card = if path.card { "this machine's card" } else { "not this machine's card" };
-    match (path.queue, path.base) {
-        (Some(_), Some(base)) => {
+    match (path.queue, path.base, path.echoes) {
+        (Some(_), Some(base), false) => {
             format!("Seen: round trips (at best {} ms), {card}.", millis(base))
         }
-        (Some(_), None) => format!("Seen: round trips, {card}."),
-        (None, _) => format!(
+        (Some(_), Some(base), true) => format!(
+            "Seen: echoes (ICMP, as the connection has no timestamps; at best {} ms), {card}.",
+            millis(base)
+        ),
+        (Some(_), None, _) => format!("Seen: round trips, {card}."),
+        (None, ..) => format!(
             "Seen: {card}; no round trips, as the connection has no timestamps. What arrives in a \
              round trip bounds it."
         ),
@@ -125,6 +131,7 @@ mod tests {
         queue: Some(Duration::from_micros(48_250)),
         target: Duration::from_millis(10),
         card: true,
+        echoes: false,
         remembered: None,
     };
 
@@ -144,6 +151,14 @@ mod tests {
         let remembered = Some(Duration::from_micros(19_500));
         let line = line(Path { remembered, ..PATH }).sentence;
         assert!(line.ends_with("this machine's card. Remembered: 19.5 ms."), "{line}");
+    }
+
+    #[test]
+    fn echoes_are_told_from_what_the_connection_shows_itself() {
+        let line = line(Path { echoes: true, ..PATH }).sentence;
+        let told =
+            "Seen: echoes (ICMP, as the connection has no timestamps; at best 20.0 ms), this";
+        assert!(line.contains(told), "{line}");
     }
 
     #[test]

@@ -23,12 +23,15 @@ pub enum Peer {
     V6([u8; 6]),
 }
 
+/// Where a socket leads; nothing if that is nowhere any more.
+pub(super) fn address(socket: &OwnedFd) -> Option<SocketAddr> {
+    SocketAddr::try_from(getpeername(socket).ok().flatten()?).ok()
+}
+
 impl Peer {
     /// Nothing for a socket that leads to this machine itself, or nowhere any more.
     pub(super) fn of(socket: &OwnedFd) -> Option<Self> {
-        let address = getpeername(socket).ok().flatten()?;
-        let address = SocketAddr::try_from(address).ok()?.ip();
-        Some(match address.to_canonical() {
+        Some(match address(socket)?.ip().to_canonical() {
             here if here.is_loopback() => return None,
             IpAddr::V4(address) => {
                 let [a, b, c, _] = address.octets();

@@ -233,6 +233,7 @@ fn path(seen: &Path) -> Dict<'static> {
         ("Rate", Variant::from(seen.rate)),
         ("Target", Variant::from(micros(seen.target))),
         ("Card", Variant::from(seen.card)),
+        ("Echoes", Variant::from(seen.echoes)),
     ]);
     dict.extend(seen.base.map(|base| ("Base", Variant::from(micros(base)))));
     dict.extend(seen.remembered.map(|base| ("Remembered", Variant::from(micros(base)))));

@@ -99,6 +99,7 @@ fn path(told: ebb_wire::net::Path) -> Path {
         queue: told.queue_us.map(duration),
         target: duration(told.target_us),
         card: told.card,
+        echoes: told.echoes,
         remembered: told.remembered_us.map(duration),
     }
 }

@@ -32,6 +32,8 @@ pub struct Path {
     pub target_us: u32,
     /// Whether what the machine's card receives can be seen.
     pub card: bool,
+    /// Whether round trips are those of echoes (ICMP), as no connection shows any.
+    pub echoes: bool,
     /// The lowest round trip that is remembered from before, as long as it counts, in microseconds.
     pub remembered_us: Option<u32>,
 }

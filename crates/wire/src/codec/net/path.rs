@@ -57,6 +57,7 @@ impl Part for Path {
         self.queue_us.put(to);
         self.target_us.put(to);
         self.card.put(to);
+        self.echoes.put(to);
         self.remembered_us.put(to);
     }
 
@@ -71,6 +72,7 @@ impl Part for Path {
             queue_us: from.get()?,
             target_us: from.get()?,
             card: from.get()?,
+            echoes: from.get()?,
             remembered_us: from.get()?,
         })
     }

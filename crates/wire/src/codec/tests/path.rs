@@ -29,14 +29,14 @@ pub(super) fn path() -> impl Strategy<Value = Path> {
         (manners(), course, any::<u32>()),
         any::<[u64; 2]>(),
         (maybe(), maybe(), any::<u32>()),
-        (any::<bool>(), maybe()),
+        (any::<[bool; 2]>(), maybe()),
     )
         .prop_map(
             |(
                 (manners, course, connections),
                 [window, rate],
                 (base_us, queue_us, target_us),
-                (card, remembered_us),
+                ([card, echoes], remembered_us),
             )| {
                 Path {
                     manners,
@@ -48,6 +48,7 @@ pub(super) fn path() -> impl Strategy<Value = Path> {
                     queue_us,
                     target_us,
                     card,
+                    echoes,
                     remembered_us,
                 }
             },
