@@ -28,6 +28,7 @@ mod file_sources;
 mod files_only_by_ebb_files;
 mod groups;
 mod handover;
+mod hanging;
 mod headers;
 mod high_performance;
 mod history;
