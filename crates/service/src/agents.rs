@@ -17,7 +17,7 @@ mod outbox;
 pub(crate) mod sign;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -321,6 +321,11 @@ impl Agents {
         for slot in self.nets.agents.borrow().values() {
             slot.agent.pace(bucket, pace);
         }
+    }
+
+    /// These identities serve jobs in the foreground now; the agents of all others give way.
+    pub(crate) fn hurry(&self, urgent: BTreeSet<u32>) {
+        self.groups.hurry(urgent);
     }
 
     /// Goes on with what was written down of paths, as far as it is about the network of now.

@@ -10,10 +10,15 @@
 //! Where there is no such tree (an older hierarchy, a container, a private instance) all goes on in
 //! the group it is in, which the journal says once.
 //!
+//! An identity's agents give way in their groups: the processor and the disk are theirs when nobody else
+//! in the unit wants them, as long as they serve no job in the foreground. Which files of the kernel's say
+//! so depends on its version; one that is missing is passed over.
+//!
 //! What somebody could gain who takes this service over: to move processes within the unit, and to
 //! stop them there, which `ebbd` does for it anyway.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
@@ -27,9 +32,19 @@ const MAIN: &str = "main";
 /// What can be limited, where the unit has been given it.
 const CONTROLLERS: [&str; 4] = ["cpu", "io", "memory", "pids"];
 
+/// A file of a group, what makes it give way, and what takes that back.
+const MANNERS: [(&str, &str, &str); 4] = [
+    ("cpu.idle", "1", "0"),
+    ("io.weight", "default 1", "default 100"),
+    ("io.bfq.weight", "default 1", "default 100"),
+    ("io.prio.class", "idle", "no-change"),
+];
+
 /// The groups of this unit, if they are ours to make.
 pub(crate) struct Groups {
     base: Option<PathBuf>,
+    /// Identities that serve a job in the foreground.
+    urgent: RefCell<BTreeSet<u32>>,
     said: Cell<bool>,
 }
 
@@ -47,7 +62,7 @@ impl Groups {
 
     /// Moves `ebbd` and this process into a group of their own, which makes room for the others.
     pub(crate) fn settle(base: Option<PathBuf>) -> Self {
-        let groups = Self { base, said: Cell::new(false) };
+        let groups = Self { base, urgent: RefCell::default(), said: Cell::new(false) };
         if let Some(base) = &groups.base {
             let launcher = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
             let own = rustix::process::getpid().as_raw_nonzero().get();
@@ -76,6 +91,32 @@ impl Groups {
             other => other,
         };
         self.say(made.and_then(|()| write(&group.join("cgroup.procs"), &pid.to_string())));
+        if matches!(role, Role::Files | Role::Network) {
+            self.give_way(&group, !self.urgent.borrow().contains(&uid));
+        }
+    }
+
+    /// From now on these identities' agents serve a job in the foreground, and no others do.
+    pub(crate) fn hurry(&self, urgent: BTreeSet<u32>) {
+        let Some(base) = &self.base else { return };
+        let before = self.urgent.replace(urgent);
+        let now = self.urgent.borrow();
+        for uid in before.symmetric_difference(&now) {
+            for role in [Role::Files, Role::Network] {
+                let group = base.join(format!("{}-{uid}", name(role)));
+                self.give_way(&group, before.contains(uid));
+            }
+        }
+    }
+
+    fn give_way(&self, group: &Path, yes: bool) {
+        for (file, when_so, when_not) in MANNERS {
+            match write(&group.join(file), if yes { when_so } else { when_not }) {
+                // Another kernel, or nobody of this identity has been started yet.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                written => self.say(written),
+            }
+        }
     }
 
     /// A process that stays where it is does its work all the same.
@@ -122,5 +163,44 @@ mod tests {
         assert_eq!(of("0::/\n"), None);
         assert_eq!(of("1:cpu:/ebbd\n"), None);
         assert_eq!(of("0::/../../etc\n"), None);
+    }
+
+    #[test]
+    fn an_identitys_agents_give_way_unless_a_job_in_the_foreground_has_them() {
+        let base = std::env::temp_dir().join(format!("ebb-groups-{}", std::process::id()));
+        let (his, hers) = (base.join("network-1001"), base.join("network-1000"));
+        // A kernel that knows two of the files.
+        let kernel = || {
+            for group in [&his, &hers] {
+                fs::create_dir_all(group).unwrap();
+                for file in ["cgroup.procs", "cpu.idle", "io.weight"] {
+                    fs::write(group.join(file), "").unwrap();
+                }
+            }
+        };
+        let said = |group: &Path| {
+            let of = |file| fs::read_to_string(group.join(file)).unwrap();
+            (of("cpu.idle"), of("io.weight"))
+        };
+        let text = |idle: &str, weight: &str| (idle.to_owned(), weight.to_owned());
+        kernel();
+        let urgent = RefCell::default();
+        let groups = Groups { base: Some(base.clone()), urgent, said: Cell::new(false) };
+        groups.place(Role::Network, 1000, 1);
+        assert_eq!(said(&hers), text("1", "default 1"));
+        kernel();
+        groups.hurry(BTreeSet::from([1000, 1001]));
+        assert_eq!((said(&hers), said(&his)), (text("0", "default 100"), text("0", "default 100")));
+        kernel();
+        groups.place(Role::Network, 1001, 2);
+        assert_eq!(said(&his), text("0", "default 100"), "the next one of them, too");
+        groups.hurry(BTreeSet::from([1000]));
+        assert_eq!(said(&hers), text("", ""), "as it was");
+        kernel();
+        groups.hurry(BTreeSet::new());
+        assert_eq!((said(&hers), said(&his)), (text("1", "default 1"), text("", "")));
+        assert!(!groups.said.get(), "files the kernel does not have are no trouble");
+        assert_eq!(fs::read_dir(&his).unwrap().count(), 3, "and are not made");
+        fs::remove_dir_all(base).unwrap();
     }
 }

@@ -66,6 +66,8 @@ impl MainLoop {
                 self.parts.agents.pace(self.buckets.of(*job), pace);
             }
         }
+        let jobs = running.iter().filter_map(|id| Some(&self.jobs.get(id)?.job));
+        self.parts.agents.hurry(jobs.flat_map(urgent).collect());
     }
 
     /// How the path of a running job is doing, if it gives way on it.
@@ -78,6 +80,13 @@ impl MainLoop {
         let limit = self.jobs.get(&id)?.job.terms.bandwidth_limit;
         (limit > 0).then_some(limit)
     }
+}
+
+/// The identities that a job wants something done for at once.
+fn urgent(job: &Job) -> impl Iterator<Item = u32> {
+    let uses = [Resource::Network, Resource::LocalFile].into_iter();
+    let uses = uses.filter(|_| job.terms.priority == Priority::Foreground);
+    uses.filter_map(|used| Some(job.identity_for(used).ok()?.uid))
 }
 
 /// How jobs of this priority behave towards others: the more urgent, the more queue they may keep up.
