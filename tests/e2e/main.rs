@@ -39,6 +39,7 @@ mod limits;
 mod logging_off;
 mod logging_on;
 mod logind;
+mod newer_store;
 mod notifications;
 mod notify_command;
 mod on_demand;

@@ -44,7 +44,10 @@ pub enum StoreError {
     #[error("open the store: the file is not a store of Ebb")]
     NotAStore,
     /// The store was made by a newer Ebb. It is left as it is.
-    #[error("open the store: its version is {found}, and this Ebb knows only up to {known}")]
+    #[error(
+        "open the store: a newer Ebb made it (version {found}; this one knows {known}), and it is left as it \
+         is: install the newer one again, or move the store away"
+    )]
     Newer {
         /// The store's version.
         found: i64,
