@@ -51,7 +51,8 @@ bench:
 	BENCH_RTT=50 BENCH_FILES=2000 BENCH_KIB=4 bench/small-files
 	bench/jobs
 
-# Beside others, on a simulated access line: what they keep, and what is left. Half an hour.
+# Beside others, on a simulated access line and in memory: what they keep, and what is left. An hour; pictures
+# are in target/politeness.
 bench-politeness:
 	bench/politeness
 

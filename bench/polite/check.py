@@ -1,0 +1,94 @@
+"""The short form: a slow line, so that a busy machine can carry it, and loose bounds on ratios.
+
+Whoever is slowed down by a compiler beside him is not slowed down by us: so what counts is the foreground's part
+of all that passed, and how a page fares before and meanwhile. Of two tries the better one counts.
+"""
+
+import os
+import subprocess
+import sys
+import time
+
+from .case import Case
+from .foregrounds import iperf3, page
+from .house import PAYLOAD, House, Sampler
+
+CASE = Case("check", "iperf3", ["--down", "20mbit"], rate=20e6)
+TRIES = 2
+# Nobody in the background leaves a foreground less than this part, or makes it longer than this.
+PART, PAGE, QUEUE, MOVES = 0.9, 1.5, 40.0, 0.5
+LEFT_OUT = 77
+
+
+def lacking():
+    """What this machine has not got."""
+    if not os.path.exists("/dev/net/tun"):
+        return "no /dev/net/tun for the delay of a line"
+    name = f"nb-try-{os.getpid()}"
+    try:
+        for words in (
+            ["ip", "netns", "add", name],
+            ["ip", "-n", name, "link", "add", "e0", "type", "veth", "peer", "name", "e1"],
+            ["ip", "netns", "exec", name, "tc", "qdisc", "add", "dev", "e0", "root", "tbf", "rate", "1mbit", "burst", "8kb", "latency", "9ms"],
+        ):
+            tried = subprocess.run(words, capture_output=True, text=True)
+            if tried.returncode != 0:
+                return f"{' '.join(words)}: {tried.stderr.strip()}"
+    finally:
+        subprocess.run(["ip", "netns", "del", name], capture_output=True)
+    return None
+
+
+def attempt(programs, who):
+    with House(CASE, programs) as house:
+        line = CASE.rate * PAYLOAD
+        quiet = page(house, 3)
+        sampler = Sampler(house)
+        sampler.start()
+        begun = time.monotonic()
+        house.background(who)
+        time.sleep(5)
+        start = time.monotonic()
+        beside = iperf3(house, "-R", seconds=6) * line
+        end = time.monotonic()
+        crowded = page(house, 5)
+        sampler.over.set()
+        sampler.join()
+        # Of its first second neither counts: the one begins, the other goes.
+        ours = sampler.rate(start + 1, end)
+        return {
+            "part": beside / (beside + ours),
+            "page": crowded / quiet,
+            "queue": sampler.queue(begun, start, CASE.rate),
+            "moves": sampler.rate(start - 3, start) / line,
+        }
+
+
+def misses(found):
+    bounds = [
+        ("part", found["part"] >= PART, f"the foreground has {found['part']:.2f} of what passes, not {PART}"),
+        ("page", found["page"] <= PAGE, f"a page takes {found['page']:.2f} times as long, not {PAGE}"),
+        ("queue", found["queue"] <= QUEUE, f"alone the queue is {found['queue']:.0f} ms, not {QUEUE:.0f}"),
+        ("moves", found["moves"] >= MOVES, f"alone it has {found['moves']:.2f} of the line, not {MOVES}"),
+    ]
+    return {name: text for name, kept, text in bounds if not kept}
+
+
+def check(programs):
+    """The exit status."""
+    if programs is None:
+        sys.exit("politeness: BENCH_PROGRAMS says where the programs are")
+    lack = lacking()
+    if lack:
+        print(lack)
+        return LEFT_OUT
+    missed = None
+    for _ in range(TRIES):
+        found = attempt(programs, os.environ.get("BENCH_BACKGROUND", "ebb"))
+        print(" ".join(f"{name}={value:.3f}" for name, value in found.items()), flush=True)
+        now = misses(found)
+        missed = now if missed is None else {name: text for name, text in missed.items() if name in now}
+        if not missed:
+            return 0
+    print("; ".join(missed.values()))
+    return 1
