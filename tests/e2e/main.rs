@@ -46,6 +46,7 @@ mod on_demand;
 mod ownership;
 mod package;
 mod politeness;
+mod politeness_measured;
 mod polkit;
 mod processes;
 mod properties;
