@@ -33,5 +33,6 @@ pub mod ranges;
 pub mod refusal;
 pub mod retry;
 pub mod schedule;
+pub mod sharing;
 pub mod time;
 pub mod token;
