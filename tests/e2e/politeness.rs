@@ -158,3 +158,47 @@ fn where_connections_have_no_timestamps_echoes_show_the_queue_if_they_are_allowe
         assert_eq!(std::fs::read(&destination).unwrap(), FILE.bytes());
     }
 }
+
+#[test]
+fn two_users_background_jobs_have_half_of_the_path_each_and_whoever_is_left_has_all() {
+    if !needs_root("a network namespace of its own") {
+        return;
+    }
+    let namespace = Namespace::new();
+    let instance = Setup::new().under(&namespace.wrapper()).start();
+    let server = Server::http_at(SocketAddr::new(namespace.machine(), 0));
+    let gates = ["/hers", "/his"].map(|path| {
+        let gate = Arc::new(Gate::after(FILE.size / 2));
+        server.put(path, Resource::new(FILE).through(&gate));
+        gate
+    });
+    let (alice, bob) = (User::alice(), User::bob());
+    let buses = [instance.bus(&alice), instance.bus(&bob)];
+    let both = [(&alice, &buses[0], "/hers"), (&bob, &buses[1], "/his")];
+    let [hers, his] = both.map(|(user, bus, path)| {
+        let job = Job::create(bus, "shared");
+        job.add(&server.url(path), &instance.directory_of(user).join("f"));
+        job.resume();
+        job
+    });
+    let half = "its part of it is 50.0 %";
+    for (user, job) in [(&alice, &hers), (&bob, &his)] {
+        let told = || path(&instance, user, job).filter(|line| line.contains(half));
+        until("each has half of the path", told);
+        let mut watch = instance.ebb(user, &["explain", "--watch", "--json", &job.id]);
+        let mut watch = watch.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines().map(Result::unwrap);
+        until("the share is told", || lines.next().filter(|line| line.contains("\"share\":0.5")));
+        watch.kill().unwrap();
+        watch.wait().unwrap();
+    }
+    his.call("Suspend").unwrap();
+    let told = || path(&instance, &alice, &hers).filter(|line| !line.contains("its part of it"));
+    until("she has all of it", told);
+    his.resume();
+    let told = || path(&instance, &alice, &hers).filter(|line| line.contains(half));
+    until("each has half of it again", told);
+    gates.iter().for_each(|gate| gate.open());
+    hers.finish();
+    his.finish();
+}

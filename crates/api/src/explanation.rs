@@ -44,6 +44,8 @@ pub struct Path {
     pub card: bool,
     /// Whether round trips are those of ICMP echoes, as the connections show none.
     pub echoes: bool,
+    /// The part of the path these connections have, in thousandths; those of others have the rest.
+    pub share: u32,
     /// The lowest round trip, where round trips are seen.
     pub base: Option<Duration>,
     /// The queue, whoever keeps it up, where it is seen.
@@ -68,6 +70,7 @@ impl Path {
             target: micros("Target")?,
             card: fields.flag("Card")?,
             echoes: fields.has("Echoes") && fields.flag("Echoes")?,
+            share: fields.small("Share")?,
             base: seen("Base")?,
             queue: seen("Queue")?,
             remembered: seen("Remembered")?,

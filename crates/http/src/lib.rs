@@ -84,7 +84,7 @@ pub use connect::{ConnectError, Scheme};
 pub use control::{Control, Steering, control};
 pub use digest::Digest;
 pub use disk::{DiskError, Hashed};
-pub use ebb_pace::{Best, Course, Manners, Signals};
+pub use ebb_pace::{Best, Course, Manners, Part as PathPart, Signals};
 pub use fetch::{Ended, FetchError, Head, Reports, check, fetch};
 pub use measure::measure;
 pub use order::{FieldError, Options, Order, OwnFields, Piece, Redirects, Relaxed};

@@ -16,7 +16,8 @@ use crate::bucket::Bucket;
 use crate::echo::{Echo, Echoes};
 use crate::kernel::{SMALLEST, Shown, clamp, mark, shown, unclamp};
 use ebb_pace::{
-    Best, Card, Controller, Course, Grant, Manners, Sample, Seen, Share, Signals, shares,
+    Best, Card, Controller, Course, Credit, Grant, Manners, Part, Sample, Seen, Share, Signals,
+    shares,
 };
 pub use peers::Peer;
 use peers::{Peers, address};
@@ -30,6 +31,8 @@ use tokio::time::{Instant, sleep_until};
 const WORTH_STEERING: u64 = 64 * 1024;
 /// Headers of a segment on the card, in bytes: Ethernet, IP, TCP with timestamps.
 const HEADERS: u64 = 66;
+/// After so long without a word about them, other agents count for nothing.
+const UNHEARD: Duration = Duration::from_secs(3);
 /// What a segment carries if the kernel does not say.
 const SEGMENT: u32 = 1448;
 
@@ -50,6 +53,8 @@ pub struct Standing {
     pub echoes: bool,
     /// The lowest round trip that is remembered from before, as long as it counts.
     pub remembered: Option<Duration>,
+    /// The part of the path that is this agent's.
+    pub part: Part,
 }
 
 /// Steers the connections of one identity.
@@ -65,8 +70,19 @@ struct State {
     echoes: Echoes,
     card: Option<Counter>,
     sent: Option<Counter>,
-    epoch: Option<Instant>,
+    /// The parts that are this agent's, and when they were told.
+    parts: Vec<(Manners, Part, Instant)>,
+    looked_at: Option<Duration>,
+    credit: Credit,
+    epoch: Option<Epoch>,
     steering: bool,
+}
+
+/// A moment on the clock that all agents of the machine have in common.
+#[derive(Clone, Copy)]
+struct Epoch {
+    at: Instant,
+    since_boot: Duration,
 }
 
 /// A file that holds one number, which grows.
@@ -83,6 +99,7 @@ struct Law {
     /// Round trips are those of echoes.
     echoes: bool,
     remembered: Option<Duration>,
+    part: Part,
 }
 
 struct Member {
@@ -137,25 +154,38 @@ impl Pacer {
     #[must_use]
     pub fn learned(&self, most: usize) -> Option<(u32, Vec<(Peer, Best)>)> {
         let mut state = self.state();
-        let now = state.epoch?.elapsed();
+        let now = state.epoch?.now();
         state.peers.learned(now, most)
     }
 
-    /// How the paths are doing.
+    /// This is the agent's part of the paths of these manners now. It stays so until the next word; what
+    /// the others do is soon old.
+    pub fn share(&self, manners: Manners, part: Part) {
+        let mut state = self.state();
+        state.parts.retain(|(other, ..)| *other != manners);
+        state.parts.push((manners, part, Instant::now()));
+    }
+
+    /// How the paths are doing; also those that have no connection any more.
     #[must_use]
     pub fn standings(&self) -> Vec<Standing> {
         let state = self.state();
-        let laws = state.laws.iter().filter(|law| law.connections > 0);
+        let of = |manners| {
+            let members = state.members.values();
+            members.filter(|member| member.bucket.manners() == Some(manners)).count()
+        };
+        let laws = state.laws.iter();
         laws.filter_map(|law| {
             let grant = law.grant?;
             Some(Standing {
                 manners: law.manners,
-                connections: law.connections,
+                connections: law.connections.min(of(law.manners)),
                 window: grant.window,
                 course: grant.course,
                 signals: law.controller.signals(),
                 echoes: law.echoes,
                 remembered: law.remembered,
+                part: law.part,
             })
         })
         .collect()
@@ -205,9 +235,9 @@ impl Pacer {
             state.steering = false;
             return None;
         }
-        let epoch = *state.epoch.get_or_insert_with(Instant::now);
+        let epoch = *state.epoch.get_or_insert_with(Epoch::begin);
         let (now, next) = state.tick(epoch);
-        Some(epoch + next.max(now))
+        Some(epoch.at + (next.max(now) - epoch.since_boot))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -232,26 +262,24 @@ impl Drop for Joined {
 
 impl State {
     /// Returns now, and when to look again.
-    fn tick(&mut self, epoch: Instant) -> (Duration, Duration) {
+    fn tick(&mut self, epoch: Epoch) -> (Duration, Duration) {
         // The card first: what arrives between the two readings counts as ours.
         let all = self.card.as_mut().and_then(Counter::passed);
         let sent = self.sent.as_mut().and_then(Counter::passed).unwrap_or(0);
-        let now = epoch.elapsed();
+        let now = epoch.now();
         let own = self.look(now);
-        let card = all.map(|all| Card { all, own, sent });
+        let length = self.looked_at.map_or(Duration::ZERO, |at| now.saturating_sub(at));
+        self.looked_at = Some(now);
+        let rate = self.parts().map(|(_, part)| part.rate).max().unwrap_or(0);
+        let card = all.map(|all| {
+            let others = self.credit.take(length, rate, all.saturating_sub(own));
+            Card { all, own: own.saturating_add(others), sent }
+        });
         let mut next = now + Duration::from_secs(1);
         let mut laws = std::mem::take(&mut self.laws);
         for manners in self.manners() {
             if !laws.iter().any(|law| law.manners == manners) {
-                let law = Law {
-                    manners,
-                    controller: Controller::new(manners, 0),
-                    grant: None,
-                    connections: 0,
-                    echoes: false,
-                    remembered: None,
-                };
-                laws.push(law);
+                laws.push(Law::new(manners));
             }
         }
         for law in &mut laws {
@@ -301,8 +329,19 @@ impl State {
         all
     }
 
+    /// What is this agent's, with what the others do as long as that is fresh.
+    fn parts(&self) -> impl Iterator<Item = (Manners, Part)> {
+        self.parts.iter().map(|(manners, part, told)| match told.elapsed() < UNHEARD {
+            true => (*manners, *part),
+            false => (*manners, part.unheard()),
+        })
+    }
+
     /// Has one law look at its connections, and tells the kernel what it grants.
     fn follow(&mut self, now: Duration, card: Option<Card>, law: &mut Law) -> Option<Grant> {
+        let part = self.parts().find(|(manners, _)| *manners == law.manners);
+        law.part = part.map_or(Part::WHOLE, |(_, part)| part);
+        law.controller.set_part(law.part);
         let of_law = |member: &&mut Member| member.bucket.manners() == Some(law.manners);
         let mut members: Vec<&mut Member> = self.members.values_mut().filter(of_law).collect();
         law.connections = members.len();
@@ -321,12 +360,32 @@ impl State {
         let seen: Vec<Seen> = members.iter().map(|member| member.seen).collect();
         let sample = Sample { now, connections: &seen, card, limit: None };
         let grant = law.controller.tick(&sample);
-        let out = shares(now, grant.window, u64::from(segment.max(1)), members.len());
+        let out = shares(now, grant.window, u64::from(segment.max(1)), members.len(), &law.part);
         for (member, share) in members.iter_mut().zip(out) {
             member.take(share);
         }
         law.grant = Some(grant);
         Some(grant)
+    }
+}
+
+impl Epoch {
+    fn begin() -> Self {
+        let clock = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let since_boot = Duration::try_from(clock).unwrap_or_default();
+        Self { at: Instant::now(), since_boot }
+    }
+
+    fn now(&self) -> Duration {
+        self.since_boot + self.at.elapsed()
+    }
+}
+
+impl Law {
+    fn new(manners: Manners) -> Self {
+        let controller = Controller::new(manners, 0);
+        let (grant, connections, echoes, remembered) = (None, 0, false, None);
+        Self { manners, controller, grant, connections, echoes, remembered, part: Part::WHOLE }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::authorities::Trusted;
 use crate::certificates::Certificates;
 use crate::descriptor::is_writable_file;
 use crate::logins::Waiting;
-use crate::paths;
+use crate::paths::{self, Tellings};
 use crate::translate::{
     asked, detail, digest, hashed, order, piece, redirect, retry_after, told, trouble,
 };
@@ -76,6 +76,7 @@ pub(crate) struct Fetches {
     logins: Waiting,
     certificates: Certificates,
     trusted: Trusted,
+    tellings: Tellings,
     validations: Validations,
     tasks: JoinSet<FetchId>,
 }
@@ -97,6 +98,7 @@ impl Fetches {
             logins: Waiting::default(),
             certificates: Certificates::default(),
             trusted: Trusted::default(),
+            tellings: Tellings::default(),
             tasks: JoinSet::new(),
         }
     }
@@ -200,6 +202,9 @@ impl Fetches {
                 let paths: Vec<_> = paths.iter().map(paths::remembered).collect();
                 self.client.pacer().remember(network, &paths);
             }
+            ToNet::Share { manners, part } => {
+                self.client.pacer().share(paths::manners(manners), paths::part(part));
+            }
             ToNet::Proceed { fetch } => {
                 // One that is unknown has ended meanwhile; its end is under way.
                 if let Some(steering) = self.running.get(&fetch) {
@@ -220,12 +225,19 @@ impl Fetches {
         !self.running.is_empty()
     }
 
-    /// Tells how the paths are doing on which fetches give way.
-    pub(crate) fn tell_paths(&self) {
+    /// Tells how the paths are doing on which fetches give way, if it is time: those that are shared with
+    /// others, and those with another number of connections, at once.
+    pub(crate) fn tell_paths(&mut self) {
+        let due = self.tellings.is_due();
         for standing in self.client.pacer().standings() {
-            self.tell(FromNet::Path(paths::told(&standing)));
+            let path = paths::told(&standing);
+            if self.tellings.is_news(&path, due || standing.part.of > 1) {
+                self.tell(FromNet::Path(path));
+            }
         }
-        self.tell_learned();
+        if due {
+            self.tell_learned();
+        }
     }
 
     /// Tells what is worth remembering of them.
@@ -242,6 +254,9 @@ impl Fetches {
             Some(Ok(fetch)) => {
                 self.running.remove(&fetch);
                 self.tell_learned();
+                if self.running.is_empty() {
+                    self.tell_paths();
+                }
             }
             // Panics abort, and nothing here aborts a task.
             Some(Err(_)) => {}

@@ -23,8 +23,8 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How often is told how paths are doing.
-const TELL_PATHS_EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked whether something is to be told of paths.
+const TELL_PATHS_EVERY: Duration = Duration::from_millis(200);
 
 /// The channel is of no more use.
 #[derive(Debug, thiserror::Error)]

@@ -21,11 +21,12 @@
 use crate::guests::Guests;
 use crate::noise::Noise;
 use crate::numbers::{duration, real, whole};
+use crate::part::{Part, TOLD_AFTER};
 use crate::path::Path;
 use crate::rate::Rate;
-use crate::surge::Card;
-use crate::surge::Surge;
+use crate::surge::{Belief, Surge};
 use crate::upload::Upload;
+use crate::words::{Course, Grant, Sample, Signals};
 use crate::{LARGEST_TARGET, Manners};
 use std::time::Duration;
 
@@ -48,77 +49,6 @@ const BESIDE_AN_UPLOAD: f64 = 0.050;
 /// The target never falls below this for a small buffer's sake.
 const SMALLEST_TARGET: f64 = 0.004;
 
-/// What one connection has shown since the last tick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// Bytes received.
-    pub bytes: u64,
-    /// Round trip with the queues in it, measured at the receiver; nothing without timestamps.
-    pub rtt: Option<Duration>,
-    /// The lowest round trip of this connection's peer.
-    pub base: Option<Duration>,
-    /// Segments that came out of order: what came before them was lost.
-    pub lost: u32,
-}
-
-/// What a path has shown since the last tick.
-#[derive(Clone, Copy, Debug)]
-pub struct Sample<'a> {
-    /// Now, on a clock that only goes forward.
-    pub now: Duration,
-    /// Each of our connections on the path.
-    pub connections: &'a [Seen],
-    /// What the card has received since then, if it could be read.
-    pub card: Option<Card>,
-    /// The most that may be received, in bytes per second.
-    pub limit: Option<u64>,
-}
-
-/// How much may be under way.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Grant {
-    /// Bytes, for all connections of the path together.
-    pub window: u64,
-    /// When to ask again.
-    pub next: Duration,
-    /// What the law is doing, for whoever wants to know.
-    pub course: Course,
-}
-
-/// What the law is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Course {
-    /// Nobody queues: the path is being taken.
-    Taking,
-    /// The path is full, by us.
-    Creeping,
-    /// Somebody queues.
-    Yielding,
-    /// Something was lost.
-    Halved,
-    /// Holding still, to see the path without us.
-    Looking,
-    /// Others on this machine have begun.
-    Alarmed,
-    /// What arrives bounds it: the server, or a limit.
-    Tethered,
-}
-
-/// Which signals are live, and what they say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Signals {
-    /// Lowest round trip.
-    pub base: Option<Duration>,
-    /// Queue that is being kept up, by whomever.
-    pub queue: Option<Duration>,
-    /// Queue that is aimed at.
-    pub target: Duration,
-    /// Whether the card could be read.
-    pub card: bool,
-    /// Bytes per second of late.
-    pub rate: u64,
-}
-
 /// A slowdown under way.
 #[derive(Clone, Copy, Debug)]
 struct Look {
@@ -130,7 +60,10 @@ struct Look {
 #[derive(Clone, Debug)]
 pub struct Controller {
     manners: Manners,
+    part: Part,
     window: f64,
+    /// What a segment carries, in bytes, and what of it counts here: the steps of all agents make one.
+    whole_segment: f64,
     segment: f64,
     last: Option<Duration>,
     /// When anything arrived last.
@@ -150,6 +83,7 @@ pub struct Controller {
     /// The largest window of late, beside an upload.
     best: f64,
     seen_at: Duration,
+    looked_at: Duration,
     noise: Noise,
     surge: Surge,
     upload: Upload,
@@ -165,7 +99,9 @@ impl Controller {
     pub fn new(manners: Manners, highest_rate: u64) -> Self {
         Self {
             manners,
+            part: Part::WHOLE,
             window: FIRST * SEGMENT,
+            whole_segment: SEGMENT,
             segment: SEGMENT,
             last: None,
             arrived: Duration::ZERO,
@@ -180,6 +116,7 @@ impl Controller {
             back_to: 0.0,
             best: 0.0,
             seen_at: Duration::ZERO,
+            looked_at: Duration::ZERO,
             noise: Noise::default(),
             surge: Surge::new(real(highest_rate)),
             upload: Upload::new(),
@@ -190,7 +127,17 @@ impl Controller {
 
     /// What a segment carries on this path, in bytes.
     pub fn set_segment(&mut self, bytes: u32) {
-        self.segment = f64::from(bytes.clamp(256, 65_535));
+        self.whole_segment = f64::from(bytes.clamp(256, 65_535));
+        self.segment = self.whole_segment * self.part.weight();
+    }
+
+    /// The part of the path that is this law's. One that becomes smaller is left at once.
+    pub fn set_part(&mut self, part: Part) {
+        let smaller = (part.weight() / self.part.weight()).min(1.0);
+        self.window *= smaller;
+        self.back_to *= smaller;
+        self.part = part;
+        self.segment = self.whole_segment * part.weight();
     }
 
     /// Somebody remembers that the path has brought so many bytes a second.
@@ -214,7 +161,9 @@ impl Controller {
     pub fn tick(&mut self, sample: &Sample<'_>) -> Grant {
         let now = self.last.map_or(sample.now, |last| last.max(sample.now));
         let length = self.last.map_or(Duration::ZERO, |last| now - last);
-        self.last = Some(now);
+        if self.last.replace(now).is_none() {
+            (self.seen_at, self.looked_at) = (now, now);
+        }
         let bytes =
             sample.connections.iter().fold(0_u64, |sum, seen| sum.saturating_add(seen.bytes));
         if bytes > 0 {
@@ -282,6 +231,18 @@ impl Controller {
         self.queues.clear();
         self.noise.interrupt();
         self.look = None;
+    }
+
+    /// Whether the path should be seen without us. Agents that share it all look at the same time, or
+    /// each would take the queue of the others for a part of the path.
+    fn is_doubtful(&self, now: Duration) -> bool {
+        match self.part.is_shared() {
+            true => {
+                let round = |at: Duration| at.as_secs() / DOUBT.as_secs();
+                round(now) > round(self.looked_at) && now.saturating_sub(self.seen_at) > DOUBT / 4
+            }
+            false => now.saturating_sub(self.seen_at) > DOUBT,
+        }
     }
 
     fn floor(&self) -> f64 {
@@ -374,14 +335,18 @@ impl Controller {
         if path.uploads
             && let Some(rate) = self.upload.rate(now)
         {
+            let rate = self.part.weight() * rate;
             return self.keep_to(rate, now, length, rtt, (queue, target));
         }
         let doubtful = match path.uploads {
             true => self.upload.wants_a_look(now),
-            false => now.saturating_sub(self.seen_at) > DOUBT,
+            false => self.is_doubtful(now),
         };
         if doubtful && self.window > 8.0 * self.segment {
-            self.look = Some(Look { until: now + 2 * trip, window: self.window });
+            // Others of ours look at the same time, to a tick or two.
+            let ticks = if self.part.is_shared() { 2 * patience(rtt) } else { Duration::ZERO };
+            self.looked_at = now;
+            self.look = Some(Look { until: now + 2 * trip + ticks, window: self.window });
             self.window = self.floor();
             return Course::Looking;
         }
@@ -407,6 +372,13 @@ impl Controller {
         if queue < target / 4.0 && calm(self.crowded_at) && calm(self.lost_at) {
             self.window += 0.25 * self.window * came;
             return Course::Taking;
+        }
+        if self.part.is_far_from(self.window) {
+            self.window += 0.25 * self.window * came;
+            return Course::Taking;
+        }
+        if self.part.is_exceeded(self.window) {
+            return Course::Creeping;
         }
         let step = self.segment.max(self.window / 128.0);
         self.window += if expected { step / 2.0 } else { step } * came;
@@ -467,8 +439,12 @@ impl Controller {
     fn alarmed(&mut self, now: Duration, length: Duration, sample: &Sample<'_>, rtt: f64) -> bool {
         let Some(card) = sample.card else { return false };
         let rest = Duration::from_millis(200).max(4 * duration(rtt));
-        let sure = sample.connections.len() < 2;
-        let sudden = self.surge.see(now, length, card, sure, rest);
+        let belief = match (self.part.is_alone(), sample.connections.len()) {
+            (true, 0 | 1) => Belief::AtOnce,
+            (true, _) => Belief::After(Duration::ZERO),
+            (false, _) => Belief::After(TOLD_AFTER),
+        };
+        let sudden = self.surge.see(now, length, card, belief, rest);
         sudden && self.manners.alarm
     }
 
@@ -480,7 +456,8 @@ impl Controller {
         // What is known of the path bounds it already.
         let tether = tether.filter(|_| !uploads || self.upload.rate(now).is_none());
         let base = self.base.map_or(rtt, |base| base.as_secs_f64());
-        let headroom = self.surge.headroom().filter(|_| self.manners.alarm).map(|rate| rate * base);
+        let headroom = self.surge.headroom().filter(|_| self.manners.alarm);
+        let headroom = headroom.map(|rate| self.part.weight() * rate * base);
         let limit = limit.map(|limit| real(limit) * rtt);
         [tether, headroom, limit].into_iter().flatten().reduce(f64::min)
     }

@@ -26,20 +26,24 @@ mod guests;
 mod known;
 mod noise;
 mod numbers;
+mod part;
 mod path;
 mod rate;
 mod share;
 mod surge;
 mod upload;
+mod words;
 
 #[cfg(test)]
 mod tests;
 
 pub use base::Base;
-pub use controller::{Controller, Course, Grant, Sample, Seen, Signals};
+pub use controller::Controller;
 pub use known::{Best, Known};
+pub use part::{Credit, Part};
 pub use share::{Share, shares};
 pub use surge::Card;
+pub use words::{Course, Grant, Sample, Seen, Signals};
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 //! Their bytes are of one path, and so is the queue: it is the smallest that any of them sees, since a
 //! queue they share is seen by all.
 
-use crate::controller::Seen;
+use crate::words::Seen;
 use std::time::Duration;
 
 /// What all connections of a path together show.

@@ -3,7 +3,8 @@
 //! What the network card has received, less what is ours, is other people's. It is blind beyond this
 //! machine, so it never says that the path is free; but it says that it is not, long before a queue
 //! does. Two readings of different things at different moments disagree a little: with several
-//! connections the alarm is believed when two ticks in a row say the same.
+//! connections the alarm is believed when two ticks in a row say the same. What other agents of ours
+//! receive is told late: beside them it is believed when it has been said for longer than that takes.
 
 use crate::rate::Rate;
 use std::time::Duration;
@@ -26,6 +27,14 @@ pub struct Card {
     pub sent: u64,
 }
 
+/// When an alarm is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Belief {
+    AtOnce,
+    /// When another tick, at least so much later, still says the same.
+    After(Duration),
+}
+
 /// Watches the card.
 #[derive(Clone, Debug)]
 pub(crate) struct Surge {
@@ -33,7 +42,7 @@ pub(crate) struct Surge {
     mean: Rate,
     total: Rate,
     highest: f64,
-    suspicious: bool,
+    suspicious_since: Option<Duration>,
     quiet_until: Duration,
 }
 
@@ -44,7 +53,7 @@ impl Surge {
             mean: Rate::over(Duration::from_secs(1)),
             total: Rate::over(Duration::from_millis(200)),
             highest,
-            suspicious: false,
+            suspicious_since: None,
             quiet_until: Duration::ZERO,
         }
     }
@@ -56,7 +65,7 @@ impl Surge {
         now: Duration,
         length: Duration,
         card: Card,
-        sure: bool,
+        belief: Belief,
         rest: Duration,
     ) -> bool {
         let others = card.all.saturating_sub(card.own);
@@ -68,8 +77,12 @@ impl Surge {
         self.highest = self.highest.max(self.total.per_second().unwrap_or(0.0));
         let late = self.late.per_second().unwrap_or(0.0);
         let sudden = late > WORTH_NOTICING * self.highest && late > SUDDEN * before;
-        let believed = sudden && (sure || self.suspicious);
-        self.suspicious = sudden;
+        let since = self.suspicious_since.filter(|_| sudden);
+        self.suspicious_since = sudden.then(|| since.unwrap_or(now));
+        let believed = match belief {
+            Belief::AtOnce => sudden,
+            Belief::After(wait) => since.is_some_and(|at| now.saturating_sub(at) >= wait),
+        };
         if !believed || now < self.quiet_until {
             return false;
         }

@@ -1,5 +1,6 @@
 //! The law on simulated links, on what a real kernel showed, and on whatever may come.
 
+mod agents;
 mod anything;
 mod link;
 mod traces;

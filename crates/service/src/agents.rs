@@ -73,8 +73,10 @@ pub(crate) struct Agents {
     paces: net::Paces,
     /// What is remembered of paths.
     memory: net::Memories,
-    /// When of that is written down next.
+    /// When that is written down next.
     note_at: Cell<Moment>,
+    /// Which network agents share a path.
+    shares: Rc<RefCell<net::Shares>>,
     /// How many descriptors attempts may still leave behind for those that follow.
     pub(crate) room: Arc<Semaphore>,
 }
@@ -183,6 +185,7 @@ impl Agents {
             holders: Pool::new(),
             paces: Rc::default(),
             memory: Rc::default(),
+            shares: Rc::default(),
             note_at: Cell::default(),
             room,
         }
@@ -365,7 +368,12 @@ impl Agents {
 
     /// What a network agent for this owner has in common with others.
     fn shared(&self, owner: u32) -> net::Shared {
-        net::Shared { owner, paces: Rc::clone(&self.paces), memory: Rc::clone(&self.memory) }
+        net::Shared {
+            owner,
+            paces: Rc::clone(&self.paces),
+            memory: Rc::clone(&self.memory),
+            shares: Rc::clone(&self.shares),
+        }
     }
 
     /// How the path is doing on which this owner's fetches of these manners give way.

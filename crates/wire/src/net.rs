@@ -18,7 +18,7 @@ mod validation;
 pub use digest::{Digest, Hashed};
 pub use login::{AuthScheme, AuthTarget, Login, Secret};
 pub use memory::{Peer, Remembered};
-pub use path::{Course, Manners, Path};
+pub use path::{Course, Manners, Part, Path};
 pub use proxy::{Bypass, Proxy, ProxyKind, ProxyTrouble, Scheme, Way};
 pub use validation::{Question, Validation, ValidationId, Verdict};
 
@@ -283,6 +283,14 @@ pub enum ToNet {
         /// What there is, at most [`crate::codec::PATHS_MAX`].
         paths: Vec<Remembered>,
     },
+    /// The part that this agent has, from now on, of the paths on which fetches of these manners give
+    /// way. Sent while other agents have fetches that give way, and when that ends.
+    Share {
+        /// Whose.
+        manners: Manners,
+        /// The part.
+        part: Part,
+    },
     /// Stop this fetch: close its connection, sync, answer `Stopped`. An unknown or ended fetch is
     /// no error and gets no answer of its own (its `Done` or `Failed` is under way).
     Stop {
@@ -339,7 +347,9 @@ pub enum FromNet {
         /// Bytes from the beginning that have been written.
         received: u64,
     },
-    /// How a path is doing on which fetches give way. Sent about once a second while there are any.
+    /// How a path is doing on which fetches give way. Sent about once a second while there are any, five
+    /// times a second while the agent has only a part of it, and within that time when their number
+    /// changes, also to none.
     Path(Path),
     /// What paths have shown, where it is worth remembering. Sent at most once a second, and when a
     /// fetch ends; never before a `Remember`.

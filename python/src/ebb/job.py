@@ -280,8 +280,8 @@ class Job(Remote):
 
     def path_seen(self) -> Dict[str, object]:
         """What is seen of its path, and done about it: ``Course``, ``Connections``, ``Window``, ``Rate``,
-        ``Target``, ``Card``, ``Echoes``; where there are any ``Base``, ``Queue`` and ``Remembered``. Empty
-        while it gives way to nobody."""
+        ``Target``, ``Card``, ``Echoes``, ``Share`` (in thousandths); where there are any ``Base``, ``Queue``
+        and ``Remembered``. Empty while it gives way to nobody."""
         (seen,) = self._call("GetPath")
         return {name: value for name, (_, value) in seen.items()}
 

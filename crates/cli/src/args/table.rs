@@ -307,7 +307,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
          battery, no slot, a retry, a missing helper. With --verbose also what does not. With --watch \
          and --json an object a line: time, job, state, bytes_transferred, and path (null while it \
          gives way to nobody): course, connections, window, rate, target_ms, base_ms, queue_ms, \
-         remembered_ms, signals (round-trips or echoes, card).",
+         remembered_ms, share, signals (round-trips or echoes, card).",
         &[&WATCH, &ALL_USERS],
     ),
     &command(

@@ -54,6 +54,7 @@ fn object(job: &JobProperties, path: Option<&Path>) -> Value {
             "target_ms": millis(path.target),
             "base_ms": path.base.map(millis),
             "queue_ms": path.queue.map(millis),
+            "share": f64::from(path.share) / 1000.0,
             "remembered_ms": path.remembered.map(millis),
             "signals": signals(path),
         })

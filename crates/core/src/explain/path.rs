@@ -26,6 +26,8 @@ pub struct Path {
     pub echoes: bool,
     /// The lowest round trip that is remembered from before, as long as it counts.
     pub remembered: Option<Duration>,
+    /// The part of it that these connections have, in thousandths; those of other agents have the rest.
+    pub share: u16,
 }
 
 /// What is done about a path.
@@ -82,8 +84,20 @@ pub(super) fn line(path: Path) -> Line {
     let kib = path.window.div_ceil(1024);
     let sentence = format!("{what}: {}, {kib} KiB under way. {}", queue(path), signals(path));
     let before = path.remembered.map(|base| format!(" Remembered: {} ms.", millis(base)));
-    let sentence = sentence + before.as_deref().unwrap_or_default();
+    let sentence = sentence + before.as_deref().unwrap_or_default() + &share(path);
     Line { condition: "path", bearing, sentence, until: None }
+}
+
+/// What of the path is left to jobs of other owners, and under other identities.
+fn share(path: Path) -> String {
+    match path.share {
+        1000.. => String::new(),
+        share => format!(
+            " Other background jobs share it: its part of it is {}.{} %.",
+            share / 10,
+            share % 10
+        ),
+    }
 }
 
 fn queue(path: Path) -> String {
@@ -133,6 +147,7 @@ mod tests {
         card: true,
         echoes: false,
         remembered: None,
+        share: 1000,
     };
 
     #[test]
@@ -159,6 +174,12 @@ mod tests {
         let told =
             "Seen: echoes (ICMP, as the connection has no timestamps; at best 20.0 ms), this";
         assert!(line.contains(told), "{line}");
+    }
+
+    #[test]
+    fn a_path_that_is_shared_with_other_agents_says_which_part_is_ours() {
+        let line = line(Path { share: 333, ..PATH }).sentence;
+        assert!(line.ends_with("share it: its part of it is 33.3 %."), "{line}");
     }
 
     #[test]

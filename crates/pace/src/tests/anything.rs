@@ -1,6 +1,6 @@
 //! Whatever a path shows, the window stays inside its bounds.
 
-use crate::{Card, Controller, Manners, Sample, Seen, Share, shares};
+use crate::{Card, Controller, Manners, Part, Sample, Seen, Share, shares};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ proptest! {
     fn what_is_shared_out_is_never_more_than_there_is(
         seconds in 0_u64..100, window in 0_u64..10_000_000, connections in 0_usize..40
     ) {
-        let out = shares(Duration::from_secs(seconds), window, 1448, connections);
+        let out = shares(Duration::from_secs(seconds), window, 1448, connections, &Part::WHOLE);
         let moving: Vec<_> = out
             .iter()
             .filter_map(|share| match share {
@@ -94,10 +94,33 @@ proptest! {
         let mut moved = vec![false; connections];
         for second in 0..connections {
             let at = Duration::from_secs(second as u64);
-            for (moved, share) in moved.iter_mut().zip(shares(at, 2 * 1448, 1448, connections)) {
+            let out = shares(at, 2 * 1448, 1448, connections, &Part::WHOLE);
+            for (moved, share) in moved.iter_mut().zip(out) {
                 *moved |= matches!(share, Share::Move(_));
             }
         }
         prop_assert!(moved.into_iter().all(|moved| moved));
+    }
+
+    #[test]
+    fn agents_that_have_less_than_the_floor_take_turns_with_it(
+        of in 1_u32..8, window in 0_u64..2 * 1448, connections in 1_usize..9
+    ) {
+        let mut moved = vec![0; of as usize];
+        for second in 0..u64::from(of) {
+            let now = Duration::from_millis(1000 * second + 500);
+            let mut all = 0;
+            for (place, moved) in (0..of).zip(&mut moved) {
+                let part = Part { weight: 1.0 / f64::from(of), place, of, ..Part::WHOLE };
+                for share in shares(now, window, 1448, connections, &part) {
+                    if let Share::Move(bytes) = share {
+                        *moved += bytes;
+                        all += bytes;
+                    }
+                }
+            }
+            prop_assert!(all <= 2 * 1448, "{all} bytes");
+        }
+        prop_assert!(of == 1 || moved.into_iter().all(|bytes| bytes > 0));
     }
 }

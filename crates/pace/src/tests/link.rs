@@ -27,20 +27,20 @@ pub(super) const HOUSE: Link = Link { rate: 6_250_000.0, rtt: 0.020, buffer: 0.1
 
 /// A flow with a window: ours, or somebody's who fills the queue.
 #[derive(Clone)]
-struct Flow {
+pub(super) struct Flow {
     window: Vec<f64>,
-    sent: f64,
-    received: Vec<f64>,
-    queued: f64,
-    lost: bool,
+    pub(super) sent: f64,
+    pub(super) received: Vec<f64>,
+    pub(super) queued: f64,
+    pub(super) lost: bool,
 }
 
 impl Flow {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { window: Vec::new(), sent: 0.0, received: vec![0.0], queued: 0.0, lost: false }
     }
 
-    fn step(&mut self, window: f64, back: usize) -> f64 {
+    pub(super) fn step(&mut self, window: f64, back: usize) -> f64 {
         self.window.push(window);
         let then = self.received.len().saturating_sub(back);
         let received = *self.received.get(then).unwrap_or(&0.0);
@@ -96,7 +96,7 @@ pub(super) enum Sight {
     Card,
 }
 
-fn steps(seconds: f64) -> usize {
+pub(super) fn steps(seconds: f64) -> usize {
     usize::try_from(whole(seconds / STEP)).unwrap()
 }
 

@@ -4,6 +4,7 @@
 //! and short texts, checked by the codec, and a message about a fetch it was never given ends it.
 
 mod paths;
+mod shares;
 mod words;
 
 use std::cell::{Cell, RefCell};
@@ -30,6 +31,8 @@ use super::outbox::Outbox;
 use super::{Channel, Listening};
 use crate::conditions::card::Counters;
 pub(crate) use paths::{Memories, Shared};
+use shares::Seat;
+pub(crate) use shares::Shares;
 use words::to_wire;
 pub(crate) use words::{digest_to_wire, failure_of, from_wire};
 
@@ -126,7 +129,7 @@ impl NetAgent {
     pub(crate) async fn greet(
         channel: Channel,
         process: Process,
-        Shared { owner, paces, memory }: Shared,
+        Shared { owner, paces, memory, shares }: Shared,
         card: Option<Counters>,
     ) -> Result<(Rc<Self>, Sandbox), Failure> {
         let hello = channel.receive::<FromNet>().await;
@@ -136,11 +139,13 @@ impl NetAgent {
         let (channel, process) = (Rc::new(channel), Rc::new(process));
         let fetches = Rc::new(RefCell::new(Fetches::default()));
         let paths = Rc::default();
+        let seat = Seat::new(shares);
         let told = Told {
             fetches: Rc::clone(&fetches),
             paths: Rc::clone(&paths),
             owner,
             memory: Rc::clone(&memory),
+            seat: seat.clone(),
         };
         let task = listen(Rc::clone(&channel), Rc::clone(&process), told);
         let listening = Listening::begin(task);
@@ -151,7 +156,9 @@ impl NetAgent {
             this.watch_card(card);
         }
         this.remember(&memory.borrow(), owner);
-        Ok((Rc::new(this), sandbox))
+        let this = Rc::new(this);
+        seat.take(&this);
+        Ok((this, sandbox))
     }
 
     pub(crate) fn is_alive(&self) -> bool {
@@ -376,6 +383,7 @@ impl NetAgent {
 async fn listen(channel: Rc<Channel>, process: Rc<Process>, told: Told) {
     hand_out(&channel, &told).await;
     told.fetches.borrow_mut().over = true;
+    told.seat.leave();
     process.kill().await;
     channel.is_closed::<FromNet>().await;
     let mut fetches = told.fetches.borrow_mut();
@@ -389,6 +397,7 @@ struct Told {
     paths: Rc<RefCell<HashMap<Manners, (Instant, Path)>>>,
     owner: u32,
     memory: Memories,
+    seat: Seat,
 }
 
 fn limit(bucket: u32, pace: Pace) -> ToNet {
@@ -409,6 +418,7 @@ async fn hand_out(channel: &Channel, told: &Told) {
 fn hand_over(message: FromNet, told: &Told) -> bool {
     if let FromNet::Path(path) = message {
         told.paths.borrow_mut().insert(path.manners, (Instant::now(), path));
+        told.seat.hear(&path);
         return true;
     }
     if let FromNet::Learned { network, paths } = message {

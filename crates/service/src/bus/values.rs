@@ -234,6 +234,7 @@ fn path(seen: &Path) -> Dict<'static> {
         ("Target", Variant::from(micros(seen.target))),
         ("Card", Variant::from(seen.card)),
         ("Echoes", Variant::from(seen.echoes)),
+        ("Share", Variant::from(u32::from(seen.share))),
     ]);
     dict.extend(seen.base.map(|base| ("Base", Variant::from(micros(base)))));
     dict.extend(seen.remembered.map(|base| ("Remembered", Variant::from(micros(base)))));

@@ -101,5 +101,6 @@ fn path(told: ebb_wire::net::Path) -> Path {
         card: told.card,
         echoes: told.echoes,
         remembered: told.remembered_us.map(duration),
+        share: told.share,
     }
 }

@@ -66,6 +66,7 @@ impl Message for ToNet {
             Self::Remember { network, paths } => {
                 Writer::new(72).put(network).list(paths, PATHS_MAX)
             }
+            Self::Share { manners, part } => Writer::new(73).put(manners).put(part),
             Self::Verdict { question, verdict } => Writer::new(40).put(question).put(verdict),
             Self::Proceed { fetch } => Writer::new(2).put(fetch),
             Self::Stop { fetch } => Writer::new(3).put(fetch),
@@ -117,6 +118,7 @@ impl Message for ToNet {
                 pem: from.bytes(AUTHORITIES_MAX)?,
             },
             71 => Self::Distrust { authorities: from.get()? },
+            73 => Self::Share { manners: from.get()?, part: from.get()? },
             72 => Self::Remember { network: from.get()?, paths: from.list(PATHS_MAX)? },
             40 => Self::Verdict { question: from.get()?, verdict: from.get()? },
             _ => return Err(DecodeError::UnknownNumber),

@@ -269,6 +269,7 @@ fn to_net() -> impl Strategy<Value = ToNet> {
         fetch().prop_map(|fetch| ToNet::Stop { fetch }),
         path::limit(),
         memory::remember(),
+        path::share(),
         any::<bool>().prop_map(|sent| ToNet::Card { sent }),
         (fetch(), text(), fetch_options().boxed(), any::<u32>()).prop_map(
             |(fetch, url, options, stall_timeout_ms)| ToNet::Measure {

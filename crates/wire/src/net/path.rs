@@ -1,7 +1,7 @@
 //! Giving way: how fetches behave on their path, and what they see of it. Numbers only.
 
 /// How a fetch behaves towards others on its path: the more considerate, the less queue it keeps up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Manners {
     /// As a job of high priority.
     High,
@@ -36,6 +36,23 @@ pub struct Path {
     pub echoes: bool,
     /// The lowest round trip that is remembered from before, as long as it counts, in microseconds.
     pub remembered_us: Option<u32>,
+    /// The part of it that is this agent's, in thousandths.
+    pub share: u16,
+}
+
+/// The part that one of several agents has of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// In thousandths, from 1 to 1000.
+    pub weight: u16,
+    /// Its place among those that have one, from 0.
+    pub place: u16,
+    /// How many have one.
+    pub of: u16,
+    /// What the others may have under way, in bytes.
+    pub window: u64,
+    /// What others of ours receive, whatever their manners, in bytes a second.
+    pub rate: u64,
 }
 
 /// What is done about a path.

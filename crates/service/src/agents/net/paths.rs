@@ -8,7 +8,7 @@ use std::time::Duration;
 use ebb_core::paths::{Best, Memory, Peer};
 use ebb_wire::net::{self, Manners, Path, Remembered, ToNet};
 
-use super::{NetAgent, Paces};
+use super::{NetAgent, Paces, Shares};
 use crate::clock;
 use crate::conditions::card::Counters;
 
@@ -24,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) owner: u32,
     pub(crate) paces: Paces,
     pub(crate) memory: Memories,
+    pub(crate) shares: Rc<RefCell<Shares>>,
 }
 
 impl NetAgent {
@@ -32,7 +33,7 @@ impl NetAgent {
         let paths = self.paths.borrow();
         paths
             .get(&manners)
-            .filter(|(since, _)| since.elapsed() < PATH_IS_OLD)
+            .filter(|(since, path)| since.elapsed() < PATH_IS_OLD && path.connections > 0)
             .map(|(_, path)| *path)
     }
 

@@ -389,7 +389,7 @@ async fn net_agent(channel: Channel, uid: u32, see: mpsc::UnboundedSender<Seen>)
             ToNet::Certificate { .. } | ToNet::Forget { .. } => panic!("no job has one"),
             ToNet::Authorities { .. } | ToNet::Distrust { .. } => panic!("no job has any"),
             ToNet::Limit { bytes_per_second: None, .. } | ToNet::Card { .. } => {}
-            ToNet::Remember { .. } => {}
+            ToNet::Remember { .. } | ToNet::Share { .. } => {}
             ToNet::Limit { .. } => panic!("nothing is limited"),
             ToNet::Verdict { .. } => panic!("nothing was asked"),
             ToNet::Check { .. } => panic!("nothing comes in pieces"),

@@ -1,7 +1,7 @@
 //! How fetches give way, on the wire.
 
 use super::{DecodeError, Part, Reader, Writer};
-use crate::net::{Course, Manners, Path};
+use crate::net::{Course, Manners, Part as PathPart, Path};
 
 const MANNERS: [Manners; 3] = [Manners::High, Manners::Normal, Manners::Low];
 
@@ -46,6 +46,26 @@ impl Part for Course {
     }
 }
 
+impl Part for PathPart {
+    fn put(&self, to: &mut Writer) {
+        self.weight.put(to);
+        self.place.put(to);
+        self.of.put(to);
+        self.window.put(to);
+        self.rate.put(to);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            weight: from.get()?,
+            place: from.get()?,
+            of: from.get()?,
+            window: from.get()?,
+            rate: from.get()?,
+        })
+    }
+}
+
 impl Part for Path {
     fn put(&self, to: &mut Writer) {
         self.manners.put(to);
@@ -59,6 +79,7 @@ impl Part for Path {
         self.card.put(to);
         self.echoes.put(to);
         self.remembered_us.put(to);
+        self.share.put(to);
     }
 
     fn get(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -74,6 +95,7 @@ impl Part for Path {
             card: from.get()?,
             echoes: from.get()?,
             remembered_us: from.get()?,
+            share: from.get()?,
         })
     }
 }

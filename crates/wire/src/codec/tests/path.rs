@@ -1,6 +1,6 @@
 //! Any way to behave, and anything that may be seen of a path.
 
-use crate::net::{Course, Manners, Path, ToNet};
+use crate::net::{Course, Manners, Part, Path, ToNet};
 use proptest::option;
 use proptest::prelude::*;
 
@@ -11,6 +11,15 @@ fn manners() -> impl Strategy<Value = Manners> {
 pub(super) fn limit() -> impl Strategy<Value = ToNet> {
     (any::<u32>(), option::of(any::<u64>()), option::of(manners())).prop_map(
         |(bucket, bytes_per_second, manners)| ToNet::Limit { bucket, bytes_per_second, manners },
+    )
+}
+
+pub(super) fn share() -> impl Strategy<Value = ToNet> {
+    (manners(), any::<[u16; 3]>(), any::<[u64; 2]>()).prop_map(
+        |(manners, [weight, place, of], [window, rate])| ToNet::Share {
+            manners,
+            part: Part { weight, place, of, window, rate },
+        },
     )
 }
 
@@ -29,14 +38,14 @@ pub(super) fn path() -> impl Strategy<Value = Path> {
         (manners(), course, any::<u32>()),
         any::<[u64; 2]>(),
         (maybe(), maybe(), any::<u32>()),
-        (any::<[bool; 2]>(), maybe()),
+        (any::<[bool; 2]>(), maybe(), any::<u16>()),
     )
         .prop_map(
             |(
                 (manners, course, connections),
                 [window, rate],
                 (base_us, queue_us, target_us),
-                ([card, echoes], remembered_us),
+                ([card, echoes], remembered_us, share),
             )| {
                 Path {
                     manners,
@@ -50,6 +59,7 @@ pub(super) fn path() -> impl Strategy<Value = Path> {
                     card,
                     echoes,
                     remembered_us,
+                    share,
                 }
             },
         )
