@@ -111,6 +111,15 @@ class House(Stage):
         self.case, self.name = case, f"p{os.getpid()}"
 
     def __enter__(self):
+        try:
+            self.build()
+        except BaseException:
+            # Nobody calls __exit__ for what has not been entered.
+            self.__exit__()
+            raise
+        return self
+
+    def build(self):
         run(RIG, "up", "--name", self.name, *self.case.rig)
         www = self.scratch / "www"
         www.mkdir()
@@ -121,7 +130,6 @@ class House(Stage):
         self.nginx(self.inside("srv"), "80", slow)
         self.start(*self.inside("srv"), "iperf3", "-s")
         time.sleep(0.5)
-        return self
 
     def __exit__(self, *error):
         super().__exit__(*error)
