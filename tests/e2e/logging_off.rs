@@ -6,6 +6,7 @@
 //! machine's journal, the sockets the kernel has, what reaches the server, and the file.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::time::Instant;
 
 use support::bus::Bus;
 use support::content::Content;
-use support::job::{Job, NETWORK};
+use support::job::{Job, LOCAL_FILE, NETWORK};
 use support::machine::Machine;
 use support::scratch::make_directory;
 use support::server::{Gate, PATIENCE, Resource, Server};
@@ -47,9 +48,6 @@ impl House {
         let machine = installed(what)?;
         let (server, alice, bob) = (Server::http(), User::alice(), User::bob());
         make_directory(&machine.shared().join("run"), 0o755, &User::named("ebb"));
-        for owner in [&alice, &User::root()] {
-            make_directory(&machine.shared().join(&owner.name), 0o700, owner);
-        }
         let house = Self { machine, server, alice, bob };
         let place = format!("echo runtime-dir = {} >> /etc/ebb/ebbd.conf", house.run().display());
         let _ = house.machine.must(&["sh", "-c", &place]);
@@ -74,21 +72,23 @@ impl House {
         format!("ebb --bus unix:path={}/bus {words}", self.run().display())
     }
 
-    /// A job of this owner's in its middle. Whoever lends runs the words they are given.
+    /// A job of this owner's in its middle, whose file and network are the helper's. Whoever lends runs
+    /// the words they are given.
     fn running<'a>(&self, bus: &'a Bus, lend: impl FnOnce(&str), as_whom: &User) -> Running<'a> {
         let job = Job::create(bus, "lent");
         let options = job.open_token_options().unwrap();
         let invitation = options.rsplit('/').next().unwrap();
-        lend(&self.ebb(&format!("helper set {invitation} --for network")));
-        let has =
-            || job.property("HelperTokenSet") && job.property::<u32>("HelperTokenFlags") == NETWORK;
+        lend(&self.ebb(&format!("helper set {invitation} --for both")));
+        let has = || {
+            job.property("HelperTokenSet")
+                && job.property::<u32>("HelperTokenFlags") == NETWORK | LOCAL_FILE
+        };
         let set = || has().then_some(());
         bus.wait_until("the identity", set).unwrap();
-        let uid: u32 = job.property("OwnerUid");
-        let owner = if uid == 0 { User::root() } else { self.alice.clone() };
         let (what, gate) = (format!("/{}", job.id), Arc::new(Gate::after(HALF)));
         self.server.put(&what, Resource::new(FILE).through(&gate));
-        let directory = self.machine.shared().join(&owner.name);
+        let directory = self.machine.shared().join(&as_whom.name);
+        make_directory(&directory, 0o700, as_whom);
         job.add(&self.server.url(&what), &directory.join(&job.id));
         job.resume();
         job.wait_for_bytes(HALF);
@@ -150,6 +150,7 @@ impl House {
         let temporary = directory.join(String::from_utf8(file.temporary.clone()).unwrap());
         let look = || {
             let found = fs::metadata(&temporary).unwrap();
+            assert_eq!(found.uid(), *helper);
             (found.len(), found.modified().unwrap())
         };
         let before = look();
@@ -176,7 +177,9 @@ impl House {
     fn finishes(&self, running: &Running<'_>) {
         running.gate.open();
         running.job.finish();
-        FILE.check(&running.directory.join(&running.job.id));
+        let file = running.directory.join(&running.job.id);
+        FILE.check(&file);
+        assert_eq!(fs::metadata(&file).unwrap().uid(), running.helper);
         assert_eq!(self.discards(&running.job, 0), [""; 0], "nothing was dropped");
     }
 
@@ -323,7 +326,9 @@ fn on_an_installed_machine_jobs_wait_for_their_owner_where_the_policy_says_so() 
     let hers = machine.log_on(alice, &STAYS);
     let (job, gate) = (Job::create(&bus, "hers"), Arc::new(Gate::after(HALF)));
     house.server.put("/f", Resource::new(FILE).through(&gate));
-    let at = machine.shared().join(&alice.name).join("f");
+    let hers_alone = machine.shared().join(&alice.name);
+    make_directory(&hers_alone, 0o700, alice);
+    let at = hers_alone.join("f");
     job.add(&house.server.url("/f"), &at);
     job.resume();
     job.wait_for_bytes(HALF);

@@ -126,7 +126,12 @@ fn the_installed_service_serves_users_and_root_and_a_purge_leaves_nothing() {
     for page in [["1", "ebb"], ["8", "ebbd"], ["5", "ebb.toml"]] {
         let _ = machine.must(&["man", "--where", page[0], page[1]]);
     }
-    for path in ["bash-completion/completions/ebb", "zsh/vendor-completions/_ebb"] {
+    let completions = [
+        "bash-completion/completions/ebb",
+        "zsh/vendor-completions/_ebb",
+        "fish/vendor_completions.d/ebb.fish",
+    ];
+    for path in completions {
         let _ = machine.must(&["test", "-s", &format!("/usr/share/{path}")]);
     }
     let _ = machine.must(&["ebb", "check-config"]);

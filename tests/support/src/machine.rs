@@ -120,7 +120,7 @@ impl Machine {
     ///
     /// # Panics
     ///
-    /// When it does not come up again within [`BOOT`].
+    /// When it does not come up again in time.
     pub fn reboot(&mut self) {
         let ready = self.shared().join(READY);
         fs::remove_file(&ready).expect("it was ready");

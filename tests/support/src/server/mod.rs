@@ -65,7 +65,7 @@ impl Server {
         Self::start("127.0.0.1:0", None)
     }
 
-    /// Plain HTTP on [::1].
+    /// Plain HTTP on `::1`.
     #[must_use]
     pub fn http_on_ipv6() -> Self {
         Self::start("[::1]:0", None)
