@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::Instant;
 
@@ -179,11 +180,16 @@ fn through(bus: &MessageBus, user: &User) -> Bus {
 
 /// A polkit that says what it is asked, and says yes to a question only when that is taken back.
 fn late_polkit(bus: &MessageBus) -> mpsc::Receiver<String> {
+    polkit(bus, None)
+}
+
+/// A polkit that says what it is asked, and always answers the same.
+fn polkit(bus: &MessageBus, answer: Option<bool>) -> mpsc::Receiver<String> {
     let (tell, told) = mpsc::channel();
     let address = bus.address();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let serving = serve_late(&address, &tell);
+        let serving = serve(&address, &tell, answer);
         // It ends with the bus.
         let _: zbus::Result<()> = runtime.block_on(serving);
     });
@@ -191,7 +197,11 @@ fn late_polkit(bus: &MessageBus) -> mpsc::Receiver<String> {
     told
 }
 
-async fn serve_late(address: &str, tell: &mpsc::Sender<String>) -> zbus::Result<()> {
+async fn serve(
+    address: &str,
+    tell: &mpsc::Sender<String>,
+    answer: Option<bool>,
+) -> zbus::Result<()> {
     let mut messages = zbus::connection::Builder::address(address).build_message_stream().await?;
     let connection = zbus::Connection::from(&messages);
     connection.request_name("org.freedesktop.PolicyKit1").await?;
@@ -215,7 +225,13 @@ async fn serve_late(address: &str, tell: &mpsc::Sender<String>) -> zbus::Result<
             let body = message.body();
             let ((kind, _), action, _, flags, _): Body<'_> = body.deserialize()?;
             say(format!("{kind} {action} {flags}"));
-            asked = Some(message.clone());
+            match answer {
+                Some(yes) => {
+                    let word = (yes, false, HashMap::<String, String>::new());
+                    connection.reply(&header, &word).await?;
+                }
+                None => asked = Some(message.clone()),
+            }
         } else {
             connection.reply(&header, &()).await?;
             if let Some(asked) = asked.take() {
@@ -260,6 +276,56 @@ fn a_caller_that_has_gone_is_refused_and_the_question_is_taken_back() {
     assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "taken back");
     assert_eq!(job.state(), "suspended");
     assert!(!instance.log().contains("audit: administrator"), "{}", instance.log());
+}
+
+/// Runs `ebb` as somebody who sits at a terminal, or does not; what it said, and whether it did.
+fn ebb(instance: &Instance, bus: &MessageBus, at_a_terminal: bool, words: &str) -> (String, bool) {
+    let bob = User::bob();
+    let line = format!("--bus bus:{} {words}", bus.address());
+    let mut command = match at_a_terminal {
+        true => {
+            let ebb = instance.scratch().join("libexec/ebb");
+            let mut script = bob.command(Path::new("/usr/bin/script"));
+            script.args(["-qec", &format!("{} {line}", ebb.display()), "/dev/null"]);
+            script
+        }
+        false => instance.ebb(&bob, &line.split(' ').collect::<Vec<_>>()),
+    };
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (String::from_utf8(said).unwrap(), output.status.success())
+}
+
+#[test]
+fn ebb_lets_polkit_ask_whoever_is_at_a_terminal_and_wants_other_users_jobs() {
+    if !needs_root("a terminal") {
+        return;
+    }
+    let (message_bus, instance) = on_a_bus();
+    let bus = through(&message_bus, &User::alice());
+    let job = Job::create(&bus, "hers");
+    let cancel = format!("cancel --all-users --yes {}", job.id);
+    let told = polkit(&message_bus, Some(true));
+    let asked = || told.try_iter().collect::<Vec<_>>();
+    let see = |flags: u32| format!("system-bus-name org.ebb.Transfer1.see-all {flags}");
+    // Whoever does not say that they mean others' jobs is not asked, at a terminal or not.
+    let (said, done) = ebb(&instance, &message_bus, true, &format!("show -g state {}", job.id));
+    assert_eq!((done, asked()), (true, vec![see(0)]), "{said}");
+    let (said, done) = ebb(
+        &instance,
+        &message_bus,
+        true,
+        &format!("show --all-users --no-ask-password {}", job.id),
+    );
+    assert_eq!((done, asked().pop()), (true, Some(see(0))), "{said}");
+    let (said, done) = ebb(&instance, &message_bus, false, &format!("show --all-users {}", job.id));
+    assert_eq!((done, asked().pop()), (true, Some(see(0))), "{said}");
+    let (said, done) = ebb(&instance, &message_bus, true, &cancel);
+    assert!(done, "{said}");
+    let steer = "system-bus-name org.ebb.Transfer1.steer-all 1".to_owned();
+    let asked = asked();
+    assert!(asked.contains(&see(1)) && asked.contains(&steer), "{asked:?}");
+    assert_eq!(job.state(), "cancelled");
 }
 
 #[test]

@@ -49,6 +49,8 @@ pub struct Client {
     location: Location,
     /// On a message bus: the unique name of the service. Signals of anybody else are not ours.
     service: Option<String>,
+    /// Whether a person may be asked.
+    interactive: bool,
 }
 
 impl Client {
@@ -56,6 +58,15 @@ impl Client {
     #[must_use]
     pub fn location(&self) -> &Location {
         &self.location
+    }
+
+    /// Whether polkit may ask a person, where something takes an administrator and polkit says who is
+    /// one (`ALLOW_INTERACTIVE_AUTHORIZATION` of the D-Bus specification). Such a call takes as long
+    /// as it takes somebody to type a password, five minutes at most. There has to be an agent that
+    /// asks: a desktop's own, or `pkttyagent`. Off at first.
+    #[must_use]
+    pub fn interactive(self, interactive: bool) -> Self {
+        Self { interactive, ..self }
     }
 
     /// The job with this id. Asks nothing yet.

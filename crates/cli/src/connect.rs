@@ -3,11 +3,13 @@
 //! Answers one question: *whom do we ask?* `--bus` and `EBB_BUS` say it outright; `--system` and
 //! `--session` choose; otherwise the system service, then the caller's private instance. Only
 //! `get`, `submit` and `create` start a private instance where there is none: a command that asks
-//! about jobs has nothing to ask a service that is new.
+//! about jobs has nothing to ask a service that is new. Who wants other users' jobs is led to where
+//! polkit can be asked who they are.
 
 use ebb_api::Client;
 use ebb_api::client::Location;
 
+use crate::agent;
 use crate::args::Invocation;
 use crate::exit::Exit;
 use crate::failure::{Failure, cannot};
@@ -19,10 +21,33 @@ use crate::private;
 /// Code 9 where there is none.
 pub(crate) async fn service(call: &Invocation) -> Result<Client, Failure> {
     let location = location(call)?;
+    let of_others = call.has("all-users") || call.command.name == "take";
+    if of_others && !is_root() {
+        return as_administrator(call, &location).await;
+    }
     match Client::connect(&location).await {
         Ok(client) => Ok(announce(call, client)),
         Err(error) => Err(unreachable(call, error)),
     }
+}
+
+/// Connects to the service for other users' jobs: over the message bus where there is one, since polkit before
+/// version 124 knows callers by their names there only; and a person may be asked for a password.
+async fn as_administrator(call: &Invocation, location: &Location) -> Result<Client, Failure> {
+    let bus = Location::Bus(String::new());
+    let on_bus = match location {
+        Location::Any | Location::System => Client::connect(&bus).await.ok(),
+        Location::Private | Location::Socket(_) | Location::Bus(_) => None,
+    };
+    let client = match on_bus {
+        Some(client) => client,
+        None => Client::connect(location).await.map_err(|error| unreachable(call, error))?,
+    };
+    let may_ask = agent::may_ask(call);
+    if may_ask {
+        agent::start().await;
+    }
+    Ok(announce(call, client.interactive(may_ask)))
 }
 
 /// Connects to the service, and starts a private instance where there is none.

@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agent;
 mod args;
 mod attend;
 mod authorities;
@@ -59,5 +60,7 @@ fn run() -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Failure::new(Exit::Failure, format!("cannot start: {error}")))?;
-    runtime.block_on(commands::run(&call))
+    let ended = runtime.block_on(commands::run(&call));
+    agent::end();
+    ended
 }

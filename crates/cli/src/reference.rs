@@ -11,6 +11,7 @@ use ebb_api::values::State;
 use ebb_api::{Client, names};
 
 use crate::args::Invocation;
+use crate::connect;
 use crate::escape::shown;
 use crate::exit::Exit;
 use crate::failure::{Failure, cannot};
@@ -70,18 +71,32 @@ pub(crate) async fn one(
 ) -> Result<JobProperties, Failure> {
     let reference = Reference::read(text);
     if let Some(id) = reference.id.as_deref().filter(|id| names::is_uuid(id)) {
-        return client
-            .job(id)
-            .properties()
-            .await
-            .map_err(cannot(&format!("find the job {}", shown(text))));
+        let found = client.job(id).properties().await;
+        let what = format!("find the job {}", shown(text));
+        return found.map_err(cannot(&what)).map_err(|failure| elsewhere(call, failure));
     }
     let mut fitting = Vec::new();
     for filter in filters(&reference, call.has("all-users")) {
         let found = client.list_jobs(&filter).await.map_err(cannot("look for the job"))?;
         fitting.extend(found);
     }
-    pick(text, fitting)
+    pick(text, fitting).map_err(|failure| elsewhere(call, failure))
+}
+
+/// A job that is not there may be somebody else's; the service does not say which.
+fn elsewhere(call: &Invocation, failure: Failure) -> Failure {
+    if failure.exit != Exit::NotFound || connect::is_root() {
+        return failure;
+    }
+    let more = match call.has("all-users") {
+        false => "of other users, for administrators: --all-users",
+        true => {
+            "other users' jobs are for root, the groups that ebb.toml names, and whom polkit says"
+        }
+    };
+    let hint = failure.hint.clone().filter(|hint| !hint.is_empty());
+    let hint = hint.map_or_else(|| more.to_owned(), |hint| format!("{hint}; {more}"));
+    failure.hint(hint)
 }
 
 fn filters(reference: &Reference, all_users: bool) -> Vec<Filter> {

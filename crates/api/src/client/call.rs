@@ -5,9 +5,12 @@
 //! the service become `NotReachable`; all else is `Protocol`.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::timeout;
 use zbus::names::OwnedErrorName;
+use zbus::proxy::MethodFlags;
 use zbus::wire::DynamicDeserialize;
 use zbus::{DynamicType, Message, OwnedVariant, Variant, fdo};
 
@@ -16,6 +19,8 @@ use crate::errors::{ClientError, ServiceError, symbolic_name};
 use crate::fields::Fields;
 use crate::names;
 
+/// Longer than the service lets polkit ask.
+const PATIENCE_WITH_A_PERSON: Duration = Duration::from_secs(330);
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
 impl Client {
@@ -32,7 +37,32 @@ impl Client {
     {
         // Without a message bus there is nobody to name: the other end is the service.
         let destination = self.location.is_bus().then_some(names::BUS_NAME);
+        if self.interactive {
+            return self.call_interactively(path, interface, method, body).await;
+        }
         self.call_at(destination, path, interface, method, body).await
+    }
+
+    /// The same, and whoever decides may ask a person.
+    async fn call_interactively<B, R>(
+        &self,
+        path: &str,
+        interface: &str,
+        method: &str,
+        body: &B,
+    ) -> Result<R, ClientError>
+    where
+        B: Serialize + DynamicType,
+        R: for<'d> DynamicDeserialize<'d>,
+    {
+        let calling = async {
+            let to = names::BUS_NAME;
+            let proxy = zbus::Proxy::new(&self.connection, to, path, interface).await?;
+            proxy.call_with_flags(method, MethodFlags::ALLOW_INTERACTIVE_AUTH, body).await
+        };
+        let late = || ClientError::NotReachable(format!("no answer to {method}"));
+        let reply = timeout(PATIENCE_WITH_A_PERSON, calling).await.map_err(|_| late())?;
+        reply.map_err(from_zbus)?.ok_or_else(late)
     }
 
     /// Calls a method of the message bus itself.

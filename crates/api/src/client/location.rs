@@ -197,12 +197,13 @@ async fn connect_to_bus(address: &str) -> Result<Client, String> {
 
 async fn on_socket_at(builder: Builder<'_>, place: &Location) -> zbus::Result<Client> {
     let connection = builder.p2p().method_timeout(CALL_TIMEOUT).build().await?;
-    Ok(Client { connection, location: place.clone(), service: None })
+    Ok(Client { connection, location: place.clone(), service: None, interactive: false })
 }
 
 async fn on_bus_at(builder: Builder<'_>, place: &Location) -> Result<Client, ClientError> {
     let connection = builder.method_timeout(CALL_TIMEOUT).build().await.map_err(from_zbus)?;
-    let mut client = Client { connection, location: place.clone(), service: None };
+    let location = place.clone();
+    let mut client = Client { connection, location, service: None, interactive: false };
     // Starts the service where the bus knows how to, so it comes before asking for its name.
     client.ping().await?;
     client.service = Some(client.name_owner().await?);

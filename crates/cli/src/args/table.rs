@@ -196,7 +196,8 @@ const POLITE: Opt =
 const WATCH: Opt =
     flag("watch", None, "how it gives way on the network, a line a second, until it is over");
 const ALL: Opt = flag("all", None, "all jobs");
-const ALL_USERS: Opt = flag("all-users", None, "jobs of all users (administrators)");
+const ALL_USERS: Opt =
+    flag("all-users", None, "jobs of all users (administrators; polkit may ask for a password)");
 const SINCE: Opt = value("since", None, "N", "begin with what came after event N");
 const MATCH: Opt = value("match", None, "GLOB", "jobs whose name fits, with * and ?");
 const STATE: Opt = value("state", None, "STATE", "jobs in this state");

@@ -17,6 +17,7 @@ pub(crate) const COMMON: &[&Opt] = &[
     &flag("no-legend", None, "tables without heading and summary"),
     &value("color", None, "auto|always|never", "whether to use colour"),
     &flag("yes", Some('y'), "do not ask"),
+    &flag("no-ask-password", None, "with --all-users: have nobody asked for a password"),
     &flag("system", None, "the system service only"),
     &flag("session", None, "your private instance only"),
     &value("timeout", None, "DURATION", "stop waiting after this; the job goes on"),
