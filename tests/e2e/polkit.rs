@@ -4,9 +4,10 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::io::{Read as _, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Instant;
 
@@ -297,6 +298,23 @@ fn ebb(instance: &Instance, bus: &MessageBus, at_a_terminal: bool, words: &str) 
 }
 
 #[test]
+fn whom_polkit_says_no_to_is_told_who_may() {
+    if !needs_root("a polkit that says no") {
+        return;
+    }
+    let (message_bus, instance) = on_a_bus();
+    let bus = through(&message_bus, &User::alice());
+    let job = Job::create(&bus, "hers");
+    let _asked = polkit(&message_bus, Some(false));
+    let (said, done) = ebb(&instance, &message_bus, true, &format!("cancel --yes {}", job.id));
+    assert!(!done && said.contains("for administrators: --all-users"), "{said}");
+    let cancel = format!("cancel --all-users --yes {}", job.id);
+    let (said, done) = ebb(&instance, &message_bus, true, &cancel);
+    assert!(!done && said.contains("whom polkit says"), "{said}");
+    assert_eq!(job.state(), "suspended");
+}
+
+#[test]
 fn ebb_lets_polkit_ask_whoever_is_at_a_terminal_and_wants_other_users_jobs() {
     if !needs_root("a terminal") {
         return;
@@ -326,6 +344,65 @@ fn ebb_lets_polkit_ask_whoever_is_at_a_terminal_and_wants_other_users_jobs() {
     let asked = asked();
     assert!(asked.contains(&see(1)) && asked.contains(&steer), "{asked:?}");
     assert_eq!(job.state(), "cancelled");
+}
+
+/// Types the password whenever it is asked for; everything that was said, and whether it ended well.
+fn typing(mut command: Command, password: &str) -> (String, bool) {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (mut keys, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut piece = [0; 1000];
+        while let Ok(length @ 1..) = screen.read(&mut piece) {
+            tell.send(String::from_utf8_lossy(&piece[..length]).into_owned()).unwrap_or_default();
+        }
+    });
+    let (mut said, mut typed) = (String::new(), 0);
+    loop {
+        match told.recv_timeout(PATIENCE) {
+            Ok(more) => said += &more,
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                let _ = child.kill();
+                panic!("it waits for something: {said}");
+            }
+        }
+        if said.matches("Password:").count() > typed {
+            typed += 1;
+            writeln!(keys, "{password}").unwrap();
+        }
+    }
+    (said, child.wait().unwrap().success())
+}
+
+#[test]
+fn whoever_sits_at_a_bare_terminal_is_asked_for_an_administrators_password_and_then_may() {
+    let Some(machine) = installed("polkit-agent") else { return };
+    let alice = User::alice();
+    let password = Command::new("openssl").args(["passwd", "-6", "correct-horse"]).output();
+    let password = String::from_utf8(password.unwrap().stdout).unwrap();
+    let _ = machine.must(&["usermod", "-p", password.trim(), "root"]);
+    let session = machine.log_on_at_seat(&alice, &["sleep", "infinity"]);
+    let _ = machine.must(&["loginctl", "activate", &session]);
+    let somebody = Somebody { user: alice.clone(), session: Some(session.clone()) };
+    // polkit hears of sessions on its own.
+    let end = Instant::now() + PATIENCE;
+    while somebody.word(&machine, "org.ebb.Transfer1.steer-all") != "after authentication" {
+        assert!(Instant::now() < end, "polkit does not hear who is active");
+        std::thread::yield_now();
+    }
+    let job = new_job(&machine, &User::root());
+    let id = job.rsplit('/').next().unwrap().replace('_', "-");
+    let line = format!("ebb cancel --all-users --yes {id}");
+    let words = ["script", "-qec", &line, "/dev/null"];
+    let (said, done) = typing(machine.command_in(&session, &alice, &words), "correct-horse");
+    assert!(done && said.contains("Password:"), "{said}");
+    assert_eq!(machine.must(&["ebb", "show", "-g", "state", &id]), "cancelled");
+    let log = machine.must(&["journalctl", "-o", "cat", "EBB_RIGHT=org.ebb.Transfer1.steer-all"]);
+    assert!(log.contains("cancel"), "{log}");
+    let agents = machine.run(&["pgrep", "pkttyagent"]);
+    assert!(!agents.status.success(), "it ends with who started it: {agents:?}");
 }
 
 #[test]

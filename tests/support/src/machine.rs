@@ -176,10 +176,14 @@ impl Machine {
     /// When it cannot be started.
     #[must_use]
     pub fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().expect("nsenter can be started")
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
         let wrapper = self.wrapper();
         let mut command = Command::new(&wrapper[0]);
         command.args(&wrapper[1..]).args(words).stdin(Stdio::null()).current_dir("/");
-        command.output().expect("nsenter can be started")
+        command
     }
 
     /// Logs a user on, with a program that is their session until it ends; says which session.
@@ -228,13 +232,19 @@ impl Machine {
     /// When it cannot be started.
     #[must_use]
     pub fn run_in(&self, session: &str, user: &User, words: &[&str]) -> Output {
+        self.command_in(session, user, words).output().expect("nsenter can be started")
+    }
+
+    /// What runs a program as a user, in a session of theirs.
+    #[must_use]
+    pub fn command_in(&self, session: &str, user: &User, words: &[&str]) -> Command {
         let scope = format!("session-{session}.scope");
         let group = self.must(&["systemctl", "show", "--value", "-p", "ControlGroup", &scope]);
         let enter = format!(
             "echo $$ > /sys/fs/cgroup{group}/cgroup.procs && exec runuser -u {} -- \"$@\"",
             user.name
         );
-        self.run(&[&["sh", "-c", &enter, "sh"], words].concat())
+        self.command(&[&["sh", "-c", &enter, "sh"], words].concat())
     }
 
     /// The sessions of a user.
