@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use support::bus::{BUS_NAME, Bus, JOB, MANAGER, MANAGER_PATH};
@@ -358,19 +358,22 @@ fn typing(mut command: Command, password: &str) -> (String, bool) {
             tell.send(String::from_utf8_lossy(&piece[..length]).into_owned()).unwrap_or_default();
         }
     });
-    let (mut said, mut typed) = (String::new(), 0);
+    let (mut said, mut typed, end) = (String::new(), 0, Instant::now() + PATIENCE);
     loop {
-        match told.recv_timeout(PATIENCE) {
+        match told.recv_timeout(Duration::from_secs(2)) {
             Ok(more) => said += &more,
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                let _ = child.kill();
-                panic!("it waits for something: {said}");
-            }
+            // What was typed before the terminal was ready for a password has been thrown away.
+            Err(mpsc::RecvTimeoutError::Timeout) => typed = 0,
+        }
+        if Instant::now() > end {
+            let _ = child.kill();
+            panic!("it waits for something: {said}");
         }
         if said.matches("Password:").count() > typed {
-            typed += 1;
-            writeln!(keys, "{password}").unwrap();
+            typed = said.matches("Password:").count();
+            // It may just have ended.
+            let _ = writeln!(keys, "{password}");
         }
     }
     (said, child.wait().unwrap().success())
