@@ -147,10 +147,8 @@ class House(Stage):
                 self.start(*self.inside("cli"), "curl", "-s", "-o", "/dev/null", URL)
             return
         self.ebbd(self.inside("cli"), max(self.case.jobs, 4))
-        self.jobs = [
+        for number in range(self.case.jobs):
             self.ebb("submit", "--priority", "low", URL, "-o", self.scratch / f"out{number}")
-            for number in range(self.case.jobs)
-        ]
 
 
 class Sampler(threading.Thread):
