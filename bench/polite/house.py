@@ -139,7 +139,7 @@ class House(Stage):
         return ["ip", "netns", "exec", f"nb-{self.name}-{node}", *map(str, words)]
 
     def background(self, who):
-        """Begins it: curl, or jobs of Ebb of low priority."""
+        """Begins it: curl, or jobs of Ebb, of low priority or in the foreground."""
         if who == "nobody":
             return
         if who == "curl":
@@ -148,7 +148,8 @@ class House(Stage):
             return
         self.ebbd(self.inside("cli"), max(self.case.jobs, 4))
         for number in range(self.case.jobs):
-            self.ebb("submit", "--priority", "low", URL, "-o", self.scratch / f"out{number}")
+            priority = "foreground" if who == "ebb-foreground" else "low"
+            self.ebb("submit", "--priority", priority, URL, "-o", self.scratch / f"out{number}")
 
 
 class Sampler(threading.Thread):

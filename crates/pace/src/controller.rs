@@ -36,6 +36,8 @@ const SEGMENT: f64 = 1448.0;
 const FIRST: f64 = 10.0;
 /// Segments that may always be under way.
 const FLOOR: f64 = 2.0;
+/// It never waits longer than this for the next tick.
+const LONGEST: Duration = Duration::from_millis(20);
 /// The largest window there is, in bytes.
 const LARGEST: f64 = 1e9;
 /// After so long without the lowest round trip, somebody has to look.
@@ -201,7 +203,15 @@ impl Controller {
             card: sample.card.is_some(),
             rate: whole(self.rate.per_second().unwrap_or(0.0)),
         };
-        Grant { window: whole(self.window), next: now + patience(rtt), course }
+        let slow = course == Course::Tethered && self.takes_hardly_anything(rtt);
+        let next = now + if slow { LONGEST } else { patience(rtt) };
+        Grant { window: whole(self.window), next, course }
+    }
+
+    /// Whether it takes hardly more than what is left to it beside others: then nobody gains anything by
+    /// its looking often.
+    fn takes_hardly_anything(&self, rtt: f64) -> bool {
+        self.rate.per_second().is_some_and(|rate| rate * rtt <= 2.0 * self.floor())
     }
 
     /// While somebody on this machine sends at full rate, the queue is counted from the round trip that
@@ -463,7 +473,7 @@ impl Controller {
     }
 }
 
-/// How long until the next tick.
+/// How long until the next tick, where there is something to give way with.
 fn patience(rtt: f64) -> Duration {
-    duration(rtt / 4.0).clamp(Duration::from_millis(4), Duration::from_millis(20))
+    duration(rtt / 4.0).clamp(Duration::from_millis(4), LONGEST)
 }

@@ -5,8 +5,9 @@ mod anything;
 mod link;
 mod traces;
 
-use crate::{Controller, Course, Manners};
+use crate::{Controller, Course, Manners, Sample, Seen};
 use link::{HOUSE, Link, Moment, Others, Sight, part, queue_p95, run};
+use std::time::Duration;
 
 fn ours(moment: &Moment) -> f64 {
     moment.ours
@@ -108,6 +109,26 @@ fn without_round_trips_the_tether_still_gives_way() {
     assert_eq!(law.signals().queue, None);
     let share = part(HOUSE, &moments, (10.0, 20.0), ours);
     assert!(share < 0.5, "{share:.3}");
+}
+
+#[test]
+fn what_hardly_comes_is_looked_at_seldom_and_all_else_four_times_in_a_round_trip() {
+    const MS: Duration = Duration::from_millis(1);
+    // How long it waits between looks in the end, where so many bytes come every 4 ms.
+    let waits = |bytes: u64| {
+        let (mut law, mut now) = (Controller::new(Manners::LOW, 0), Duration::ZERO);
+        let rtt = Some(20 * MS);
+        let mut wait = Duration::ZERO;
+        while now < 3000 * MS {
+            let passed = u64::try_from((wait / 4).as_millis()).unwrap();
+            let seen = Seen { bytes: bytes * passed, rtt, base: rtt, lost: 0 };
+            let grant = law.tick(&Sample { now, connections: &[seen; 8], card: None, limit: None });
+            (wait, now) = (grant.next - now, grant.next);
+        }
+        wait
+    };
+    assert_eq!(waits(64), 20 * MS, "16 kB a second on each of eight connections");
+    assert_eq!(waits(2500), 5 * MS);
 }
 
 #[test]
