@@ -220,6 +220,25 @@ fn a_closing_session_has_ended_and_one_that_another_user_covers_has_not() {
 }
 
 #[test]
+fn a_session_that_goes_while_it_is_looked_at_hides_nobody_who_is_there() {
+    if !needs_root("sessions: one goes in the middle of a look") {
+        return;
+    }
+    let scene = Scene::new();
+    let with_gone = |name, user: &User, mut others: LoggedOn| {
+        others.sessions.push(Session { state: "gone", ..Session::of(name, user.uid) });
+        others
+    };
+    let everybody = Scene::everybody(&scene.alice, &scene.bob);
+    scene.logind.change(with_gone("4", &scene.alice, everybody));
+    let bus = scene.instance.bus(&scene.alice);
+    let job = scene.running(&bus, &scene.alice, NETWORK);
+    // And the session that is lent from goes in the same way.
+    scene.logind.change(with_gone("2", &scene.bob, scene.only(&["1", "3"])));
+    scene.is_dead(&job);
+}
+
+#[test]
 fn a_session_of_the_same_name_is_another_one() {
     if !needs_root("sessions: names come again") {
         return;

@@ -115,7 +115,9 @@ impl Follower {
                 && let Ok(logind) = Logind::connect(self.bus.as_deref()).await
             {
                 // It ends when the bus does; what was said last counts until it is back.
-                let _ = self.follow_one(logind).await;
+                if let Err(error) = self.follow_one(logind).await {
+                    eprintln!("logind cannot be followed for now: {error}");
+                }
             }
             self.wait_without(PAUSE).await;
         }
@@ -158,8 +160,8 @@ impl Follower {
             }
             // Not there: its coming is a signal.
             Ok(Ok(None)) => Ok(true),
-            Ok(Err(zbus::Error::MethodError(..))) | Err(_) => Ok(false),
-            Ok(Err(error)) => Err(error),
+            Ok(Err(error)) if !logind::is_refusal(&error) => Err(error),
+            Ok(Err(_)) | Err(_) => Ok(false),
         }
     }
 

@@ -26,7 +26,7 @@ pub struct Session {
     pub began: u64,
     /// `user`, `greeter` and so on.
     pub class: &'static str,
-    /// `active`, `online` or `closing`.
+    /// `active`, `online` or `closing`; `gone` is one that was listed and is not there any more.
     pub state: &'static str,
 }
 
@@ -250,6 +250,9 @@ async fn answer(connection: &Connection, call: &Message, now: &LoggedOn) -> zbus
 
 fn properties(now: &LoggedOn, asked: &str) -> Option<HashMap<&'static str, Variant<'static>>> {
     if let Some(session) = now.sessions.iter().find(|session| session.path().as_str() == asked) {
+        if session.state == "gone" {
+            return None;
+        }
         return Some(HashMap::from([
             ("Id", session.name.into()),
             ("TimestampMonotonic", session.began.into()),

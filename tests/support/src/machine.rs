@@ -261,6 +261,10 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let said = self.run(&["journalctl", "-q", "-b", "-n", "80", "-o", "short-precise"]);
+            eprintln!("--- its journal:\n{}---", String::from_utf8_lossy(&said.stdout));
+        }
         // All that runs in it ends with its first process, which does not end with nspawn.
         let family = Process::family(self.nspawn.id());
         for init in family.iter().filter(|process| process.parent == self.nspawn.id()) {

@@ -13,7 +13,7 @@ use ebb_core::refusal::Refusal;
 use ebb_core::token::SessionId;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use zbus::message::Type;
-use zbus::{Connection, MessageStream, OwnedObjectPath, OwnedVariant};
+use zbus::{Connection, DBusError as _, MessageStream, OwnedObjectPath, OwnedVariant};
 
 use crate::bus::builder;
 use crate::command::Process;
@@ -189,8 +189,19 @@ fn runs(process: &Process) -> bool {
     poll(&mut look, Some(&at_once)) == Ok(0)
 }
 
+/// Whether it was logind who said no, or the bus in its place: the connection is as good as before.
+pub(super) fn is_refusal(error: &zbus::Error) -> bool {
+    matches!(error, zbus::Error::MethodError(..) | zbus::Error::FDO(_))
+}
+
+/// Whether an error has one of these names. The library has two kinds, one of them for the names it
+/// knows itself.
 fn is(error: &zbus::Error, names: &[&str]) -> bool {
-    matches!(error, zbus::Error::MethodError(name, ..) if names.contains(&name.as_str()))
+    match error {
+        zbus::Error::MethodError(name, ..) => names.contains(&name.as_str()),
+        zbus::Error::FDO(known) => names.contains(&known.name().as_str()),
+        _ => false,
+    }
 }
 
 fn unless_gone<T>(told: zbus::Result<T>) -> zbus::Result<Option<T>> {
