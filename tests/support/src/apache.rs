@@ -166,14 +166,14 @@ impl Apache {
         self.logged("tls.log", path, at_least)
     }
 
-    /// In which version of HTTP it was asked for a path over TLS.
+    /// In which versions of HTTP, and to whom, it gave what is at a path over TLS.
     ///
     /// # Panics
     ///
-    /// When it was not asked so often.
+    /// When it did not give it.
     #[must_use]
-    pub fn spoken(&self, path: &str, at_least: usize) -> Vec<String> {
-        self.logged("spoken.log", path, at_least)
+    pub fn spoken(&self, path: &str) -> Vec<String> {
+        self.logged("spoken.log", path, 1)
     }
 
     /// What it logged as a proxy: who asked, and what was answered.
@@ -295,7 +295,8 @@ fn configuration(directory: &Path, address: &str, keys: Option<&Path>, over_tls:
         text += &format!(
             "Listen {address}:{TLS_PORT}\n<VirtualHost {address}:{TLS_PORT}>\nServerName {address}\n\
              Protocols h2 http/1.1\nSSLEngine on\nSSLCertificateFile {top}/leaf.pem\n\
-             CustomLog {top}/tls.log short\nCustomLog {top}/spoken.log \"%H %U\"\n\
+             CustomLog {top}/tls.log short\nCustomLog {top}/spoken.log \"%H %u %U\" \
+             \"expr=%{{REQUEST_METHOD}} == 'GET' && %{{REQUEST_STATUS}} == 200\"\n\
              <Location /{OPEN}>\nRequire all granted\n</Location>\n{locations}</VirtualHost>\n"
         );
     }
