@@ -90,6 +90,14 @@ class Stage:
     def ebb(self, *words):
         return run(self.scratch / "libexec/ebb", *words, env=self.environment).strip()
 
+    def said(self):
+        """What Ebb says of itself, for whoever asks why nothing moves."""
+        log = self.scratch / "log"
+        if not log.exists():
+            return "no Ebb here"
+        shown = subprocess.run([self.scratch / "libexec/ebb", "list"], env=self.environment, capture_output=True, text=True)
+        return shown.stdout + shown.stderr + log.read_text()[-4000:]
+
     def processor_seconds(self, program):
         """What all its processes have used so far, by the kernel's own clock and not by its ticks."""
         total = 0
@@ -129,7 +137,18 @@ class House(Stage):
         slow = f"location /big {{ limit_rate {self.case.each}; }}" if self.case.each else ""
         self.nginx(self.inside("srv"), "80", slow)
         self.start(*self.inside("srv"), "iperf3", "-s")
-        time.sleep(0.5)
+        self.listening(80, 5201)
+
+    def listening(self, *ports, patience=30):
+        """Waits until somebody answers at these ports of the server."""
+        end = time.monotonic() + patience
+        while True:
+            heard = run(*self.inside("srv", "ss", "-tlnH"))
+            if all(re.search(rf":{port}\s", heard) for port in ports):
+                return
+            if time.monotonic() > end:
+                raise RuntimeError(f"nobody listens at {ports}: {heard}")
+            time.sleep(0.1)
 
     def __exit__(self, *error):
         super().__exit__(*error)

@@ -46,7 +46,6 @@ mod on_demand;
 mod ownership;
 mod package;
 mod politeness;
-mod politeness_measured;
 mod polkit;
 mod processes;
 mod properties;

@@ -197,11 +197,10 @@ pub(super) fn is_refusal(error: &zbus::Error) -> bool {
 /// Whether an error has one of these names. The library has two kinds, one of them for the names it
 /// knows itself.
 fn is(error: &zbus::Error, names: &[&str]) -> bool {
-    match error {
-        zbus::Error::MethodError(name, ..) => names.contains(&name.as_str()),
-        zbus::Error::FDO(known) => names.contains(&known.name().as_str()),
-        _ => false,
+    if let zbus::Error::MethodError(name, ..) = error {
+        return names.contains(&name.as_str());
     }
+    matches!(error, zbus::Error::FDO(known) if names.contains(&known.name().as_str()))
 }
 
 fn unless_gone<T>(told: zbus::Result<T>) -> zbus::Result<Option<T>> {

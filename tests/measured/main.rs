@@ -1,5 +1,8 @@
 //! Promise: who downloads beside a background transfer does not notice. Measured on an access line in
 //! namespaces, in the short form of `bench/politeness`, against bounds that are looser than its own.
+//! Apart from all other tests, which would be measured, too.
+
+#![forbid(unsafe_code)]
 
 use std::process::Command;
 
@@ -16,7 +19,7 @@ fn a_download_and_a_page_beside_a_background_transfer_have_the_line_and_the_queu
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../bench/politeness");
     let output = Command::new("timeout")
-        .args(["--kill-after=30", "150", "/usr/bin/python3", script, "--check"])
+        .args(["--kill-after=30", "300", "/usr/bin/python3", script, "--check"])
         .env("BENCH_PROGRAMS", binary_directory())
         .output()
         .expect("coreutils have timeout");
