@@ -23,6 +23,8 @@ PART, PAGE, QUEUE, MOVES = 0.9, 1.5, 40.0, 0.5
 LEFT_OUT = 77
 # A try takes 20 seconds. What takes longer than this, between two looks or for a page alone, is the machine.
 PATIENCE, GAP, ALONE = 60, 0.6, 800.0
+# A line of programs is as fast as they are let: with more waiting for processors than this, nothing has to move.
+CROWD = 0.5
 # So long, in seconds, it has the line to itself at least, and at most until it moves.
 LEAD, START = 5, 20
 
@@ -68,8 +70,18 @@ def attempt(programs, who):
         signal.alarm(0)
 
 
+def pressure():
+    """Seconds, since the start of the machine, in which somebody waited for a processor."""
+    try:
+        with open("/proc/pressure/cpu") as file:
+            return int(file.readline().split("total=")[1]) / 1e6
+    except OSError:
+        return 0.0
+
+
 def watch(house, who):
     line = CASE.rate * PAYLOAD
+    pressed = pressure()
     quiet = page(house, 3)
     if quiet > ALONE:
         raise Busy(f"a page alone took {quiet:.0f} ms")
@@ -84,6 +96,9 @@ def watch(house, who):
         if start > begun + LEAD and moves >= MOVES:
             break
         if start > begun + START:
+            waited = (pressure() - pressed) / (start - begun)
+            if waited > CROWD:
+                raise Busy(f"somebody waited for a processor {waited:.0%} of the time")
             print(house.said(), flush=True)
             break
     beside = iperf3(house, "-R", seconds=6) * line
