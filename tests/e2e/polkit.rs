@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use support::bus::{BUS_NAME, Bus, JOB, MANAGER, MANAGER_PATH};
+use support::bus::{BUS_NAME, Bus, JOB, MANAGER, MANAGER_PATH, TOKEN_OPTIONS};
 use support::instance::{Instance, Setup};
 use support::job::Job;
 use support::machine::Machine;
@@ -277,6 +277,75 @@ fn a_caller_that_has_gone_is_refused_and_the_question_is_taken_back() {
     assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "taken back");
     assert_eq!(job.state(), "suspended");
     assert!(!instance.log().contains("audit: administrator"), "{}", instance.log());
+}
+
+#[test]
+fn an_owner_lends_an_administrators_identity_only_by_polkits_leave_and_is_not_troubled_for_it() {
+    if !needs_root("an administrator's identity") {
+        return;
+    }
+    for allowed in [false, true] {
+        let (message_bus, instance) = on_a_bus();
+        let told = polkit(&message_bus, Some(allowed));
+        let bus = through(&message_bus, &User::alice());
+        let job = Job::create(&bus, "hers");
+        let options = job.open_token_options().expect("an ordinary identity she may lend anyway");
+        let asked = told.try_iter().collect::<Vec<_>>();
+        assert_eq!(asked, ["system-bus-name org.ebb.Transfer1.lend-administrator-token 0"]);
+        let lend = |who: &User| {
+            let lent = instance.bus(who).call(&options, TOKEN_OPTIONS, "SetHelperToken", &());
+            lent.map(drop).map_err(|no| no.name)
+        };
+        assert_eq!(lend(&User::bob()), Ok(()));
+        let outcome = if allowed { Ok(()) } else { Err("AdministratorToken".to_owned()) };
+        assert_eq!(lend(&User::root()), outcome);
+        let helper = if allowed { User::root() } else { User::bob() };
+        let (_, identity, _): (bool, u32, String) =
+            bus.ask(&options, TOKEN_OPTIONS, "GetHelperTokenIdentity", &()).unwrap();
+        assert_eq!(identity, helper.uid);
+        assert!(told.try_iter().next().is_none(), "access is checked once, at the opening");
+    }
+}
+
+#[test]
+fn no_user_has_more_than_sixteen_calls_wait_for_polkit() {
+    if !needs_root("many questions") {
+        return;
+    }
+    let (message_bus, _instance) = on_a_bus();
+    let (alice, bob) = (User::alice(), User::bob());
+    let bus = through(&message_bus, &alice);
+    let job = Job::create(&bus, "hers");
+    let told = late_polkit(&message_bus);
+    let stream = bob.run(|| UnixStream::connect(socket_of(&message_bus))).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        tokio::time::timeout(PATIENCE, async {
+            let builder = zbus::connection::Builder::unix_stream(stream).user_id(bob.uid);
+            let mut answers = builder.build_message_stream().await.unwrap();
+            let connection = zbus::Connection::from(&answers);
+            for _ in 0..17 {
+                let call = zbus::Message::method_call(job.path.as_str(), "Cancel");
+                let call = call.destination(BUS_NAME).interface(JOB);
+                connection.send(&call.build(&()).unwrap()).await.unwrap();
+            }
+            let answer = loop {
+                let message = answers.next().await.unwrap().unwrap();
+                if message.message_type() == Type::Error {
+                    break message;
+                }
+            };
+            let header = answer.header();
+            let name = header.error_name().unwrap().as_str().to_owned();
+            assert!(name.ends_with(".TooManyRequests"), "{name}");
+        })
+        .await
+        .unwrap();
+    });
+    let questions = (0..16).map(|_| told.recv_timeout(PATIENCE).unwrap());
+    assert!(questions.into_iter().all(|what| what.ends_with("steer-all 0")));
+    // Whose questions wait is nobody else's trouble: the owner goes on.
+    job.call("Cancel").unwrap();
 }
 
 /// Runs `ebb` as somebody who sits at a terminal, or does not; what it said, and whether it did.
