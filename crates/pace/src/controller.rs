@@ -203,7 +203,7 @@ impl Controller {
             card: sample.card.is_some(),
             rate: whole(self.rate.per_second().unwrap_or(0.0)),
         };
-        let slow = course == Course::Tethered && self.takes_hardly_anything(rtt);
+        let slow = course != Course::Looking && self.takes_hardly_anything(rtt);
         let next = now + if slow { LONGEST } else { patience(rtt) };
         Grant { window: whole(self.window), next, course }
     }

@@ -132,6 +132,23 @@ fn what_hardly_comes_is_looked_at_seldom_and_all_else_four_times_in_a_round_trip
 }
 
 #[test]
+fn between_the_bursts_of_a_slow_server_it_looks_seldom() {
+    let (mut law, mut now) = (Controller::new(Manners::LOW, 0), Duration::ZERO);
+    let (rtt, end) = (Some(Duration::from_millis(20)), Duration::from_secs(10));
+    let (mut looks, mut bursts) = (0, 0);
+    while now < end {
+        // 16 KiB of each of eight connections at once, every second.
+        let due = now.as_secs() >= bursts;
+        bursts += u64::from(due);
+        let seen = Seen { bytes: if due { 16 << 10 } else { 0 }, rtt, base: rtt, lost: 0 };
+        now = law.tick(&Sample { now, connections: &[seen; 8], card: None, limit: None }).next;
+        looks += 1;
+    }
+    // Every 20 ms would be 500, every 5 ms 2,000.
+    assert!(looks < 750, "{looks} looks in ten seconds");
+}
+
+#[test]
 fn others_on_this_machine_are_fled_from_before_they_queue() {
     let call = Others::Steady { from: 5.0, rate: 1_000_000.0 };
     let mut law = Controller::new(Manners::LOW, 0);
