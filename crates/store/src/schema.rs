@@ -8,9 +8,10 @@
 //! `user_version` counts the files of `schema/` that have been applied. A released file is never
 //! changed; a new version adds one.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use rusqlite::config::DbConfig;
@@ -30,6 +31,7 @@ const OPENING: &str = "open the store";
 /// Opens the store and brings it to the newest version.
 pub(crate) fn open(path: &Path) -> Result<Connection, StoreError> {
     create(path)?;
+    look(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(refused)?;
     if let Err(error) = prepare(&mut connection) {
@@ -48,6 +50,46 @@ fn create(path: &Path) -> Result<(), StoreError> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What every database of SQLite begins with (its file format, 1.3).
+const MAGIC: [u8; 16] = *b"SQLite format 3\0";
+/// Where its `user_version` is, and its `application_id`: four bytes each, the highest first.
+const NUMBERS: [usize; 2] = [60, 68];
+
+/// Whoever has no log says in their first bytes what they are. SQLite is not asked then: it would leave a
+/// log beside what we refuse.
+fn look(path: &Path) -> Result<(), StoreError> {
+    let mut log = OsString::from(path);
+    log.push("-wal");
+    let mut head = [0; 100];
+    let is_closed = std::fs::metadata(log).map_or(true, |log| log.len() == 0);
+    if !is_closed || File::open(path)?.read_exact_at(&mut head, 0).is_err() {
+        return Ok(());
+    }
+    let number = |at: usize| -> Option<i64> {
+        let bytes = head.get(at..at + 4)?.try_into().ok()?;
+        Some(u32::from_be_bytes(bytes).into())
+    };
+    match (head.starts_with(&MAGIC), NUMBERS.map(number)) {
+        // Without numbers it may be one of ours that has just been made.
+        (false, _) | (true, [Some(0), Some(0)]) => Ok(()),
+        (true, [version, application]) => {
+            known(version.unwrap_or_default(), application.unwrap_or_default()).map(drop)
+        }
+    }
+}
+
+/// Whether this version of whose store is one we know.
+fn known(version: i64, application: i64) -> Result<i64, StoreError> {
+    if application != APPLICATION_ID {
+        return Err(StoreError::NotAStore);
+    }
+    let known = i64::try_from(STEPS.len()).expect("there are few steps");
+    if version > known {
+        return Err(StoreError::Newer { found: version, known });
+    }
+    Ok(version)
 }
 
 /// A commit is worth nothing if the name of the store is lost with the power.
@@ -75,14 +117,7 @@ fn version(connection: &mut Connection) -> Result<i64, StoreError> {
     let application = number("PRAGMA application_id").map_err(refused)?;
     let tables = number("SELECT count(*) FROM sqlite_schema").map_err(refused)?;
     let fresh = (version, application, tables) == (0, 0, 0);
-    if !fresh && application != APPLICATION_ID {
-        return Err(StoreError::NotAStore);
-    }
-    let known = i64::try_from(STEPS.len()).expect("there are few steps");
-    if version > known {
-        return Err(StoreError::Newer { found: version, known });
-    }
-    Ok(version)
+    if fresh { Ok(version) } else { known(version, application) }
 }
 
 /// Applies the missing steps, all or none. Taking the write lock, needed or not, proves that the

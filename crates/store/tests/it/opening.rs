@@ -58,6 +58,21 @@ fn a_store_from_a_newer_version_is_refused_and_untouched() {
 }
 
 #[test]
+fn a_newer_store_and_one_of_another_program_that_were_closed_get_no_log_beside_them() {
+    for (pragma, value) in [("user_version", 2), ("application_id", 7)] {
+        let scratch = Scratch::new();
+        record(&mut Store::open(&scratch.store()).unwrap(), &[plain_job(1)]);
+        let other = Connection::open(scratch.store()).unwrap();
+        other.pragma_update(None, pragma, value).unwrap();
+        drop(other);
+        let before = scratch.contents();
+        assert_eq!(before.len(), 1, "closed, it is one file");
+        assert!(Store::open(&scratch.store()).is_err());
+        assert_eq!(scratch.contents(), before, "{pragma}");
+    }
+}
+
+#[test]
 fn a_file_that_is_no_database_is_refused_and_untouched() {
     let scratch = Scratch::new();
     let junk = vec![b'x'; 8192];
