@@ -45,3 +45,17 @@ fn a_new_policy_counts_at_once_and_one_with_a_mistake_not_at_all() {
     assert!(log.contains("the old configuration stays: ") && log.contains(", line "), "{log}");
     assert_eq!(jobs_per_user(&bus), 1);
 }
+
+#[test]
+fn a_configuration_with_a_mistake_ends_the_start_for_good() {
+    let mut instance = Instance::start();
+    assert_eq!(instance.terminate(), Some(0));
+    let policy = instance.scratch().join("ebbd.conf");
+    let config = instance.scratch().join("ebb.toml");
+    std::fs::write(&config, "jobs-per-usr = 1\n").unwrap();
+    let mut ebbd = std::process::Command::new(instance.scratch().join("libexec/ebbd"));
+    let ended = ebbd.arg("--policy").arg(policy).output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(78), "systemd does not try again: {said}");
+    assert!(said.contains("there is no setting `jobs-per-usr`"), "{said}");
+}

@@ -8,7 +8,7 @@
 //! | SIGTERM, SIGINT                   | `Finish` to the service, which has ten seconds       |
 //! | the service ends well after that  | all agents end; exit 0; so too after ten seconds     |
 //! | SIGHUP                            | `Reload` to the service                              |
-//! | the service ends otherwise        | all agents end; exit 70; systemd starts both anew    |
+//! | the service ends otherwise        | all agents end; exit 78 if it did so, else 70        |
 //! | a message that does not fit       | the same, and the service ends too                   |
 //! | the service does not read         | the same: we never wait for it                       |
 //! | the service closes its channel    | it is killed, unless it did so by ending             |
@@ -16,7 +16,7 @@
 
 use crate::judge::{Phase, judge};
 use crate::policy::Policy;
-use crate::{Fatal, SERVICE, cannot, sys};
+use crate::{CONFIG, Fatal, SERVICE, cannot, sys};
 use ebb_wire::channel::{self, ReceiveError, Received};
 use ebb_wire::launcher::{AgentId, DenyReason, FromLauncher, Identity, ToLauncher};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -60,6 +60,7 @@ impl House {
             if let Some(status) = self.service.try_wait().map_err(cannot("wait for the service"))? {
                 let is_meant = self.phase != Phase::Serving && status.success();
                 let bad = broken(&format!("it ended by itself, with {}", code(status)));
+                let bad = if status.code() == Some(78) { Fatal(CONFIG, bad.1) } else { bad };
                 return if is_meant { Ok(()) } else { Err(bad) };
             }
             self.hear()?;

@@ -61,8 +61,7 @@ pub(crate) fn take_over(signals: &[libc::c_int]) -> io::Result<OwnedFd> {
     }
 }
 
-/// Starts a process that becomes `whom` and sheds everything else before it execs; gives the end of
-/// the channel that it does not have, too.
+/// Starts a process that becomes `whom` and sheds all else; gives our end of its channel, too.
 pub(crate) fn start(mut command: Command, whom: Identity) -> io::Result<(Child, OwnedFd)> {
     let (near, far) = ebb_wire::channel::pair()?;
     // Nobody waits for a process we started; it may wait for us.

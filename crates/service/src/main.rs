@@ -35,12 +35,12 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ebb_config::Config;
+use ebb_config::{Config, ConfigError};
 use ebb_core::job::Boot;
 use ebb_core::paths::Memory;
 use ebb_core::token::BootId;
 use ebb_sandbox::Confinement;
-use ebb_store::Store;
+use ebb_store::{Store, StoreError};
 use tokio::sync::{broadcast, mpsc};
 
 use agents::{Agents, Channel, Launcher, Wish};
@@ -53,7 +53,7 @@ use main_loop::{Found, MainLoop, Parts};
 use manager::Manager;
 use polkit::Polkit;
 use sessions::{Finder, Follower};
-use vault::Vault;
+use vault::{Vault, VaultError};
 use writer::Writer;
 
 /// Notices a slow subscriber may be behind.
@@ -70,10 +70,20 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ebb-service: {error}");
-            // EX_SOFTWARE: ebbd ends with us, and systemd starts both anew.
-            ExitCode::from(70)
+            ExitCode::from(code(&*error))
         }
     }
+}
+
+/// What `ebbd` ends with, too, from `sysexits.h`: 78 if only an administrator can set it right; else 70, and
+/// systemd starts both anew.
+fn code(error: &(dyn Error + 'static)) -> u8 {
+    let store = error.downcast_ref::<StoreError>();
+    let is_final = error.is::<ConfigError>()
+        || error.is::<VaultError>()
+        || store
+            .is_some_and(|error| matches!(error, StoreError::Newer { .. } | StoreError::NotAStore));
+    if is_final { 78 } else { 70 }
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
