@@ -46,7 +46,7 @@ is none, or it does not take a record at once, the same message is a line of the
 | `EBB_OLD_HELPER_UID`, `EBB_OLD_HELPER_GID`, `EBB_OLD_SESSION` | helper tokens | the helper before |
 | `EBB_FLAGS` | tokens | what the helper is used for, or would be |
 | `EBB_PROPERTY` | `administrator job-property-change` | which property |
-| `EBB_RIGHT` | `administrator`, `token take` | what made an administrator of the caller: `root`, `group` (of `admin-groups`), or the action of polkit |
+| `EBB_RIGHT` | `administrator`, `token take`, `token set`, `token flags`, `token clear` | what made an administrator of the caller, or of who opened the token options: `root`, `group` (of `admin-groups`), or the action of polkit |
 | `EBB_TARGET`, `EBB_SCHEME` | `credentials` | for whom, and how |
 
 ## Kinds

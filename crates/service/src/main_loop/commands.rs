@@ -240,7 +240,7 @@ impl MainLoop {
             return Err(Refusal::InvalidState);
         }
         let act = self.act_on_another(asker.caller, id, || Act::OpenTokenOptions);
-        let opened = self.capabilities.open(permit, asker.connection);
+        let opened = self.capabilities.open(permit, turn.right, asker.connection);
         act.note(&opened, turn);
         opened.map(Answer::TokenOptions)
     }

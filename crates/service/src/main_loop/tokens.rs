@@ -18,6 +18,7 @@ use ebb_core::refusal::Refusal;
 use ebb_core::token::TokenFlags;
 use tokio::sync::oneshot;
 
+use super::authority::Right;
 use super::work::WaitFor;
 use super::{After, MainLoop, Turn};
 use crate::audit::{self, Kind, OfToken};
@@ -37,6 +38,8 @@ pub(super) struct Capabilities {
 struct Capability {
     job: JobId,
     opener: Caller,
+    /// What made an administrator of them, if they were one.
+    right: Option<Right>,
     connection: ConnectionId,
 }
 
@@ -45,6 +48,7 @@ impl Capabilities {
     pub(super) fn open(
         &mut self,
         permit: Permit,
+        right: Option<Right>,
         connection: ConnectionId,
     ) -> Result<String, Refusal> {
         let held = self.open.values().filter(|c| c.connection == connection).count();
@@ -52,7 +56,8 @@ impl Capabilities {
             return Err(Refusal::TooManyRequests);
         }
         let name = clock::unguessable();
-        let capability = Capability { job: permit.job(), opener: permit.caller(), connection };
+        let (job, opener) = (permit.job(), permit.caller());
+        let capability = Capability { job, opener, right, connection };
         self.open.insert(name.clone(), capability);
         Ok(name)
     }
@@ -132,13 +137,7 @@ impl MainLoop {
             Err(refusal) => {
                 if let Some(entry) = self.jobs.get(&capability.job) {
                     let (call, outcome) = (TokenCall::SetToken, refusal.name());
-                    turn.audit.extend(record(
-                        capability.opener,
-                        &call,
-                        &asker,
-                        &entry.job,
-                        outcome,
-                    ));
+                    turn.audit.extend(record(capability, &call, &asker, &entry.job, outcome));
                 }
                 Err(refusal)
             }
@@ -164,7 +163,7 @@ impl MainLoop {
         let judged = judge(&self.parts.policy, capability.opener, call, asker, &before);
         let result = judged.and_then(|event| self.step(capability.job, event, turn));
         let outcome = result.as_ref().map_or_else(Refusal::name, |()| audit::DONE);
-        turn.audit.extend(record(capability.opener, call, asker, &before, outcome));
+        turn.audit.extend(record(capability, call, asker, &before, outcome));
         result
     }
 
@@ -208,7 +207,7 @@ fn judge(
 }
 
 fn record(
-    opener: Caller,
+    capability: Capability,
     call: &TokenCall,
     asker: &Asker,
     before: &Job,
@@ -222,8 +221,9 @@ fn record(
         TokenCall::Flags | TokenCall::Identity | TokenCall::Close => return None,
     };
     let (job, owner) = (before.id, Some(before.owner.uid));
-    let (opener, caller) = (Some(opener.uid), Some(asker.token.uid));
-    Some(OfToken { job, owner, opener, caller, kind, old, new, flags, outcome }.record())
+    let (opener, caller) = (Some(capability.opener.uid), Some(asker.token.uid));
+    let of = OfToken { job, owner, opener, caller, kind, old, new, flags, outcome };
+    Some(of.record().by_right(capability.right.map(Right::name)))
 }
 
 /// The helper token of this job is dropped, and nobody asked for that.
