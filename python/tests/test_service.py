@@ -252,6 +252,14 @@ class AsRoot(Story):
         self.assertEqual(os.geteuid(), 0)
         self.assertEqual((DIRECTORY / "lent").stat().st_uid, 0)
 
+    def test_an_administrator_changes_the_policy_and_takes_that_back(self):
+        self.client.set_policy("background-slots", "5")
+        self.assertIn(ebb.PolicySetting("background-slots", "5", None), self.client.policy())
+        self.assert_refused("invalid-policy-value", self.client.set_policy, "background-slots", "0")
+        self.assert_refused("unknown-policy", self.client.set_policy, "admin-groups", "root")
+        self.client.set_policy("background-slots", "")
+        self.assertNotIn(None, [setting.file for setting in self.client.policy()])
+
     def test_a_process_that_has_changed_its_effective_user_lends_that(self):
         job = self.client.create_job("impersonated")
         groups = os.getgroups()

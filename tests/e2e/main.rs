@@ -45,6 +45,7 @@ mod notify_command;
 mod on_demand;
 mod ownership;
 mod package;
+mod policy_changes;
 mod politeness;
 mod polkit;
 mod processes;

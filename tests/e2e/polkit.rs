@@ -2,18 +2,19 @@
 //! for each call. On a booted machine with a real polkit and the packages installed; and with a made-up
 //! one, or none, on a bus of the test's own.
 
-use std::collections::HashMap;
+pub(crate) mod fake;
+
 use std::fmt::Write as _;
 use std::io::{Read as _, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use support::bus::{BUS_NAME, Bus, JOB, MANAGER, MANAGER_PATH, TOKEN_OPTIONS};
-use support::instance::{Instance, Setup};
+use support::instance::Instance;
 use support::job::Job;
 use support::machine::Machine;
 use support::message_bus::MessageBus;
@@ -23,6 +24,7 @@ use zbus::Variant;
 use zbus::message::{Flags, Type};
 
 use crate::package::installed;
+use fake::{late_polkit, on_a_bus, polkit, polkit_of, socket_of, through};
 
 const HEAD: &str = "# Who may do what by polkit
 
@@ -30,7 +32,8 @@ Written by `tests/e2e/polkit.rs` from a machine with systemd, logind, polkit and
 and compared by it.
 
 Root and the members of the groups that `admin-groups` names may do all of it and are not asked about. Of
-everybody else the service asks polkit, for each call on another user's job: [design 035](design/035-polkit.md).
+everybody else the service asks polkit, for each call on another user's job, and for each change of the policy:
+[design 035](design/035-polkit.md).
 In each field: what polkit says, and what came of the call, made without the flag that lets polkit ask a person.
 
 * *active*: whose session is the active one at the machine's seat; *inactive*: who has a session there, and none
@@ -48,7 +51,7 @@ const RULE: &str = "polkit.addRule(function(action, subject) {\n\
 const RULES: &str = "/etc/polkit-1/rules.d/10-ebb-test.rules";
 
 /// What is tried: action, interface, member, arguments as `dbus-send` takes them.
-const TRIED: [(&str, &str, &str, &[&str]); 4] = [
+const TRIED: [(&str, &str, &str, &[&str]); 5] = [
     ("see-all", JOB, "GetFiles", &["uint32:0", "uint32:1"]),
     (
         "steer-all",
@@ -58,6 +61,7 @@ const TRIED: [(&str, &str, &str, &[&str]); 4] = [
     ),
     ("take-ownership", JOB, "TakeOwnership", &[]),
     ("lend-administrator-token", JOB, "OpenTokenOptions", &[]),
+    ("change-policy", MANAGER, "SetPolicy", &["string:background-slots", "string:4"]),
 ];
 
 /// Somebody on the machine: in a session, or in none.
@@ -147,7 +151,8 @@ fn the_page_of_polkit_is_what_a_machine_with_polkit_does() {
         write!(page, "| `{id}` | `{member}` |").unwrap();
         for somebody in people.iter().chain([&administrator]) {
             let job = new_job(&machine, &User::root());
-            let outcome = somebody.call(&machine, &job, (interface, member, arguments));
+            let path = if interface == MANAGER { MANAGER_PATH } else { &job };
+            let outcome = somebody.call(&machine, path, (interface, member, arguments));
             write!(page, " {}: {outcome} |", somebody.word(&machine, &id)).unwrap();
         }
         page.push('\n');
@@ -157,92 +162,6 @@ fn the_page_of_polkit_is_what_a_machine_with_polkit_does() {
         std::fs::write(&path, &page).unwrap();
     }
     assert_eq!(std::fs::read_to_string(path).unwrap(), page, "`make tables` writes it anew");
-}
-
-/// A bus of the test's own, and an instance that has its name there.
-fn on_a_bus() -> (MessageBus, Instance) {
-    let bus = MessageBus::start();
-    let instance = Setup::new().on_bus(&bus.address()).start();
-    let (watcher, end) = (through(&bus, &User::root()), Instant::now() + PATIENCE);
-    while !watcher.bus_has_owner(BUS_NAME) {
-        assert!(Instant::now() < end, "no name on the bus: {}", instance.log());
-        std::thread::yield_now();
-    }
-    (bus, instance)
-}
-
-fn socket_of(bus: &MessageBus) -> PathBuf {
-    bus.address().trim_start_matches("unix:path=").into()
-}
-
-fn through(bus: &MessageBus, user: &User) -> Bus {
-    Bus::connect_through_bus(&socket_of(bus), user).unwrap()
-}
-
-/// A polkit that says what it is asked, and says yes to a question only when that is taken back.
-fn late_polkit(bus: &MessageBus) -> mpsc::Receiver<String> {
-    polkit(bus, None)
-}
-
-/// A polkit that says what it is asked, and always answers the same.
-fn polkit(bus: &MessageBus, answer: Option<bool>) -> mpsc::Receiver<String> {
-    let (tell, told) = mpsc::channel();
-    let address = bus.address();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let serving = serve(&address, &tell, answer);
-        // It ends with the bus.
-        let _: zbus::Result<()> = runtime.block_on(serving);
-    });
-    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "there");
-    told
-}
-
-async fn serve(
-    address: &str,
-    tell: &mpsc::Sender<String>,
-    answer: Option<bool>,
-) -> zbus::Result<()> {
-    let mut messages = zbus::connection::Builder::address(address).build_message_stream().await?;
-    let connection = zbus::Connection::from(&messages);
-    connection.request_name("org.freedesktop.PolicyKit1").await?;
-    let say = |what: String| tell.send(what).unwrap_or_default();
-    say("there".into());
-    let mut asked = None;
-    while let Some(message) = messages.next().await {
-        let message = message?;
-        if message.message_type() != Type::MethodCall {
-            continue;
-        }
-        let header = message.header();
-        if header.member().is_some_and(|member| member.as_str() == "CheckAuthorization") {
-            type Body<'a> = (
-                (String, HashMap<String, Variant<'a>>),
-                String,
-                HashMap<String, String>,
-                u32,
-                String,
-            );
-            let body = message.body();
-            let ((kind, _), action, _, flags, _): Body<'_> = body.deserialize()?;
-            say(format!("{kind} {action} {flags}"));
-            match answer {
-                Some(yes) => {
-                    let word = (yes, false, HashMap::<String, String>::new());
-                    connection.reply(&header, &word).await?;
-                }
-                None => asked = Some(message.clone()),
-            }
-        } else {
-            connection.reply(&header, &()).await?;
-            if let Some(asked) = asked.take() {
-                let yes = (true, false, HashMap::<String, String>::new());
-                connection.reply(&asked.header(), &yes).await?;
-            }
-            say("taken back".into());
-        }
-    }
-    Ok(())
 }
 
 #[test]
@@ -266,7 +185,7 @@ fn a_caller_that_has_gone_is_refused_and_the_question_is_taken_back() {
             let call = call.with_flags(Flags::ALLOW_INTERACTIVE_AUTH).build(&()).unwrap();
             connection.send(&call).await.unwrap();
             let heard = told.recv_timeout(PATIENCE).unwrap();
-            assert_eq!(heard, "system-bus-name org.ebb.Transfer1.steer-all 1");
+            assert_eq!(heard, "system-bus-name by name org.ebb.Transfer1.steer-all 1");
             connection.close().await.unwrap();
         })
         .await
@@ -277,6 +196,42 @@ fn a_caller_that_has_gone_is_refused_and_the_question_is_taken_back() {
     assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "taken back");
     assert_eq!(job.state(), "suspended");
     assert!(!instance.log().contains("audit: administrator"), "{}", instance.log());
+}
+
+#[test]
+fn about_callers_on_our_own_socket_only_a_polkit_that_takes_descriptors_is_asked() {
+    if !needs_root("another user on our own socket") {
+        return;
+    }
+    for (version, outcome) in [("122", Err("NotFound".to_owned())), ("124", Ok(()))] {
+        let (message_bus, instance) = on_a_bus();
+        let told = polkit_of(version, &message_bus, Some(true));
+        let [alice, bob] = [User::alice(), User::bob()].map(|user| instance.bus(&user));
+        let job = Job::create(&alice, "hers");
+        let done = job.over(&bob).call("Cancel").map(drop).map_err(|no| no.name);
+        let asked: Vec<_> = told.try_iter().collect();
+        let wanted =
+            outcome.as_ref().map(|()| "unix-process by pidfd org.ebb.Transfer1.steer-all 0");
+        assert_eq!(asked, Vec::from_iter(wanted.ok()), "{version}");
+        assert_eq!(done, outcome, "{version}");
+    }
+}
+
+#[test]
+fn a_polkit_that_says_nothing_is_waited_for_some_seconds_and_the_groups_decide_alone() {
+    if !needs_root("a silent polkit") {
+        return;
+    }
+    let (message_bus, instance) = on_a_bus();
+    let told = late_polkit(&message_bus);
+    let [alice, bob, carol] =
+        [User::alice(), User::bob(), User::carol()].map(|user| through(&message_bus, &user));
+    let job = Job::create(&alice, "hers");
+    assert_eq!(job.over(&bob).call("Cancel").unwrap_err().name, "NotFound");
+    let said: Vec<_> = told.try_iter().collect();
+    assert_eq!(said, ["system-bus-name by name org.ebb.Transfer1.steer-all 0", "taken back"]);
+    assert!(instance.log().contains("polkit: it does not answer"), "{}", instance.log());
+    job.over(&carol).call("Cancel").unwrap();
 }
 
 #[test]
@@ -291,7 +246,7 @@ fn an_owner_lends_an_administrators_identity_only_by_polkits_leave_and_is_not_tr
         let job = Job::create(&bus, "hers");
         let options = job.open_token_options().expect("an ordinary identity she may lend anyway");
         let asked = told.try_iter().collect::<Vec<_>>();
-        assert_eq!(asked, ["system-bus-name org.ebb.Transfer1.lend-administrator-token 0"]);
+        assert_eq!(asked, ["system-bus-name by name org.ebb.Transfer1.lend-administrator-token 0"]);
         let lend = |who: &User| {
             let lent = instance.bus(who).call(&options, TOKEN_OPTIONS, "SetHelperToken", &());
             lent.map(drop).map_err(|no| no.name)
@@ -304,6 +259,8 @@ fn an_owner_lends_an_administrators_identity_only_by_polkits_leave_and_is_not_tr
             bus.ask(&options, TOKEN_OPTIONS, "GetHelperTokenIdentity", &()).unwrap();
         assert_eq!(identity, helper.uid);
         assert!(told.try_iter().next().is_none(), "access is checked once, at the opening");
+        let right = "outcome=done right=org.ebb.Transfer1.lend-administrator-token";
+        assert_eq!(instance.log().contains(right), allowed, "{}", instance.log());
     }
 }
 
@@ -394,7 +351,7 @@ fn ebb_lets_polkit_ask_whoever_is_at_a_terminal_and_wants_other_users_jobs() {
     let cancel = format!("cancel --all-users --yes {}", job.id);
     let told = polkit(&message_bus, Some(true));
     let asked = || told.try_iter().collect::<Vec<_>>();
-    let see = |flags: u32| format!("system-bus-name org.ebb.Transfer1.see-all {flags}");
+    let see = |flags: u32| format!("system-bus-name by name org.ebb.Transfer1.see-all {flags}");
     // Whoever does not say that they mean others' jobs is not asked, at a terminal or not.
     let (said, done) = ebb(&instance, &message_bus, true, &format!("show -g state {}", job.id));
     assert_eq!((done, asked()), (true, vec![see(0)]), "{said}");
@@ -409,7 +366,7 @@ fn ebb_lets_polkit_ask_whoever_is_at_a_terminal_and_wants_other_users_jobs() {
     assert_eq!((done, asked().pop()), (true, Some(see(0))), "{said}");
     let (said, done) = ebb(&instance, &message_bus, true, &cancel);
     assert!(done, "{said}");
-    let steer = "system-bus-name org.ebb.Transfer1.steer-all 1".to_owned();
+    let steer = "system-bus-name by name org.ebb.Transfer1.steer-all 1".to_owned();
     let asked = asked();
     assert!(asked.contains(&see(1)) && asked.contains(&steer), "{asked:?}");
     assert_eq!(job.state(), "cancelled");

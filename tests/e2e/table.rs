@@ -15,7 +15,7 @@ use zbus::Variant;
 enum Gets {
     /// An answer, or a no that has nothing to do with who asks.
     Answer,
-    /// "Not even an administrator."
+    /// "Not even an administrator", or only one.
     Denied,
     /// "There is no such thing."
     Nothing,
@@ -33,6 +33,8 @@ const TABLE: &[(&str, &str, [Gets; 4])] = &[
     ("Manager", "Unacknowledged", [Answer, Answer, Answer, Answer]),
     ("Manager", "Acknowledge", [Answer, Answer, Answer, Answer]),
     ("Manager", "GetStatus", [Answer, Answer, Answer, Answer]),
+    ("Manager", "GetPolicy", [Answer, Answer, Answer, Answer]),
+    ("Manager", "SetPolicy", [Denied, Denied, Answer, Denied]),
     ("Manager", "Subscribe", [Answer, Answer, Answer, Answer]),
     ("Manager", "Unsubscribe", [Answer, Answer, Answer, Answer]),
     ("Job", "AddFiles", [Answer, Nothing, Answer, Nothing]),
@@ -107,6 +109,9 @@ fn outcome(
             caller.call(MANAGER_PATH, MANAGER, method, &"local-file")
         }
         ("Manager", "ChangesSince") => caller.call(MANAGER_PATH, MANAGER, method, &(0_u64, 10_u32)),
+        ("Manager", "SetPolicy") => {
+            caller.call(MANAGER_PATH, MANAGER, method, &("background-slots", "3"))
+        }
         ("Manager", "Acknowledge") => caller.call(MANAGER_PATH, MANAGER, method, &0_u64),
         ("Manager", _) => caller.call(MANAGER_PATH, MANAGER, method, &()),
         ("Job", "AddFiles") => caller.call(&job.path, JOB, method, &(file.as_slice(),)),
@@ -150,9 +155,15 @@ fn outcome(
     outcome
 }
 
-/// What is its owner's alone.
-const ENTRUSTED: [&str; 5] =
-    ["CustomHeaders", "Credentials", "ClientCertificate", "Authorities", "ServerCertificate"];
+/// What is its owner's alone, and what is an administrator's.
+const ENTRUSTED: [&str; 6] = [
+    "CustomHeaders",
+    "Credentials",
+    "ClientCertificate",
+    "Authorities",
+    "ServerCertificate",
+    "SetPolicy",
+];
 
 /// Which of them it was.
 fn kind(method: &str, outcome: &Result<(), No>) -> Gets {

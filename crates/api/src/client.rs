@@ -32,7 +32,7 @@ pub use entrusted::CustomHeaders;
 pub use history::HistoryEntry;
 pub use job::{Job, NewFile};
 pub use location::Location;
-pub use manager::{Filter, JobOptions};
+pub use manager::{Filter, JobOptions, PolicySetting};
 pub use notices::{Notice, Notices, Stream};
 pub use notifications::{FileRanges, Heard, Notification, NotificationKind, Notifications};
 pub use token_options::{HelperIdentity, TokenOptions};

@@ -16,6 +16,7 @@ mod helper;
 mod list;
 mod log;
 mod login;
+mod policy;
 mod rebase;
 pub(crate) mod set;
 mod show;
@@ -58,6 +59,7 @@ pub(crate) async fn run(call: &Invocation) -> Result<Exit, Failure> {
         "rebase" => rebase::run(call).await,
         "helper" => helper::run(call).await,
         "check-config" => check_config::run(call).await,
+        "policy" => policy::run(call).await,
         "status" => status::run(call).await,
         "help" => help::run(call),
         "completions" => completions::run(call),

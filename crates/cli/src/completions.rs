@@ -59,6 +59,7 @@ impl Offer {
             "DIR" => return Self::Directories,
             "GROUP" => return Self::Groups,
             "KEY=VALUE" => return Self::Words(set_keys()),
+            "POLICY=VALUE" => return Self::Words(policy_keys()),
             "STATE" => return Self::Words(states()),
             _ => {}
         }
@@ -88,6 +89,10 @@ fn is_typed(word: &str) -> bool {
 fn set_keys() -> Vec<String> {
     let keys = crate::commands::set::KEYS.iter().chain(terms::KEYS);
     keys.map(|key| format!("{key}=")).collect()
+}
+
+fn policy_keys() -> Vec<String> {
+    ebb_config::changes::KEYS.iter().map(|key| format!("{key}=")).collect()
 }
 
 fn states() -> Vec<String> {
@@ -152,6 +157,8 @@ mod tests {
         assert_eq!(of("list"), [Offer::Jobs]);
         assert_eq!(of("get"), [Offer::Unknown]);
         assert_eq!(of("check-config"), [Offer::Files]);
+        let Offer::Words(keys) = &of("policy")[0] else { panic!("words") };
+        assert!(keys.contains(&"background-slots=".to_owned()), "{keys:?}");
         assert!(of("status").is_empty());
         let Offer::Words(topics) = &of("help")[0] else { panic!("words") };
         assert!(topics.contains(&"exit-codes".to_owned()) && topics.contains(&"get".to_owned()));

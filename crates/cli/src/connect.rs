@@ -21,7 +21,9 @@ use crate::private;
 /// Code 9 where there is none.
 pub(crate) async fn service(call: &Invocation) -> Result<Client, Failure> {
     let location = location(call)?;
-    let of_others = call.has("all-users") || call.command.name == "take";
+    let of_others = call.has("all-users")
+        || call.command.name == "take"
+        || call.command.name == "policy" && !call.operands.is_empty();
     if of_others && !is_root() {
         return as_administrator(call, &location).await;
     }

@@ -115,7 +115,9 @@ impl Exit {
         match name {
             "access-denied" | "administrator-token" | "private-instance" => Exit::NotPermitted,
             "no-process-descriptor" | "session-unknown" => Exit::NotPermitted,
-            "not-found" | "file-not-found" | "unknown-property" => Exit::NotFound,
+            "not-found" | "file-not-found" | "unknown-property-id" | "unknown-policy" => {
+                Exit::NotFound
+            }
             "error-information-unavailable" => Exit::NotFound,
             "token-required" => Exit::HelperMissing,
             "shutting-down" => Exit::NotReachable,

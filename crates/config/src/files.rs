@@ -13,17 +13,21 @@ use crate::{ConfigError, Mistake};
 
 /// The texts of `path` and of the files beside it, in the order they count.
 pub(crate) fn all(path: &Path) -> Result<Vec<(PathBuf, String)>, ConfigError> {
-    let mut texts = Vec::new();
-    match fs::read_to_string(path) {
-        Ok(text) => texts.push((path.to_owned(), text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(unreadable(path, error)),
-    }
+    let mut texts: Vec<_> = text(path)?.map(|text| (path.to_owned(), text)).into_iter().collect();
     for file in beside(path)? {
         let text = fs::read_to_string(&file).map_err(|error| unreadable(&file, error))?;
         texts.push((file, text));
     }
     Ok(texts)
+}
+
+/// The text of a file, if it is there.
+pub(crate) fn text(path: &Path) -> Result<Option<String>, ConfigError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(path, error)),
+    }
 }
 
 /// The files in the directory that is called like the file, with `.d` after it; by name.

@@ -6,14 +6,18 @@
 //! says counts. A file that is not there means the defaults (BITS' own, `decisions.md`).
 //!
 //! An unknown key or a value that makes no sense is an error with file, line and key: a policy with
-//! a typing error is not the policy somebody meant. Nothing here asks a name service, or writes.
+//! a typing error is not the policy somebody meant. Nothing here asks a name service, and nothing but
+//! [`changes`] writes.
 
 #![forbid(unsafe_code)]
 
+pub mod changes;
 mod conditions;
 mod error;
 mod files;
+mod written;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +41,8 @@ pub struct Config {
     /// Where the journal listens, if not at its usual place; the empty one for no journal at all.
     pub journal_socket: Option<PathBuf>,
     hours: conditions::Hours,
+    /// What counts for each key that was set, as it would be written, and in which file.
+    pub settings: BTreeMap<String, (String, PathBuf)>,
     /// The files that were read, in order.
     pub files: Vec<PathBuf>,
 }
@@ -70,6 +76,8 @@ impl Config {
         for (key, value) in table.get_ref() {
             self.apply(key.get_ref(), value.get_ref(), groups)
                 .map_err(|mistake| at(Some(key.span()), mistake))?;
+            let set = (written::value(value.get_ref()), file.to_owned());
+            self.settings.insert(key.get_ref().to_string(), set);
         }
         Ok(())
     }

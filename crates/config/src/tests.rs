@@ -176,3 +176,78 @@ fn the_manual_explains_every_key_and_no_other() {
         assert!(read.contains(&key), "ebb.toml(5) explains {key}, which is not read");
     }
 }
+
+/// An `ebb.toml` and a place for changes.
+fn places(scratch: &Scratch, text: &str) -> [PathBuf; 2] {
+    let [config, changes] = ["ebb.toml", "policy.toml"].map(|name| scratch.0.join(name));
+    fs::write(&config, text).unwrap();
+    [config, changes]
+}
+
+#[test]
+fn a_change_counts_after_all_files_until_it_is_taken_back() {
+    let scratch = Scratch::new("changes");
+    let [config, changes] = places(&scratch, "background-slots = 7\njobs-per-user = 9");
+    let limits = |config: Config| (config.policy.background_slots, config.policy.jobs_per_user);
+    let change = |key, value| limits(changes::change(&config, &changes, key, value).unwrap());
+    assert_eq!(change("background-slots", "2"), (2, 9));
+    assert_eq!(change("jobs-per-user", " 1 "), (2, 1));
+    let read = Config::read_changed(&config, &changes).unwrap();
+    assert_eq!(read.settings["jobs-per-user"], ("1".to_owned(), changes.clone()));
+    assert_eq!(limits(read), (2, 1));
+    assert_eq!(limits(Config::read(&config).unwrap()), (7, 9), "the files are as they were");
+    assert_eq!(change("background-slots", ""), (7, 1));
+    let read = Config::read_changed(&config, &changes).unwrap();
+    assert_eq!(read.settings["background-slots"], ("7".to_owned(), config.clone()));
+    assert_eq!(change("jobs-per-user", ""), (7, 9));
+    assert_eq!(change("stall-timeout", ""), (7, 9), "what nobody has changed");
+}
+
+#[test]
+fn every_key_that_can_be_changed_takes_a_value_as_in_a_file_and_words_without_quotes() {
+    let scratch = Scratch::new("change-all");
+    let [config, changes] = places(&scratch, "");
+    for key in changes::KEYS {
+        let value = match key {
+            "cost-policy" => "standard",
+            "maintenance-days" | "work-days" => "['sat', \"sun\"]",
+            "maintenance-hours" | "work-hours" => "08:00-17:30",
+            "work-limit" | "other-limit" | "maintenance-limit" => "{ high = 800, low = 0 }",
+            "on-battery" | "power-saver" => "foreground",
+            "owner-presence" => "logged-on",
+            _ => "5",
+        };
+        changes::change(&config, &changes, key, value).unwrap_or_else(|no| panic!("{key}: {no:?}"));
+    }
+    let read = Config::read_changed(&config, &changes).unwrap();
+    assert_eq!(read.settings.len(), changes::KEYS.len());
+    assert_eq!(read.settings["work-days"].0, "[\"sat\", \"sun\"]");
+    assert_eq!(read.policy.owner_presence, OwnerPresence::LoggedOn);
+    assert_eq!(read.policy.conditions.bandwidth.inside.high, Some(800));
+}
+
+#[test]
+fn what_cannot_be_changed_is_refused_and_leaves_everything_as_it_was() {
+    use changes::ChangeError;
+    let scratch = Scratch::new("change-refused");
+    let [config, changes] = places(&scratch, "");
+    changes::change(&config, &changes, "background-slots", "2").unwrap();
+    let before = fs::read_to_string(&changes).unwrap();
+    for key in ["admin-groups", "bus-address", "journal-socket", "allow-notify-command", "x", ""] {
+        let refused = changes::change(&config, &changes, key, "5").unwrap_err();
+        assert!(matches!(refused, ChangeError::Key), "{key}: {refused:?}");
+    }
+    let long = "5".repeat(changes::LONGEST + 1);
+    let several = "5\nadmin-groups = ['sudo']";
+    for value in ["0", "many", "1 2", "\"", "[", several, &long, "5\u{7}"] {
+        let refused = changes::change(&config, &changes, "background-slots", value).unwrap_err();
+        assert!(matches!(refused, ChangeError::Value(_)), "{value}: {refused:?}");
+    }
+    assert_eq!(fs::read_to_string(&changes).unwrap(), before);
+    // Somebody has written to it who may, but not what a change could be.
+    fs::write(&changes, "admin-groups = ['root']").unwrap();
+    let refused = Config::read_changed(&config, &changes).unwrap_err();
+    assert!(refused.to_string().contains("policy.toml"), "{refused}");
+    let refused = changes::change(&config, &changes, "background-slots", "2").unwrap_err();
+    assert!(matches!(refused, ChangeError::Config(_)), "{refused:?}");
+}

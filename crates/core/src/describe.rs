@@ -104,7 +104,7 @@ pub const FAILURES: [Failure; 79] = [
 ];
 
 /// Every refusal there is, but those that only pass a failure on.
-pub const REFUSALS: [Refusal; 46] = [
+pub const REFUSALS: [Refusal; 49] = [
     Refusal::NotFound,
     Refusal::AccessDenied,
     Refusal::InvalidState,
@@ -151,6 +151,9 @@ pub const REFUSALS: [Refusal; 46] = [
     Refusal::NoClientCertificate,
     Refusal::ReadOnlyWhenJobActive,
     Refusal::HistoryUnavailable,
+    Refusal::UnknownPolicy,
+    Refusal::InvalidPolicyValue("one of those it has"),
+    Refusal::PolicyNotKept,
 ];
 
 /// Looks an error up by its symbolic name; `http-NNN` for any status.

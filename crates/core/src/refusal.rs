@@ -58,6 +58,12 @@ pub enum Refusal {
     SessionUnknown(&'static str),
     /// A private instance serves one identity only.
     PrivateInstance,
+    /// There is no policy of that name that can be changed while the service runs.
+    UnknownPolicy,
+    /// The value is none for this policy; says what it must be.
+    InvalidPolicyValue(&'static str),
+    /// The policy cannot be read, or a change of it cannot be written down.
+    PolicyNotKept,
     /// The policy allows no command to run when a job ends.
     NotifyCommandNotAllowed,
     /// Whoever would take the job over cannot reach what it holds.
@@ -144,6 +150,9 @@ impl Refusal {
             Self::NoProcessDescriptor => "no-process-descriptor",
             Self::SessionUnknown(_) => "session-unknown",
             Self::PrivateInstance => "private-instance",
+            Self::UnknownPolicy => "unknown-policy",
+            Self::InvalidPolicyValue(_) => "invalid-policy-value",
+            Self::PolicyNotKept => "policy-not-kept",
             Self::NotifyCommandNotAllowed => "notify-command-not-allowed",
             Self::NewOwnerNoFileAccess => "new-owner-no-file-access",
             Self::ErrorInformationUnavailable => "error-information-unavailable",
@@ -190,7 +199,9 @@ impl Refusal {
             }
             Self::InvalidState => 0x8020_0002,
             Self::Empty => 0x8020_0003,
-            Self::InvalidArgument(_) => 0x8007_0057,
+            Self::InvalidArgument(_) | Self::UnknownPolicy | Self::InvalidPolicyValue(_) => {
+                0x8007_0057
+            }
             Self::NotSupported(_) => 0x8000_4001,
             Self::StringTooLong { .. } => 0x8020_0021,
             Self::TooManyJobsPerUser(_) => 0x8020_0049,
@@ -228,6 +239,7 @@ impl Refusal {
             Self::Unusable(failure) => failure.code(),
             Self::SessionUnknown(_)
             | Self::HistoryUnavailable
+            | Self::PolicyNotKept
             | Self::TooManyRequests
             | Self::PrivateInstance
             | Self::ShuttingDown => 0,
@@ -267,6 +279,11 @@ impl Refusal {
             }
             Self::SessionUnknown(_) => "call again, from a login session that is still there",
             Self::PrivateInstance => "use the system service to lend another user's identity",
+            Self::UnknownPolicy => {
+                "ebb.toml(5) lists them; who may do what is said in that file only"
+            }
+            Self::InvalidPolicyValue(_) => "write the value as in ebb.toml(5)",
+            Self::PolicyNotKept => "the service's log says what is wrong; nothing has changed",
             Self::NotifyCommandNotAllowed => {
                 "register for the job's notifications, or ask an administrator for allow-notify-command"
             }
@@ -336,6 +353,9 @@ impl fmt::Display for Refusal {
             Self::TokenRequired => f.write_str("the helper token is missing"),
             Self::NoProcessDescriptor => f.write_str("this bus does not tell the caller's process"),
             Self::PrivateInstance => f.write_str("a private instance serves one identity only"),
+            Self::UnknownPolicy => f.write_str("there is no such policy that can be changed"),
+            Self::InvalidPolicyValue(expected) => write!(f, "the value must be {expected}"),
+            Self::PolicyNotKept => f.write_str("the policy cannot be read, or not be written"),
             Self::NotifyCommandNotAllowed => {
                 f.write_str("on this machine no command may run when a job ends")
             }

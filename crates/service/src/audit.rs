@@ -17,6 +17,7 @@ mod kinds;
 
 use std::fmt::Write as _;
 
+use ebb_config::changes;
 use ebb_core::credentials::AuthPair;
 use ebb_core::id::JobId;
 use ebb_core::job::Job;
@@ -47,10 +48,15 @@ impl Record {
     /// A record of this kind about a job: the message begins with the kind's words, and `act` if the
     /// kind has several.
     fn new(kind: Kind, act: &str, job: JobId) -> Self {
+        Self::of_none(kind, act).both("job", "EBB_JOB", &job.to_string())
+    }
+
+    /// The same about no job.
+    fn of_none(kind: Kind, act: &str) -> Self {
         let words = kind.row().words;
         let act = if act.is_empty() { words.to_owned() } else { format!("{words} {act}") };
-        let fields = vec![("EBB_ACT", act.replace(' ', "-")), ("EBB_JOB", job.to_string())];
-        Self { kind, priority: INFO, message: format!("{act} job={job}"), fields }
+        let fields = vec![("EBB_ACT", act.replace(' ', "-"))];
+        Self { kind, priority: INFO, message: act, fields }
     }
 
     /// A fact for both: a word of the message, and a field.
@@ -199,6 +205,16 @@ impl Act {
         }
         record.by_right(right).ended(outcome)
     }
+}
+
+/// A policy was changed while the service ran, or that was refused. A key that nobody can change is not
+/// told: the caller has made it up.
+pub(crate) fn policy(caller: u32, key: &str, right: Option<&str>, outcome: &str) -> Record {
+    let key = changes::KEYS.into_iter().find(|known| *known == key).unwrap_or("unknown");
+    by(Record::of_none(Kind::Policy, "set"), caller)
+        .both("policy", "EBB_POLICY", key)
+        .by_right(right)
+        .ended(outcome)
 }
 
 /// The header fields of a job were set, removed or made write-only, or that was refused. What they

@@ -66,6 +66,10 @@ pub(crate) enum Command {
     List(Filter),
     /// About the service, for this caller.
     Status,
+    /// What administrators have set.
+    GetPolicy,
+    /// Another value for a policy; an empty one for what its file says.
+    SetPolicy(String, String),
     /// Files for a job.
     AddFiles(JobId, Vec<NewFile>),
     /// These bytes of a file first.
@@ -176,6 +180,8 @@ pub(crate) enum Answer {
     Job(JobId),
     Jobs(Vec<JobView>, Option<JobId>),
     Status(StatusView),
+    /// Key, value, and in which file; none where it was set by a call.
+    Policy(Vec<(String, String, String)>),
     FirstFile(u32),
     Outcome(&'static str),
     Replaced(u32),

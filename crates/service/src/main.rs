@@ -24,6 +24,7 @@ mod main_loop;
 mod manager;
 mod polkit;
 mod sessions;
+mod settings;
 mod vault;
 mod writer;
 
@@ -53,6 +54,7 @@ use main_loop::{Found, MainLoop, Parts};
 use manager::Manager;
 use polkit::Polkit;
 use sessions::{Finder, Follower};
+use settings::Settings;
 use vault::{Vault, VaultError};
 use writer::Writer;
 
@@ -97,7 +99,8 @@ fn run() -> Result<(), Box<dyn Error>> {
         println!("no control groups of our own: agents stay in the one we are in");
     }
     let groups = Groups::settle(tree);
-    let config = Config::read(&arguments.config)?;
+    let settings = Rc::new(Settings::new(&arguments.config, &arguments.state_dir));
+    let config = settings.read()?;
     let mut store = Store::open(&arguments.state_dir.join("jobs.sqlite"))?;
     let jobs = store.load()?;
     let (events, newest_of_histories) = (store.load_events()?, store.newest_of_histories()?);
@@ -107,7 +110,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let local = tokio::task::LocalSet::new();
     local.block_on(
         &runtime,
-        serve(arguments, config, vault, groups, manager, store, (jobs, found, memory)),
+        serve(arguments, (settings, config), vault, groups, manager, store, (jobs, found, memory)),
     )
 }
 
@@ -136,7 +139,7 @@ fn confine(
 /// Connects everything with everything else, and runs until `ebbd` asks us to finish.
 async fn serve(
     arguments: Arguments,
-    config: Config,
+    (settings, config): (Rc<Settings>, Config),
     vault: Vault,
     groups: Groups,
     manager: Manager,
@@ -182,6 +185,7 @@ async fn serve(
             presence,
             finder,
             polkit: Rc::new(Polkit::new(config.bus_address.clone())),
+            settings: Rc::clone(&settings),
         },
         jobs,
         found,
@@ -193,7 +197,7 @@ async fn serve(
     tokio::task::spawn_local(Rc::clone(&manager).keep_informed(outbox.clone(), manager::SIGN));
     let socket = arguments.runtime_dir.join("bus");
     tokio::select! {
-        ended = serve_ebbd(&launcher, &arguments.config, &manager, outbox) => ended?,
+        ended = serve_ebbd(&launcher, &settings, &manager, outbox) => ended?,
         failed = bus::serve_peers(&socket, face) => failed?,
         ended = main_loop.run() => ended?,
     }
@@ -215,13 +219,13 @@ fn journal(instance: bus::Instance, config: &Config) -> std::io::Result<Journal>
 /// Does what `ebbd` wants; after it has asked us to finish, waits for that for ever.
 async fn serve_ebbd(
     launcher: &Launcher,
-    config: &Path,
+    settings: &Settings,
     manager: &Manager,
     outbox: mpsc::UnboundedSender<Message>,
 ) -> Result<(), agents::LauncherLost> {
     while launcher.listen().await? == Wish::Reload {
         manager.reloading();
-        reload(config, &outbox);
+        reload(settings, &outbox);
         manager.ready();
     }
     manager.stopping();
@@ -233,12 +237,16 @@ async fn serve_ebbd(
 }
 
 /// Reads the configuration again. One with a mistake changes nothing: the old policy stays.
-fn reload(config: &Path, outbox: &mpsc::UnboundedSender<Message>) {
-    match Config::read(config) {
+fn reload(settings: &Settings, outbox: &mpsc::UnboundedSender<Message>) {
+    match settings.read() {
         Ok(config) => {
             println!(
                 "the configuration was read again; a new bus-address or journal-socket counts after a restart"
             );
+            let changed = settings.changed();
+            if !changed.is_empty() {
+                println!("not as the files say, but as `ebb policy` does: {}", changed.join(", "));
+            }
             // The main loop ends only with the process.
             let _ = outbox.send(Message::Policy(config.policy));
         }

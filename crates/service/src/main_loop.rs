@@ -20,6 +20,7 @@
 //! | `history`     | who asked for what, and what became of it                          |
 //! | `ownership`   | an administrator becomes the owner                                 |
 //! | `authority`   | whether polkit makes an administrator of a caller                  |
+//! | `policies`    | what administrators change while we run                           |
 //! | `paths`       | what agents have learned of paths, written down                   |
 //! | `acts`        | what administrators do to others' jobs, noted down                 |
 //! | `owners`      | whose jobs are whose, and how they stand                           |
@@ -57,6 +58,7 @@ mod on_demand;
 mod owners;
 mod ownership;
 mod paths;
+mod policies;
 mod queue;
 mod registered;
 mod sessions;
@@ -95,6 +97,7 @@ use crate::command::{Answered, JobView, Message, Notice, NoticeKind};
 use crate::conditions::Zone;
 use crate::polkit::Polkit;
 use crate::sessions::Finder;
+use crate::settings::Settings;
 use crate::vault::Vault;
 use crate::writer::Writer;
 use buckets::Buckets;
@@ -135,6 +138,7 @@ pub(crate) struct Parts {
     pub(crate) presence: Presence,
     pub(crate) finder: Finder,
     pub(crate) polkit: Rc<Polkit>,
+    pub(crate) settings: Rc<Settings>,
 }
 
 /// What was on disk beside the jobs.
@@ -378,10 +382,7 @@ impl MainLoop {
             }
             Message::LoggedOn(logins) => self.logged_on(logins, turn),
             Message::SessionFound(lending) => self.session_found(lending, turn),
-            Message::Policy(policy) => {
-                self.parts.policy = policy;
-                self.judge_all();
-            }
+            Message::Policy(policy) => self.now_holds(policy),
             Message::Sighted(sighting) => self.sighted(sighting),
             // Who asked may have given up.
             Message::Alive(answer) => drop(answer.send(())),

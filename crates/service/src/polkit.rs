@@ -44,6 +44,7 @@ pub(crate) enum Action {
     SteerAll,
     TakeOwnership,
     LendAdministratorToken,
+    ChangePolicy,
 }
 
 impl Action {
@@ -54,6 +55,7 @@ impl Action {
             Self::SteerAll => "org.ebb.Transfer1.steer-all",
             Self::TakeOwnership => "org.ebb.Transfer1.take-ownership",
             Self::LendAdministratorToken => "org.ebb.Transfer1.lend-administrator-token",
+            Self::ChangePolicy => "org.ebb.Transfer1.change-policy",
         }
     }
 }
@@ -269,11 +271,12 @@ mod tests {
 
     #[test]
     fn the_actions_that_are_asked_for_are_those_that_are_installed_and_no_others() {
-        use Action::{LendAdministratorToken, SeeAll, SteerAll, TakeOwnership};
+        use Action::{ChangePolicy, LendAdministratorToken, SeeAll, SteerAll, TakeOwnership};
         let installed = POLICY.split("<action id=\"").skip(1);
         let installed: Vec<&str> =
             installed.map(|rest| rest.split('"').next().unwrap_or_default()).collect();
-        let asked = [SeeAll, SteerAll, TakeOwnership, LendAdministratorToken].map(Action::id);
+        let asked = [SeeAll, SteerAll, TakeOwnership, LendAdministratorToken, ChangePolicy];
+        let asked = asked.map(Action::id);
         assert_eq!(installed, asked);
         let owned = "<annotate key=\"org.freedesktop.policykit.owner\">unix-user:ebb</annotate>";
         assert_eq!(POLICY.matches(owned).count(), asked.len(), "who may ask about others");

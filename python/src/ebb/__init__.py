@@ -63,6 +63,7 @@ from .records import (
     JobInfo,
     Meaning,
     NewFile,
+    PolicySetting,
     Status,
 )
 from .token_options import Loan, TokenOptions
@@ -119,6 +120,7 @@ __all__ = [
     "Notifications",
     "NotifyFlags",
     "Outcome",
+    "PolicySetting",
     "Priority",
     "PropertiesChanged",
     "ProtocolError",

@@ -29,6 +29,8 @@ METHODS: Dict[str, Dict[str, Tuple[str, str, str]]] = {
         "DescribeError": ("s", "uss", "Client.describe_error"),
         "DescribeErrorContext": ("s", "us", "Client.describe_error_context"),
         "GetStatus": ("", "a{sv}", "Client.status"),
+        "GetPolicy": ("", "a(sss)", "Client.policy"),
+        "SetPolicy": ("ss", "", "Client.set_policy"),
         "Subscribe": ("", "", "Notices.__init__"),
         "Unsubscribe": ("", "", "Notices.close"),
         "ChangesSince": ("tu", "aa{sv}tb", "Client.changes_since"),

@@ -19,7 +19,7 @@ from ._wire import Wire
 from .errors import NotReachable, ProtocolError
 from .job import PROPERTIES, Job, job_info
 from .notices import Notices, Notifications, Validator
-from .records import Changes, JobInfo, Meaning, Status
+from .records import Changes, JobInfo, Meaning, PolicySetting, Status
 from .values import (
     JobType,
     NotifyFlags,
@@ -194,6 +194,18 @@ class Client(Remote):
         """How the service is, and what it allows."""
         (status,) = self._call("GetStatus")
         return Status.read(status)
+
+    def policy(self) -> List[PolicySetting]:
+        """What administrators have set, by key; the rest is as ebb.toml(5) says."""
+        (settings,) = self._call("GetPolicy")
+        return [PolicySetting(key, value, file or None) for key, value, file in settings]
+
+    def set_policy(self, key: str, value: str) -> None:
+        """Lets a value count for a key of ebb.toml(5) from now on, whatever files say; for administrators.
+
+        The value is one as in that file, or a word without quotes; the empty one takes it back.
+        """
+        self._call("SetPolicy", key, value)
 
     def describe_error(self, name: str) -> Meaning:
         """What the name of an error means."""

@@ -290,6 +290,17 @@ class Meaning(NamedTuple):
     advice: str
 
 
+class PolicySetting(NamedTuple):
+    """What an administrator has set."""
+
+    #: A key of ebb.toml(5).
+    key: str
+    #: Its value, as one would write it there.
+    value: str
+    #: The file that says so; None where :meth:`Client.set_policy` did.
+    file: Optional[str]
+
+
 @dataclass(frozen=True)
 class ErrorFile:
     """The file an error is about."""

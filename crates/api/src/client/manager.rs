@@ -51,6 +51,17 @@ impl JobOptions {
     }
 }
 
+/// What an administrator has set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicySetting {
+    /// A key of ebb.toml(5).
+    pub key: String,
+    /// Its value, as one would write it there.
+    pub value: String,
+    /// The file that says so; none where [`Client::set_policy`] did.
+    pub file: Option<String>,
+}
+
 /// Which jobs to list: those to which everything said here applies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -157,6 +168,30 @@ impl Client {
     pub async fn status(&self) -> Result<ServiceStatus, ClientError> {
         let status: HashMap<String, OwnedVariant> = self.manage("GetStatus", &()).await?;
         ServiceStatus::read(&Fields::from(status))
+    }
+
+    /// What administrators have set, by key; the rest is as ebb.toml(5) says.
+    ///
+    /// # Errors
+    /// `Protocol` where the answer does not fit.
+    pub async fn policy(&self) -> Result<Vec<PolicySetting>, ClientError> {
+        let settings: Vec<(String, String, String)> = self.manage("GetPolicy", &()).await?;
+        let read = |(key, value, file): (String, String, String)| {
+            let file = Some(file).filter(|file| !file.is_empty());
+            PolicySetting { key, value, file }
+        };
+        Ok(settings.into_iter().map(read).collect())
+    }
+
+    /// Lets a value count for a key of ebb.toml(5) from now on, and after restarts, whatever files say; for
+    /// administrators. The value is one as in that file, or a word without quotes; the empty one takes it
+    /// back.
+    ///
+    /// # Errors
+    /// `Service` with `access-denied`, `unknown-policy` or `invalid-policy-value`; then nothing has
+    /// changed.
+    pub async fn set_policy(&self, key: &str, value: &str) -> Result<(), ClientError> {
+        self.manage("SetPolicy", &(key, value)).await
     }
 
     pub(super) async fn manage<B, R>(&self, method: &str, body: &B) -> Result<R, ClientError>

@@ -468,6 +468,15 @@ pub(crate) const COMMANDS: &[&Command] = &[
          /etc/ebb/ebb.toml if none is named; the files in FILE.d are read after it.",
         &[],
     ),
+    &command(
+        "policy",
+        "[POLICY=VALUE...]",
+        "what transfers may do on this machine; change it (administrators)",
+        "Prints what was set, and where: in a file, or by ebb policy. POLICY is a key of ebb.toml(5) that \
+         says how much or when; VALUE counts from now on, and after restarts, whatever files say. \
+         POLICY= takes it back. Who may do what is said in the files only.",
+        &[],
+    ),
     &command("status", "", "how the service is, and what it allows", "", &[]),
     &command(
         "help",

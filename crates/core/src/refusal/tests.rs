@@ -55,6 +55,9 @@ fn position(refusal: &Refusal) -> Option<usize> {
         Refusal::NoClientCertificate => 43,
         Refusal::ReadOnlyWhenJobActive => 44,
         Refusal::HistoryUnavailable => 45,
+        Refusal::UnknownPolicy => 46,
+        Refusal::InvalidPolicyValue(_) => 47,
+        Refusal::PolicyNotKept => 48,
         Refusal::Unusable(_) => return None,
     })
 }

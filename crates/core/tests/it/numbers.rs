@@ -149,6 +149,15 @@ pub(crate) const PROVOKED: &[(&str, &str)] = &[
     ),
     ("session-unknown", "a_caller_whose_session_has_ended_meanwhile_lends_nothing"),
     ("private-instance", "a_private_instance_serves_its_user_and_not_even_root"),
+    (
+        "unknown-policy",
+        "what_is_no_policy_or_no_value_of_it_is_refused_by_name_and_changes_nothing",
+    ),
+    (
+        "invalid-policy-value",
+        "what_is_no_policy_or_no_value_of_it_is_refused_by_name_and_changes_nothing",
+    ),
+    ("policy-not-kept", "a_policy_that_cannot_be_read_is_not_changed_either"),
     ("notify-command-not-allowed", "a_command_is_refused_unless_both_policies_allow_it"),
     ("new-owner-no-file-access", "a_job_whose_files_the_new_owner_cannot_reach_is_left_as_it_is"),
     (

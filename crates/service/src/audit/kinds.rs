@@ -33,6 +33,8 @@ pub(crate) enum Kind {
     Validator,
     /// Authorities of its own were given to a job, or removed.
     Authorities,
+    /// A policy was changed while the service ran.
+    Policy,
 }
 
 /// A kind, as it is listed.
@@ -63,7 +65,7 @@ macro_rules! row {
 }
 
 /// Every kind.
-pub(crate) const ROWS: [Row; 13] = [
+pub(crate) const ROWS: [Row; 14] = [
     row!(
         OwnerCaptured,
         "0d654570b5d7497fada459f4619e7fab",
@@ -141,6 +143,12 @@ pub(crate) const ROWS: [Row; 13] = [
         "5d1c0a4be2f94c6f9a3be07c61d8f2a4",
         "authorities",
         "authorities of its own were given to a job or removed, or that was refused"
+    ),
+    row!(
+        Policy,
+        "1c25a34ce38841ba86e0b03ff37a1bcf",
+        "policy",
+        "an administrator changed what transfers may do, or took a change back, or was refused"
     ),
 ];
 

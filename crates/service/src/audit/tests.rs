@@ -36,7 +36,8 @@ is none, or it does not take a record at once, the same message is a line of the
 | `PRIORITY` | all | 6 for what was done, 5 for what the service did by itself, 4 for what was refused |
 | `SYSLOG_IDENTIFIER` | all | `ebb` |
 | `EBB_ACT` | all | what was done |
-| `EBB_JOB` | all | the job |
+| `EBB_JOB` | all but `policy` | the job |
+| `EBB_POLICY` | `policy` | which key of ebb.toml(5); `unknown` for one that cannot be changed |
 | `EBB_OUTCOME` | all | `done`, or the name of the refusal (see `errors.md`); of a discarded token: why |
 | `EBB_CALLER_UID` | all but discards | who called |
 | `EBB_OWNER_UID` | tokens, administrators | whose job it was before |
@@ -46,7 +47,7 @@ is none, or it does not take a record at once, the same message is a line of the
 | `EBB_OLD_HELPER_UID`, `EBB_OLD_HELPER_GID`, `EBB_OLD_SESSION` | helper tokens | the helper before |
 | `EBB_FLAGS` | tokens | what the helper is used for, or would be |
 | `EBB_PROPERTY` | `administrator job-property-change` | which property |
-| `EBB_RIGHT` | `administrator`, `token take`, `token set`, `token flags`, `token clear` | what made an administrator of the caller, or of who opened the token options: `root`, `group` (of `admin-groups`), or the action of polkit |
+| `EBB_RIGHT` | `administrator`, `policy`, `token take`, `token set`, `token flags`, `token clear` | what made an administrator of the caller, or of who opened the token options: `root`, `group` (of `admin-groups`), or the action of polkit |
 | `EBB_TARGET`, `EBB_SCHEME` | `credentials` | for whom, and how |
 
 ## Kinds
@@ -101,7 +102,9 @@ fn the_page_of_the_audit_log_lists_every_kind_and_every_field() {
     let pair = AuthPair::parse("server", "basic").unwrap();
     let act = super::Act { job: job(), by: 0, owner: 1, what: "x", property: Some("P") }
         .record(Some("root"), DONE);
-    for record in records.iter().chain([&act, &super::credentials(job(), 1, pair, "set", DONE)]) {
+    let credentials = super::credentials(job(), 1, pair, "set", DONE);
+    let policy = super::policy(0, "background-slots", Some("root"), DONE);
+    for record in records.iter().chain([&act, &credentials, &policy]) {
         for (field, _) in record.fields() {
             let rest = field.strip_prefix("EBB_NEW_OWNER").unwrap_or(field);
             assert!(HEAD.contains(&format!("`{rest}`")), "{field} is not on the page");
@@ -173,4 +176,14 @@ fn what_is_refused_is_a_warning_and_a_discard_is_told_as_the_services_own() {
     assert_fields(&discarded, &[("PRIORITY", "5"), ("EBB_OLD_HELPER_UID", "1002")]);
     assert_eq!(value(&discarded.fields(), "EBB_CALLER_UID"), None);
     assert!(discarded.message().contains("opener=service"), "{}", discarded.message());
+}
+
+#[test]
+fn of_a_changed_policy_the_record_says_which_and_nothing_the_caller_made_up() {
+    let record = super::policy(1001, "on-battery", Some("group"), DONE);
+    assert_fields(&record, &[("EBB_ACT", "policy-set"), ("EBB_POLICY", "on-battery")]);
+    assert_eq!(record.message(), "policy set by=1001 policy=on-battery right=group outcome=done");
+    let refused = super::policy(1001, "x\nEBB_ACT=token-set", None, "unknown-policy");
+    assert_fields(&refused, &[("PRIORITY", "4"), ("EBB_POLICY", "unknown")]);
+    assert_eq!(refused.message(), "policy set by=1001 policy=unknown outcome=unknown-policy");
 }

@@ -174,6 +174,11 @@ fn manager(message: &Message, member: &str) -> Result<Call, No> {
             (Command::Acknowledge(up_to), Shape::Plain)
         }
         "GetStatus" => (nothing(message, Command::Status)?, Shape::Plain),
+        "GetPolicy" => (nothing(message, Command::GetPolicy)?, Shape::Plain),
+        "SetPolicy" => {
+            let (key, value): (String, String) = body(message)?;
+            (Command::SetPolicy(key, value), Shape::Plain)
+        }
         "Subscribe" => return Ok(Call::Subscribe(nothing(message, Subscription::Begin)?)),
         "Unsubscribe" => return Ok(Call::Subscribe(nothing(message, Subscription::End)?)),
         _ => return Err(NO_METHOD),

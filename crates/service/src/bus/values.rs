@@ -91,6 +91,7 @@ pub(super) fn reply(to: &Message, shape: &Shape, answered: Answered) -> zbus::Re
             message.build(&(jobs, next.map(|id| id.to_string()).unwrap_or_default()))
         }
         Answer::Status(view) => message.build(&(status(&view),)),
+        Answer::Policy(settings) => message.build(&(settings,)),
         Answer::FirstFile(first) => message.build(&(first,)),
         Answer::Replaced(count) => message.build(&(count,)),
         Answer::Removed(had) => message.build(&(had,)),

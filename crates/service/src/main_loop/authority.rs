@@ -167,12 +167,14 @@ impl MainLoop {
             Command::Steer(id, event) => {
                 of_another(id, Action::SteerAll).filter(|_| verb_for(event) == Verb::Steer)
             }
+            Command::SetPolicy(..) => Some((Action::ChangePolicy, true)),
             Command::TakeOwnership(id) => of_another(id, Action::TakeOwnership),
             // Who may lend an administrator's identity is judged once, here (F11b). An owner who
             // wants to lend an ordinary one is not troubled with a question.
             Command::OpenTokenOptions(id) => Some((Action::LendAdministratorToken, !is_own(id))),
             Command::Create { .. }
             | Command::Status
+            | Command::GetPolicy
             | Command::Changes { job: None, .. }
             | Command::Unregister(_)
             | Command::Unacknowledged

@@ -58,6 +58,8 @@ impl MainLoop {
             Command::Find(job) => self.find(caller, job),
             Command::List(filter) => self.list(caller, &filter),
             Command::Status => Ok(Answer::Status(self.status(caller))),
+            Command::GetPolicy => Ok(self.policy()),
+            Command::SetPolicy(key, value) => self.set_policy(caller, &key, &value, turn),
             Command::Properties(job) => self
                 .see(caller, job)
                 .map(|entry| Answer::Properties(Box::new(self.view(entry, clock::now())))),

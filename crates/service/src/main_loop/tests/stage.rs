@@ -117,6 +117,7 @@ impl Stage {
             presence: Presence::everyone(999),
             finder,
             polkit: Rc::new(Polkit::new(Some(String::new()))),
+            settings: Rc::new(crate::settings::Settings::new(&dir.join("ebb.toml"), dir)),
         };
         let running = tokio::task::spawn_local(async {});
         (MainLoop::new(parts, jobs, found), Self { inbox: outbox, notices, seen, running })
