@@ -16,6 +16,7 @@ RIG = TOP / "bench/netns-bottleneck.sh"
 PAYLOAD = 1448 / 1514
 PROGRAMS = ["ebbd", "ebb-service", "ebb-files", "ebb-net", "ebb-notify", "ebb-sign", "ebb"]
 URL = "http://10.77.1.2/big"
+SMALL = "http://10.77.1.2/small/"
 
 
 def run(*words, **more):
@@ -134,8 +135,11 @@ class House(Stage):
         with open(www / "big", "wb") as file:
             file.truncate(int(self.case.rate / 8 * 60))
         (www / "page").write_bytes(os.urandom(500_000))
-        slow = f"location /big {{ limit_rate {self.case.each}; }}" if self.case.each else ""
-        self.nginx(self.inside("srv"), "80", slow)
+        (www / "40k").write_bytes(os.urandom(40 * 1024))
+        more = "location /small/ { try_files /40k =404; } keepalive_requests 100000;"
+        if self.case.each:
+            more += f" location /big {{ limit_rate {self.case.each}; }}"
+        self.nginx(self.inside("srv"), "80", more)
         self.start(*self.inside("srv"), "iperf3", "-s")
         self.listening(80, 5201)
 
@@ -162,12 +166,22 @@ class House(Stage):
         if who == "nobody":
             return
         if who == "curl":
+            if self.case.files:
+                words = ["--parallel", "--parallel-max", 8, "--no-progress-meter", "-o", "/dev/null"]
+                self.start(*self.inside("cli"), "curl", *map(str, words), f"{SMALL}[1-{self.case.files}]")
+                return
             for _ in range(self.case.jobs):
                 self.start(*self.inside("cli"), "curl", "-s", "-o", "/dev/null", URL)
             return
         self.ebbd(self.inside("cli"), max(self.case.jobs, 4))
         for number in range(self.case.jobs):
             priority = "foreground" if who == "ebb-foreground" else "low"
+            if self.case.files:
+                listed, out = self.scratch / "urls", self.scratch / f"out{number}"
+                listed.write_text("".join(f"{SMALL}{file}\n" for file in range(self.case.files)))
+                out.mkdir()
+                self.ebb("submit", "--priority", priority, "-i", listed, "-d", out)
+                continue
             self.ebb("submit", "--priority", priority, URL, "-o", self.scratch / f"out{number}")
 
 

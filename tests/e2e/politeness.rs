@@ -100,6 +100,39 @@ fn a_background_connection_gives_way_and_a_foreground_one_does_not_from_the_mome
 }
 
 #[test]
+fn small_files_one_after_the_other_give_way_as_a_large_one_does() {
+    if !needs_root("a network namespace of its own") {
+        return;
+    }
+    const SMALL: Content = Content::new(72, 40_000);
+    let (files, half) = (40, SMALL.size / 2);
+    let namespace = Namespace::new();
+    let instance = Setup::new().under(&namespace.wrapper()).start();
+    let server = Server::http_at(SocketAddr::new(namespace.machine(), 0));
+    let gate = Arc::new(Gate::after(half));
+    let alice = User::alice();
+    let bus = instance.bus(&alice);
+    let job = Job::create(&bus, "many");
+    for file in 0..files {
+        let resource = Resource::new(SMALL);
+        let resource = if file + 1 < files { resource } else { resource.through(&gate) };
+        server.put(&format!("/{file}"), resource);
+        let destination = instance.directory_of(&alice).join(file.to_string());
+        job.add(&server.url(&format!("/{file}")), &destination);
+    }
+    job.resume();
+    // Connections come before there is anything to steer; the last file comes on one that is kept.
+    job.wait_for_bytes((files - 1) * SMALL.size + half);
+    until("the mark is on", || connections(&namespace).contains("tos:0x4").then_some(()));
+    let told = until("the path is told", || path(&instance, &alice, &job));
+    assert!(told.contains("its share of it 20.0 ms"), "{told}");
+    // Nobody looks at a connection on which nothing comes any more.
+    gate.open();
+    job.finish();
+    until("all have left", || (!connections(&namespace).contains("tos:0x4")).then_some(()));
+}
+
+#[test]
 fn what_a_path_has_shown_is_remembered_after_a_restart_and_for_its_owner_only() {
     if !needs_root("a network namespace of its own") {
         return;

@@ -268,6 +268,7 @@ impl Client {
     /// Keeps a connection whose answer has been read to its end, if it can serve another.
     pub(crate) fn keep(self: &Arc<Self>, mut link: Link) {
         link.set_pace(None);
+        link.rest();
         // Those that are shared are kept by those who share them.
         if link.is_shared() || !link.is_ready() {
             return;

@@ -417,9 +417,7 @@ impl<R: Reports> Run<'_, R> {
         until: Option<u64>,
     ) -> Result<u64, FetchError> {
         let length = until.map(|until| until.saturating_sub(from));
-        let bucket = self.order.bucket.as_ref();
-        let steered =
-            bucket.and_then(|bucket| self.client.pacer.join(link.socket()?, bucket, length));
+        link.steer(&self.client.pacer, self.order.bucket.as_ref(), length);
         let mut tick = interval(REPORT_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let patience = self.order.stall_timeout;
@@ -462,7 +460,6 @@ impl<R: Reports> Run<'_, R> {
             let short = "the server closed it before everything had come";
             return Err(ExchangeError::Lost(short.to_owned()).into());
         }
-        drop(steered);
         self.client.keep(link);
         self.disk.flush().await?;
         Ok(position)

@@ -1,7 +1,9 @@
 //! Giving way: the connections of background fetches, steered by the law of `ebb_pace`.
 //!
-//! A connection joins when a body worth steering begins to come on it and leaves when that is over.
-//! While any has joined, one task looks at all of them every few milliseconds, and makes what the law
+//! A connection joins when a body worth steering begins to come on it, and leaves a moment after that is
+//! over: what it is asked for next may come at once, and its window stays what it was until then. A kept
+//! connection joins for any body: small files one after the other are a large one to everybody else. While any
+//! has joined, one task looks at all of them every few milliseconds, and makes what the law
 //! grants the receive window of the live sockets. Everything that comes is read at once: it is the
 //! server that sends less.
 //!
@@ -29,6 +31,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// A body shorter than this has come before anybody could steer it, in bytes.
 const WORTH_STEERING: u64 = 64 * 1024;
+/// So long a connection on which nothing comes stays, for the next body on it.
+const REST: Duration = Duration::from_millis(250);
 /// Headers of a segment on the card, in bytes: Ethernet, IP, TCP with timestamps.
 const HEADERS: u64 = 66;
 /// After so long without a word about them, other agents count for nothing.
@@ -112,6 +116,8 @@ struct Member {
     asked: bool,
     before: Shown,
     seen: Seen,
+    /// Since when no body comes on it.
+    resting: Option<Instant>,
     /// The path's law has not heard what is remembered of its peer.
     new: bool,
     /// It has manners, and the kernel has been told.
@@ -120,7 +126,7 @@ struct Member {
     told: u64,
 }
 
-/// A connection that is being steered. It leaves when this is dropped, and is free again.
+/// A connection that is being steered. It leaves when this is dropped or has rested, and is free again.
 pub(crate) struct Joined {
     pacer: Arc<Pacer>,
     number: u64,
@@ -217,6 +223,7 @@ impl Pacer {
             asked: false,
             before,
             seen,
+            resting: None,
             new: true,
             steered: false,
             told: u64::MAX,
@@ -231,6 +238,7 @@ impl Pacer {
     /// Looks at all connections, and says when to look again; nothing when there are none.
     fn tick(&self) -> Option<Instant> {
         let mut state = self.state();
+        state.leave_rested();
         if state.members.is_empty() {
             state.steering = false;
             return None;
@@ -252,6 +260,24 @@ async fn steer(pacer: Weak<Pacer>) {
     }
 }
 
+impl Joined {
+    /// Another body begins to come, for whoever has this bucket. False if it has left meanwhile.
+    pub(crate) fn go_on(&self, bucket: &Arc<Bucket>) -> bool {
+        let mut state = self.pacer.state();
+        let Some(member) = state.members.get_mut(&self.number) else { return false };
+        member.resting = None;
+        member.bucket = Arc::clone(bucket);
+        true
+    }
+
+    /// No body comes for now.
+    pub(crate) fn rest(&self) {
+        if let Some(member) = self.pacer.state().members.get_mut(&self.number) {
+            member.resting = Some(Instant::now());
+        }
+    }
+}
+
 impl Drop for Joined {
     fn drop(&mut self) {
         if let Some(mut member) = self.pacer.state().members.remove(&self.number) {
@@ -261,6 +287,17 @@ impl Drop for Joined {
 }
 
 impl State {
+    /// Whoever has rested for long enough leaves.
+    fn leave_rested(&mut self) {
+        self.members.retain(|_, member| {
+            let stays = member.resting.is_none_or(|since| since.elapsed() < REST);
+            if !stays {
+                member.let_go();
+            }
+            stays
+        });
+    }
+
     /// Returns now, and when to look again.
     fn tick(&mut self, epoch: Epoch) -> (Duration, Duration) {
         // The card first: what arrives between the two readings counts as ours.

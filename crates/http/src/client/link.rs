@@ -13,6 +13,7 @@ use super::{ExchangeError, Terms};
 use crate::bucket::Bucket;
 use crate::connect::{ConnectError, Offer, Route, Scheme, connect};
 use crate::pace::{HeldBack, Pace};
+use crate::polite::{Joined, Pacer};
 use crate::proxy::{Proxy, ProxyError, ProxyTrouble};
 use crate::request::whole_target;
 use crate::resolve::Lookups;
@@ -49,6 +50,10 @@ pub(crate) struct Link {
     held_back: HeldBack,
     /// What ties a talk to the TLS of the server.
     binding: Option<Arc<[u8]>>,
+    /// As long as it gives way.
+    steered: Option<Joined>,
+    /// It has brought an answer before.
+    again: bool,
 }
 
 enum Carrier {
@@ -112,13 +117,15 @@ impl Link {
         let (sender, connection) = handshake(stream).await?;
         let (held_back, socket) = (HeldBack::of(&pace), Arc::new(socket));
         let own = Own { connection, over: false, sender, pace, socket };
-        Ok(Self { route, carrier: Carrier::Own(Box::new(own)), held_back, binding })
+        let (steered, again) = (None, false);
+        Ok(Self { route, carrier: Carrier::Own(Box::new(own)), held_back, binding, steered, again })
     }
 
     /// A seat on a connection that is shared.
     pub(super) fn shared(route: Route, seat: Seat) -> Self {
         let (held_back, binding) = (HeldBack::of(seat.pace()), seat.binding());
-        Self { route, carrier: Carrier::Shared(seat), held_back, binding }
+        let (steered, again) = (None, false);
+        Self { route, carrier: Carrier::Shared(seat), held_back, binding, steered, again }
     }
 
     /// Whether others are served on the same connection.
@@ -138,13 +145,31 @@ impl Link {
         self.held_back.was_held_back()
     }
 
-    /// The socket under this connection, for whoever sets its pace. One that is shared is looked after
-    /// already, for all who share it.
-    pub(crate) fn socket(&self) -> Option<Arc<OwnedFd>> {
-        match &self.carrier {
-            Carrier::Own(own) => Some(Arc::clone(&own.socket)),
-            Carrier::Shared(_) => None,
+    /// A body of so many bytes begins to come, for whoever has this bucket: the connection gives way for it
+    /// as that says. One that is shared is looked after already, for all who share it.
+    pub(crate) fn steer(
+        &mut self,
+        pacer: &Arc<Pacer>,
+        bucket: Option<&Arc<Bucket>>,
+        length: Option<u64>,
+    ) {
+        let (Carrier::Own(own), Some(bucket)) = (&self.carrier, bucket) else {
+            self.steered = None;
+            return;
+        };
+        if self.steered.as_ref().is_some_and(|steered| steered.go_on(bucket)) {
+            return;
         }
+        // The first body on a connection comes slowly enough, if it is short.
+        let is_worth_it = self.again && bucket.manners().is_some();
+        let length = length.filter(|_| !is_worth_it);
+        self.steered = pacer.join(Arc::clone(&own.socket), bucket, length);
+    }
+
+    /// Its answer has been read to the end.
+    pub(super) fn rest(&mut self) {
+        self.again = true;
+        self.steered.iter().for_each(Joined::rest);
     }
 
     /// What ties a talk to the TLS of the server.

@@ -26,7 +26,6 @@ mod plan;
 use super::{FetchError, REPORT_EVERY, Run};
 use crate::client::{Body, Client, ExchangeError, Link, Terms};
 use crate::fetch::Reports;
-use crate::polite::Joined;
 use crate::request::{Ask, Held, Part, Validators};
 use crate::resolve::Lookups;
 use crate::response::{AnswerError, Decision, judge};
@@ -82,7 +81,6 @@ struct Answer {
 struct Worker {
     /// It serves, and its answer ends here.
     until: Option<u64>,
-    _steered: Option<Joined>,
 }
 
 /// Everything about the connections of one file.
@@ -280,12 +278,10 @@ impl<R: Reports> Run<'_, R> {
 
     /// Has a connection bring what its answer has.
     fn serve(&self, several: &mut Several, lane: Lane, answer: Answer) {
-        let Answer { link, body, until } = answer;
+        let Answer { mut link, body, until } = answer;
         let length = several.plan.place(lane).map(|place| until.saturating_sub(place.at));
-        let bucket = self.order.bucket.as_ref();
-        let steered =
-            bucket.and_then(|bucket| self.client.pacer.join(link.socket()?, bucket, length));
-        several.workers[lane] = Some(Worker { until: Some(until), _steered: steered });
+        link.steer(&self.client.pacer, self.order.bucket.as_ref(), length);
+        several.workers[lane] = Some(Worker { until: Some(until) });
         several.flights[lane] = Some(reading(link, body, self.order.stall_timeout));
     }
 }
