@@ -27,9 +27,12 @@ impl Rate {
 
     /// Nothing while the samples do not fill half the span.
     pub(crate) fn per_second(&self) -> Option<f64> {
-        let (time, bytes) = self.stretches.iter().fold((Duration::ZERO, 0_u64), |sum, stretch| {
-            (sum.0 + stretch.1, sum.1.saturating_add(stretch.2))
-        });
-        (time >= self.span / 2).then(|| real(bytes) / time.as_secs_f64())
+        let time = self.stretches.iter().map(|(_, length, _)| *length).sum::<Duration>();
+        (time >= self.span / 2).then(|| real(self.bytes()) / time.as_secs_f64())
+    }
+
+    /// What came within the span, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.stretches.iter().fold(0, |sum, (.., bytes)| sum.saturating_add(*bytes))
     }
 }

@@ -11,6 +11,9 @@ use std::time::Duration;
 
 /// Less than this part of what the card can take is nobody.
 const WORTH_NOTICING: f64 = 0.03;
+/// A full packet, in bytes. So much at once is the network talking to itself (who has this address, which
+/// printers are there), and in the first moments, when little has come at all, it would be a large part.
+const CHATTER: u64 = 1514;
 /// What the card can take is believed by half for so long: there may be another line behind it.
 const FADES: f64 = 6.0 * 3600.0;
 /// So much more than of late is a beginning.
@@ -76,7 +79,9 @@ impl Surge {
         self.highest -= self.highest * (0.7 * length.as_secs_f64() / FADES).min(1.0);
         self.highest = self.highest.max(self.total.per_second().unwrap_or(0.0));
         let late = self.late.per_second().unwrap_or(0.0);
-        let sudden = late > WORTH_NOTICING * self.highest && late > SUDDEN * before;
+        let sudden = self.late.bytes() > CHATTER
+            && late > WORTH_NOTICING * self.highest
+            && late > SUDDEN * before;
         let since = self.suspicious_since.filter(|_| sudden);
         self.suspicious_since = sudden.then(|| since.unwrap_or(now));
         let believed = match belief {

@@ -5,7 +5,7 @@ mod anything;
 mod link;
 mod traces;
 
-use crate::{Controller, Course, Manners, Sample, Seen};
+use crate::{Card, Controller, Course, Manners, Sample, Seen};
 use link::{HOUSE, Link, Moment, Others, Sight, part, queue_p95, run};
 use std::time::Duration;
 
@@ -161,6 +161,24 @@ fn others_on_this_machine_are_fled_from_before_they_queue() {
     let mut deaf = Controller::new(Manners { alarm: false, ..Manners::LOW }, 0);
     let moments = run(HOUSE, &mut deaf, call, Sight::Card, None, (1, 15.0));
     assert!(moments.iter().all(|moment| moment.grant.course != Course::Alarmed));
+}
+
+#[test]
+fn one_packet_of_somebody_at_the_beginning_is_no_alarm() {
+    const MS: Duration = Duration::from_millis(1);
+    for (stray, alarmed) in [(400, false), (1514, false), (3028, true)] {
+        let (mut law, mut now) = (Controller::new(Manners::LOW, 0), Duration::ZERO);
+        let (rtt, mut courses) = (Some(100 * MS), Vec::new());
+        while now < 400 * MS {
+            let theirs = if (100 * MS..120 * MS).contains(&now) { stray } else { 0 };
+            let seen = Seen { bytes: 2_000, rtt, base: rtt, lost: 0 };
+            let card = Some(Card { all: 2_000 + theirs, own: 2_000, sent: 0 });
+            let grant = law.tick(&Sample { now, connections: &[seen], card, limit: None });
+            now = grant.next;
+            courses.push(grant.course);
+        }
+        assert_eq!(courses.contains(&Course::Alarmed), alarmed, "{stray}: {courses:?}");
+    }
 }
 
 #[test]
