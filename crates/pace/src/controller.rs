@@ -48,6 +48,9 @@ const IDLE: Duration = Duration::from_secs(1);
 const UNKNOWN: Duration = Duration::from_millis(100);
 /// The queue on the way up has tides of this size, in seconds, and everybody's round trip has them.
 const BESIDE_AN_UPLOAD: f64 = 0.050;
+/// Ours alone stays at the target. A short visit of others, to whom way is given meanwhile, is not much
+/// more than that.
+const VISIT: f64 = 1.25;
 /// The target never falls below this for a small buffer's sake.
 const SMALLEST_TARGET: f64 = 0.004;
 
@@ -300,7 +303,7 @@ impl Controller {
         if let Some(queue) = queue {
             self.queues.retain(|(at, _)| now.saturating_sub(*at) <= 3 * trip);
             self.queues.push((now, queue));
-            if queue > 2.0 * target {
+            if queue > VISIT * target {
                 self.guests.come(now);
             }
             if queue > target {

@@ -164,6 +164,32 @@ fn others_on_this_machine_are_fled_from_before_they_queue() {
 }
 
 #[test]
+fn who_visits_again_and_again_is_expected_however_short_the_queue_of_a_visit_is() {
+    const MS: Duration = Duration::from_millis(1);
+    let mut law = Controller::new(Manners::LOW, 0);
+    let (mut now, mut window) = (Duration::ZERO, 14_480);
+    // How much the window grows in each second, of which the first tenth is somebody's.
+    let mut grown = Vec::new();
+    let mut least = 0;
+    while now < 8000 * MS {
+        let visited = now >= 1000 * MS && now.subsec_millis() < 100;
+        let rtt = if visited { 34 * MS } else { 20 * MS };
+        let seen =
+            Seen { bytes: window.min(125_000) / 4, rtt: Some(rtt), base: Some(20 * MS), lost: 0 };
+        let grant = law.tick(&Sample { now, connections: &[seen], card: None, limit: None });
+        if grant.next.as_secs() > now.as_secs() {
+            grown.push(grant.window - least);
+        }
+        (now, window) = (grant.next, grant.window);
+        if visited {
+            least = window;
+        }
+    }
+    // From the third visit on, half as much.
+    assert!((grown[2] * 4 / 10..grown[2] * 6 / 10).contains(&grown[7]), "{grown:?}");
+}
+
+#[test]
 fn one_packet_of_somebody_at_the_beginning_is_no_alarm() {
     const MS: Duration = Duration::from_millis(1);
     for (stray, alarmed) in [(400, false), (1514, false), (3028, true)] {
